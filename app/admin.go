@@ -1,0 +1,322 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// adminEvent is the audit event of something the administrator called actor did.
+func adminEvent(actor string, action Action, subject string) Event {
+	return Event{At: time.Now(), Actor: actor, Action: action, Outcome: OK, Subject: subject}
+}
+
+// Companies returns all companies by name.
+func (s *Service) Companies(ctx context.Context) ([]Company, error) { return s.store.Companies(ctx) }
+
+// Company returns one company. NotFound.
+func (s *Service) Company(ctx context.Context, name string) (Company, error) {
+	return s.store.Company(ctx, name)
+}
+
+// AddCompany adds a company whose list is the field entries. Nothing is saved when the name or one entry is not
+// possible (Invalid) or taken (Conflict).
+func (s *Service) AddCompany(ctx context.Context, actor, name, entries string) (Company, error) {
+	if err := CheckCompanyName(name); err != nil {
+		return Company{}, err
+	}
+	list, err := ParseEntries(entries)
+	if err != nil {
+		return Company{}, err
+	}
+	event := adminEvent(actor, ActCompanyAdd, name)
+	event.Company, event.Entry = name, joinEntries(list)
+	return s.store.AddCompany(ctx, name, list, event)
+}
+
+// RenameCompany renames a company. NotFound, Invalid, Conflict.
+func (s *Service) RenameCompany(ctx context.Context, actor, name, to string) (Company, error) {
+	if err := CheckCompanyName(to); err != nil {
+		return Company{}, err
+	}
+	event := adminEvent(actor, ActCompanyRename, name)
+	event.Company, event.Detail = to, "was "+name
+	return s.store.RenameCompany(ctx, name, to, event)
+}
+
+// EnableCompany sets a company's switch. Off ends the sessions of its people. NotFound.
+func (s *Service) EnableCompany(ctx context.Context, actor, name string, on bool) (Company, error) {
+	action := ActCompanyDisable
+	if on {
+		action = ActCompanyEnable
+	}
+	event := adminEvent(actor, action, name)
+	event.Company = name
+	return s.store.EnableCompany(ctx, name, on, event)
+}
+
+// RemoveCompany removes a company that has no accounts. NotFound, Conflict.
+func (s *Service) RemoveCompany(ctx context.Context, actor, name string) error {
+	event := adminEvent(actor, ActCompanyRemove, name)
+	event.Company = name
+	return s.store.RemoveCompany(ctx, name, event)
+}
+
+// Allow adds the entries of a field to a company's list, all or none. With move, entries of other companies change
+// their owner; without it such an entry is a Conflict that names the owner.
+func (s *Service) Allow(ctx context.Context, actor, name, entries string, move bool) (Company, error) {
+	list, err := someEntries(entries)
+	if err != nil {
+		return Company{}, err
+	}
+	event := adminEvent(actor, ActAllow, name)
+	event.Company, event.Entry = name, joinEntries(list)
+	return s.store.AddEntries(ctx, name, list, move, event)
+}
+
+// Disallow removes the entries of a field from a company's list, all or none, and returns how many of its accounts
+// are not on the list any more. They stay and keep working. NotFound when one of the entries is not there.
+func (s *Service) Disallow(ctx context.Context, actor, name, entries string) (Company, int, error) {
+	list, err := someEntries(entries)
+	if err != nil {
+		return Company{}, 0, err
+	}
+	event := adminEvent(actor, ActDisallow, name)
+	event.Company, event.Entry = name, joinEntries(list)
+	return s.store.RemoveEntries(ctx, name, list, event)
+}
+
+func someEntries(field string) ([]Entry, error) {
+	list, err := ParseEntries(field)
+	if err == nil && len(list) == 0 {
+		err = Fieldf("entries", "entries_missing", "name at least one entry: user@company.com, company.com or *.company.com")
+	}
+	return list, err
+}
+
+func joinEntries(list []Entry) string {
+	words := make([]string, len(list))
+	for i, entry := range list {
+		words[i] = entry.String()
+	}
+	return strings.Join(words, " ")
+}
+
+// Way says what one way in would do for an address.
+type Way struct {
+	Name   string // "form"
+	Result string // one English sentence
+}
+
+// TestAddress returns the gate's verdict on an address and what each way in would do with it now. It changes
+// nothing. Invalid when it is no address.
+func (s *Service) TestAddress(ctx context.Context, email string) (Address, Verdict, []Way, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Address{}, Verdict{}, nil, err
+	}
+	entries, err := s.store.EntriesFor(ctx, Candidates(addr))
+	if err != nil {
+		return Address{}, Verdict{}, nil, err
+	}
+	account, err := s.store.AccountByEmail(ctx, addr)
+	if err != nil && CodeOf(err) != NotFound {
+		return Address{}, Verdict{}, nil, err
+	}
+	verdict := Gate(addr, entries)
+	return addr, verdict, []Way{{Name: "form", Result: s.formWay(verdict, account)}}, nil
+}
+
+func (s *Service) formWay(v Verdict, a Account) string {
+	switch {
+	case !s.Settings().LoginLink:
+		return "closed: login_link is off"
+	case a.ID != 0 && a.MayEnter() != nil:
+		return "a mail would say that the account is disabled"
+	case a.ID != 0:
+		return "a mail would say that there is an account already"
+	case v.Allowed:
+		return "a confirmation mail would be sent, for an account in " + v.Company
+	default:
+		return "nothing would be sent"
+	}
+}
+
+// Accounts returns one page of accounts by address.
+func (s *Service) Accounts(ctx context.Context, q AccountQuery) ([]Account, error) {
+	return s.store.Accounts(ctx, q)
+}
+
+// Account returns one account whole. NotFound; Invalid when email is no address.
+func (s *Service) Account(ctx context.Context, email string) (Account, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Account{}, err
+	}
+	account, err := s.store.AccountByEmail(ctx, addr)
+	if err != nil {
+		return Account{}, err
+	}
+	entries, err := s.store.EntriesFor(ctx, Candidates(account.Email))
+	if err != nil {
+		return Account{}, err
+	}
+	account.ListMatch = onList(account, entries)
+	return account, nil
+}
+
+// onList reports whether the gate would give the account's address its company today. The company's switch does
+// not count: it closes the company, it does not take anybody off the list.
+func onList(a Account, entries []OwnedEntry) bool {
+	v := Gate(a.Email, entries)
+	return v.CompanyID == a.CompanyID && (v.Allowed || v.Reason == CompanyDisabled)
+}
+
+// OnList is the mark "still on the list" of an account, given the entries that could cover its address.
+func (a Account) OnList(entries []OwnedEntry) bool { return onList(a, entries) }
+
+// SetAccountState enables or disables an account; disabling ends its sessions. NotFound.
+func (s *Service) SetAccountState(ctx context.Context, actor, email string, state AccountState) (Account, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Account{}, err
+	}
+	action := ActAccountEnable
+	if state == AccountDisabled {
+		action = ActAccountDisable
+	}
+	if _, err := s.store.SetAccountState(ctx, addr, state, adminEvent(actor, action, addr.String())); err != nil {
+		return Account{}, err
+	}
+	return s.Account(ctx, email)
+}
+
+// RemoveAccount removes an account. NotFound.
+func (s *Service) RemoveAccount(ctx context.Context, actor, email string) error {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return err
+	}
+	return s.store.RemoveAccount(ctx, addr, adminEvent(actor, ActAccountRemove, addr.String()))
+}
+
+// Registrations returns one page of registrations, the oldest first; after is the ID of the last one before it.
+func (s *Service) Registrations(ctx context.Context, after int64, limit int) ([]Registration, error) {
+	return s.store.Registrations(ctx, after, limit)
+}
+
+// Resend sends the confirmation mail of a registration anew, with a new link, code and validity. NotFound; Conflict,
+// "no_longer_eligible", when the list has changed.
+func (s *Service) Resend(ctx context.Context, actor, email string) (Registration, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Registration{}, err
+	}
+	r := s.request(ActResend, addr, Visitor{}, s.Settings().Limits.ConfirmTTL())
+	r.Event = adminEvent(actor, ActResend, addr.String())
+	registration, m, err := s.store.Resend(ctx, r)
+	if err != nil {
+		return Registration{}, err
+	}
+	s.outbox.Written(m)
+	return registration, nil
+}
+
+// RemoveRegistration removes the registration of an address. NotFound.
+func (s *Service) RemoveRegistration(ctx context.Context, actor, email string) error {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return err
+	}
+	return s.store.RemoveRegistration(ctx, addr, adminEvent(actor, ActRegRemove, addr.String()))
+}
+
+// SetSettings changes settings, all or none. NotFound for an unknown key, Invalid for a value. The audit names the
+// keys, and the new values of those that are no secrets.
+func (s *Service) SetSettings(ctx context.Context, actor string, changes map[string]string) (Settings, error) {
+	s.settingsLock.Lock()
+	defer s.settingsLock.Unlock()
+	next, err := s.Settings().Change(changes)
+	if err != nil {
+		return Settings{}, err
+	}
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		if def, err := SettingByKey(key); err == nil && def.Secret() {
+			words = append(words, key)
+		} else {
+			words = append(words, key+"="+changes[key])
+		}
+	}
+	event := adminEvent(actor, ActSettings, strings.Join(slices.Sorted(maps.Keys(changes)), " "))
+	event.Detail = strings.Join(words, " ")
+	if err := s.store.SaveSettings(ctx, changes, event); err != nil {
+		return Settings{}, err
+	}
+	s.settings.Store(&next)
+	return next, nil
+}
+
+// Messages returns one page of messages without their data, the newest first.
+func (s *Service) Messages(ctx context.Context, q MessageQuery) ([]Message, error) {
+	return s.store.Messages(ctx, q)
+}
+
+// Message returns one message whole. NotFound.
+func (s *Service) Message(ctx context.Context, id int64) (Message, error) {
+	return s.store.Message(ctx, id)
+}
+
+// RetryMessage makes a message due now; a captured one leaves by the transport that is set now. NotFound, Conflict.
+func (s *Service) RetryMessage(ctx context.Context, actor string, id int64) (Message, error) {
+	m, err := s.store.RetryMessage(ctx, id, time.Now(), adminEvent(actor, ActMailRetry, ""))
+	if err != nil {
+		return Message{}, err
+	}
+	s.outbox.Written(m)
+	return m, nil
+}
+
+// RemoveMessage removes a message. NotFound, Conflict.
+func (s *Service) RemoveMessage(ctx context.Context, actor string, id int64) error {
+	return s.store.RemoveMessage(ctx, id, adminEvent(actor, ActMailRemove, ""))
+}
+
+// TestMail writes a test mail to an address, in the language lang, and returns it with its ID.
+func (s *Service) TestMail(ctx context.Context, actor, email, lang string) (Message, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Message{}, err
+	}
+	m, err := s.compose(Notice{Kind: MailTest, To: addr, Lang: lang}, noticeTTL)
+	if err != nil {
+		return Message{}, err
+	}
+	m, err = s.store.AddMessage(ctx, m, adminEvent(actor, ActMailTest, addr.String()))
+	if err != nil {
+		return Message{}, err
+	}
+	s.outbox.Written(m)
+	return m, nil
+}
+
+// Blocked returns the addresses whose owners asked for no mail, and until when.
+func (s *Service) Blocked(ctx context.Context) (map[string]time.Time, error) {
+	return s.store.Blocked(ctx, time.Now())
+}
+
+// Unblock lets an address get mail again. NotFound.
+func (s *Service) Unblock(ctx context.Context, actor, email string) error {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return err
+	}
+	return s.store.Unblock(ctx, addr, adminEvent(actor, ActMailUnblock, addr.String()))
+}
+
+// Events returns one page of the audit, the newest first.
+func (s *Service) Events(ctx context.Context, q EventQuery) ([]Event, error) {
+	return s.store.Events(ctx, q)
+}

@@ -1,0 +1,54 @@
+package app
+
+import "time"
+
+// Event is one line of the audit: who did what, with what result. It never holds a secret.
+type Event struct {
+	ID      int64
+	At      time.Time
+	Actor   string // "root (uid 0)" for an administrator, "visitor", or the account's address
+	IP      string // where a browser's request came from; "" for the administrator
+	Action  Action
+	Outcome string // "ok", or the reason of a refusal
+	Subject string // what it was done to: an address, a company, a setting
+	Company string // the company concerned, by name: the audit keeps it after the company is gone
+	Entry   string // for an account or a registration: the allow-list entry that matched
+	Detail  string // anything more, in words
+}
+
+// Action names what was done. The part before the dot is the family.
+type Action string
+
+// The actions of the audit.
+const (
+	ActSignUp         Action = "registration.signup"
+	ActResend         Action = "registration.resend"
+	ActRegRemove      Action = "registration.remove"
+	ActConfirm        Action = "account.confirm"
+	ActSignIn         Action = "account.signin"
+	ActSignOut        Action = "account.signout"
+	ActForgot         Action = "account.forgot"
+	ActReset          Action = "account.reset"
+	ActPassword       Action = "account.password"
+	ActProfile        Action = "account.profile"
+	ActAccountDisable Action = "account.disable"
+	ActAccountEnable  Action = "account.enable"
+	ActAccountRemove  Action = "account.remove"
+	ActCompanyAdd     Action = "company.add"
+	ActCompanyRename  Action = "company.rename"
+	ActCompanyEnable  Action = "company.enable"
+	ActCompanyDisable Action = "company.disable"
+	ActCompanyRemove  Action = "company.remove"
+	ActAllow          Action = "company.allow"
+	ActDisallow       Action = "company.disallow"
+	ActSettings       Action = "settings.set"
+	ActMailRetry      Action = "mail.retry"
+	ActMailRemove     Action = "mail.remove"
+	ActMailTest       Action = "mail.test"
+	ActMailBlock      Action = "mail.block"
+	ActMailUnblock    Action = "mail.unblock"
+	ActSystem         Action = "system.start"
+)
+
+// OK is the outcome of an event that is no refusal.
+const OK = "ok"

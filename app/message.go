@@ -1,0 +1,72 @@
+package app
+
+import "time"
+
+// MessageKind says what a mail is for.
+type MessageKind string
+
+// The kinds of mail Foyer writes.
+const (
+	MailConfirm  MessageKind = "confirm"          // link and code that confirm a registration
+	MailExists   MessageKind = "exists"           // somebody signed up with an address that has an account
+	MailDisabled MessageKind = "disabled"         // the account is disabled; whom to ask
+	MailReset    MessageKind = "reset"            // link to choose a new password
+	MailChanged  MessageKind = "password_changed" // notice that the password was changed
+	MailTest     MessageKind = "test"             // the administrator's test
+)
+
+// MessageState says where a mail is.
+type MessageState string
+
+// The states of a message. Queued, sending and deferred are on their way; the others are ends.
+const (
+	MessageQueued    MessageState = "queued"    // waits for its first attempt
+	MessageSending   MessageState = "sending"   // an attempt is booked and under way
+	MessageDeferred  MessageState = "deferred"  // refused for now; NextAttempt says when it is tried again
+	MessageDelivered MessageState = "delivered" // the other side has taken it; Reply has its words
+	MessageFailed    MessageState = "failed"    // refused for good or expired; Reply says why
+	MessageCaptured  MessageState = "captured"  // kept here and sent nowhere
+)
+
+// Message is one mail to one recipient, as bytes ready to send.
+type Message struct {
+	ID          int64
+	Kind        MessageKind
+	Sender      string // the envelope sender
+	Recipient   Address
+	Subject     string // decoded
+	MessageID   string // with its angle brackets; the same on every attempt
+	Data        []byte // the whole message, CRLF line ends
+	State       MessageState
+	Attempts    int
+	CreatedAt   time.Time
+	NextAttempt time.Time // zero when no attempt is due
+	ExpiresAt   time.Time // after this the message is given up: what it carries is worthless then
+	Reply       string    // the other side's last words, or what went wrong on the way to it
+	StopHash    TokenHash // of the secret in the "this was not me" link
+}
+
+// Notice is what a mail has to say; a Composer turns it into a Message. Of what people type it holds nothing but
+// the address: a form must not be a way to send text to others.
+type Notice struct {
+	Kind     MessageKind
+	To       Address
+	Lang     string // "en" or "sk"
+	Company  string // the company's name, for MailConfirm
+	Link     string // the full link of this mail: confirmation or reset
+	Code     string // the confirmation code
+	IP       string // who asked, from where
+	SignIn   string // full link to the sign-in page
+	Reset    string // full link to the page that sends a reset link
+	Stop     string // full link to "this was not me"
+	SiteName string
+	Contact  string
+	From     string // the sender's address
+	Valid    time.Duration
+	Now      time.Time
+}
+
+// Composer writes mails. The Message it returns has Kind, Sender, Recipient, Subject, MessageID and Data set.
+type Composer interface {
+	Compose(n Notice) (Message, error)
+}

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Outbox is told of mails that were written, after they are durable.
+type Outbox interface {
+	Written(m Message)
+}
+
+// ServiceConfig holds what a Service is made of.
+type ServiceConfig struct {
+	Store    Store
+	Composer Composer
+	Outbox   Outbox
+	Hasher   *Hasher
+	Key      []byte // of the keyed hash of confirmation codes
+	Log      *slog.Logger
+}
+
+// Service does what visitors and the administrator ask for. It is safe for concurrent use.
+type Service struct {
+	store    Store
+	composer Composer
+	outbox   Outbox
+	hasher   *Hasher
+	key      []byte
+	log      *slog.Logger
+
+	settings     atomic.Pointer[Settings]
+	settingsLock sync.Mutex // one change at a time
+	limiter      *Limiter
+	seen         seenSessions
+}
+
+// limiterKeys bounds the memory of the limiter to a few megabytes.
+const limiterKeys = 50_000
+
+// NewService returns a service over an open store, with the stored settings loaded.
+func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
+	s := &Service{
+		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
+		limiter: NewLimiter(limiterKeys),
+	}
+	stored, err := s.store.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := ParseSettings(stored)
+	if err != nil {
+		return nil, err
+	}
+	s.settings.Store(&settings)
+	return s, nil
+}
+
+// Settings returns the settings of this moment.
+func (s *Service) Settings() Settings { return *s.settings.Load() }
+
+// Visitor is who stands at the other end of a page.
+type Visitor struct {
+	IP   string // without a port
+	Lang string // "en" or "sk"
+}
+
+// network returns what limits per client address count by: an IPv4 address, or the /64 of an IPv6 one, which is
+// what a single household or machine is given.
+func (v Visitor) network() string {
+	addr, err := netip.ParseAddr(v.IP)
+	if err != nil || addr.Unmap().Is4() {
+		return v.IP
+	}
+	prefix, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return v.IP
+	}
+	return prefix.String()
+}
+
+func (v Visitor) event(action Action, subject string) Event {
+	return Event{At: time.Now(), Actor: "visitor", IP: v.IP, Action: action, Outcome: OK, Subject: subject}
+}
+
+// codeHash returns what is stored of a confirmation code. The code is short, so the hash is keyed: a copy of the
+// database alone does not give it.
+func (s *Service) codeHash(addr Address, code string) TokenHash {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte(addr.Key() + "\x00" + NormalizeCode(code)))
+	return TokenHash(mac.Sum(nil))
+}
+
+// compose writes the mail n of the current settings and gives it its place in the queue.
+func (s *Service) compose(n Notice, ttl time.Duration) (Message, error) {
+	settings := s.Settings()
+	stop := NewToken()
+	n.Now = time.Now()
+	n.Valid = ttl
+	n.SiteName, n.Contact, n.From = settings.SiteName, settings.Contact, settings.Sender()
+	n.SignIn, n.Reset, n.Stop = settings.URL("/login"), settings.URL("/forgot"), settings.URL("/not-me/"+string(stop))
+	m, err := s.composer.Compose(n)
+	if err != nil {
+		return Message{}, &Error{Code: Internal, Reason: "compose", Err: err}
+	}
+	m.StopHash = stop.Hash()
+	m.CreatedAt, m.NextAttempt, m.ExpiresAt = n.Now, n.Now, n.Now.Add(ttl)
+	m.State = MessageQueued
+	if settings.Mail.Transport == "capture" {
+		m.State, m.NextAttempt = MessageCaptured, time.Time{}
+	}
+	return m, nil
+}
+
+// noticeTTL is how long a mail that carries no secret is tried.
+const noticeTTL = 48 * time.Hour
+
+// seenSessions remembers when sessions were last used, so that a GET writes nothing. Janitor hands it to the store.
+type seenSessions struct {
+	mu sync.Mutex
+	at map[TokenHash]time.Time
+}
+
+func (s *seenSessions) touch(hash TokenHash, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at == nil {
+		s.at = map[TokenHash]time.Time{}
+	}
+	s.at[hash] = now
+}
+
+func (s *seenSessions) last(hash TokenHash) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at[hash]
+}
+
+func (s *seenSessions) take() map[TokenHash]time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.at
+	s.at = nil
+	return taken
+}
+
+func (s *seenSessions) putBack(seen map[TokenHash]time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for hash, at := range s.at {
+		seen[hash] = at
+	}
+	s.at = seen
+}
+
+// Janitor tidies until ctx is done: every minute it writes when sessions were last seen and deletes what is past
+// its time. Faults are logged and tried again.
+func (s *Service) Janitor(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.tidy(context.WithoutCancel(ctx))
+			return
+		case <-tick.C:
+			s.tidy(ctx)
+		}
+	}
+}
+
+func (s *Service) tidy(ctx context.Context) {
+	if seen := s.seen.take(); len(seen) > 0 {
+		if err := s.store.TouchSessions(ctx, seen); err != nil {
+			s.seen.putBack(seen)
+			s.log.Error("sessions not written", "err", err)
+		}
+	}
+	if err := s.store.Purge(ctx, time.Now(), s.Settings().Limits); err != nil {
+		s.log.Error("purge", "err", err)
+	}
+}

@@ -1,0 +1,380 @@
+package app
+
+import (
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Settings is what the administrator can change while the service runs.
+type Settings struct {
+	LoginLink      bool   // "Add a 'Create a customer account' link to the login screen"
+	NeutralAnswers bool   // the same answer to every address at sign-up
+	SiteName       string // the office's name on pages and mails
+	Contact        string // whom to ask: an address, a number or a sentence
+	PublicURL      string // scheme and host of the pages, without a slash at the end
+	Mail           MailSettings
+	Limits         Limits
+}
+
+// MailSettings says how mail leaves.
+type MailSettings struct {
+	Transport string // "capture" or "smarthost"
+	From      string // sender's address; "" while mail is captured means foyer@ and the public host
+	Smarthost string // host:port
+	TLS       string // "starttls", "implicit" or "none"
+	Auth      string // "none" or "plain"
+	Username  string
+	Password  string
+}
+
+// Limits holds every bound the administrator can move. 0 switches a limit off.
+type Limits struct {
+	SignupPerIP       int // sign-ups an hour from one client address
+	LoginPerIP        int // sign-in attempts in 5 minutes from one client address
+	LoginFailures     int // wrong passwords for one address before each further try has to wait
+	MailPerAddress    int // mails an hour to one address
+	MailPerAddressDay int // mails a day to one address
+	MailPerDomain     int // mails an hour to one domain
+	MailGlobal        int // mails an hour in all
+	AccountsPerBase   int // new addresses a day that differ in their plus tag only
+	CodeTries         int // wrong codes for one registration before only the link works
+	Registrations     int // registrations that wait at one time
+	HashQueue         int // password checks that wait for a free core; more are turned away
+	ConfirmHours      int // validity of a confirmation link
+	ResetMinutes      int // validity of a reset link
+	SessionIdle       int // minutes without a request after which a session ends
+	SessionHours      int // hours after which a session ends in any case
+	NotMeDays         int // days an address gets no mail after "this was not me"
+	MailDays          int // days an ended message is kept
+	AuditDays         int // days an audit event is kept
+	FormAge           int // seconds a sign-up form must be open before it may be sent
+}
+
+type settingKind string
+
+const (
+	kindSwitch settingKind = "switch" // on or off
+	kindText   settingKind = "text"
+	kindNumber settingKind = "number" // 0 or more
+	kindSecret settingKind = "secret" // write-only
+)
+
+// SettingDef describes one setting: its key, its kind ("switch", "text", "number" or "secret"), its default as
+// text and one line of help.
+type SettingDef struct {
+	Key     string
+	Kind    string
+	Default string
+	Help    string
+	field   any // func(*Settings) *bool, *string or *int
+	check   func(string) string
+}
+
+// Secret reports whether the setting is write-only.
+func (d SettingDef) Secret() bool { return d.Kind == string(kindSecret) }
+
+func toggle(key, def, help string, field func(*Settings) *bool) SettingDef {
+	return SettingDef{Key: key, Kind: string(kindSwitch), Default: def, Help: help, field: field}
+}
+
+func text(key, def, help string, field func(*Settings) *string, check func(string) string) SettingDef {
+	return SettingDef{Key: key, Kind: string(kindText), Default: def, Help: help, field: field, check: check}
+}
+
+func number(key string, def int, help string, field func(*Settings) *int) SettingDef {
+	return SettingDef{Key: key, Kind: string(kindNumber), Default: strconv.Itoa(def), Help: help, field: field}
+}
+
+// SettingDefs returns every setting, in the order in which they are listed.
+func SettingDefs() []SettingDef { return slices.Clone(settingDefs) }
+
+var settingDefs = []SettingDef{
+	toggle("login_link", "off", "the link 'Create a customer account' on the login screen, and sign-up by form",
+		func(s *Settings) *bool { return &s.LoginLink }),
+	toggle("neutral_answers", "on", "the same answer at sign-up whether or not the address is listed",
+		func(s *Settings) *bool { return &s.NeutralAnswers }),
+	text("site_name", "Customer accounts", "the office's name on pages and mails",
+		func(s *Settings) *string { return &s.SiteName }, checkSiteName),
+	text("contact", "", "whom people may ask: an address, a number or a sentence",
+		func(s *Settings) *string { return &s.Contact }, func(v string) string { return checkText(v, 200) }),
+	text("public_url", "", "how browsers reach the pages, as in https://accounts.office.example",
+		func(s *Settings) *string { return &s.PublicURL }, checkPublicURL),
+	text("mail.transport", "capture", "how mail leaves: capture (kept here, sent nowhere) or smarthost",
+		func(s *Settings) *string { return &s.Mail.Transport }, checkTransport),
+	text("mail.from", "", "the sender's address; needed for smarthost",
+		func(s *Settings) *string { return &s.Mail.From }, checkFrom),
+	text("mail.smarthost", "", "HOST:PORT of the mail server that takes Foyer's mail",
+		func(s *Settings) *string { return &s.Mail.Smarthost }, checkHostPort),
+	text("mail.tls", "starttls", "starttls (required), implicit or none",
+		func(s *Settings) *string { return &s.Mail.TLS }, oneOf("starttls", "implicit", "none")),
+	text("mail.auth", "none", "none or plain",
+		func(s *Settings) *string { return &s.Mail.Auth }, checkAuth),
+	text("mail.username", "", "user name at the smarthost",
+		func(s *Settings) *string { return &s.Mail.Username }, func(v string) string { return checkText(v, 320) }),
+	{Key: "mail.password", Kind: string(kindSecret), Help: "password at the smarthost; write-only",
+		field: func(s *Settings) *string { return &s.Mail.Password }},
+	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address",
+		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
+	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address",
+		func(s *Settings) *int { return &s.Limits.LoginPerIP }),
+	number("limits.login_failures", 5, "wrong passwords for one address before each further try waits 1, 2, 4 to 60 seconds",
+		func(s *Settings) *int { return &s.Limits.LoginFailures }),
+	number("limits.mail_per_address", 3, "mails an hour to one address",
+		func(s *Settings) *int { return &s.Limits.MailPerAddress }),
+	number("limits.mail_per_address_day", 5, "mails a day to one address",
+		func(s *Settings) *int { return &s.Limits.MailPerAddressDay }),
+	number("limits.mail_per_domain", 60, "mails an hour to one domain",
+		func(s *Settings) *int { return &s.Limits.MailPerDomain }),
+	number("limits.mail_global", 300, "mails an hour in all",
+		func(s *Settings) *int { return &s.Limits.MailGlobal }),
+	number("limits.accounts_per_base", 3, "new addresses a day that differ in their plus tag only",
+		func(s *Settings) *int { return &s.Limits.AccountsPerBase }),
+	number("limits.code_tries", 5, "wrong codes for one registration before only its link works",
+		func(s *Settings) *int { return &s.Limits.CodeTries }),
+	number("limits.registrations", 10000, "registrations that wait for confirmation at one time",
+		func(s *Settings) *int { return &s.Limits.Registrations }),
+	number("limits.hash_queue", 128, "password checks that wait for a free core; more are turned away",
+		func(s *Settings) *int { return &s.Limits.HashQueue }),
+	number("limits.confirm_hours", 24, "hours a confirmation link is valid",
+		func(s *Settings) *int { return &s.Limits.ConfirmHours }),
+	number("limits.reset_minutes", 60, "minutes a reset link is valid",
+		func(s *Settings) *int { return &s.Limits.ResetMinutes }),
+	number("limits.session_idle_minutes", 30, "minutes without a request after which a session ends",
+		func(s *Settings) *int { return &s.Limits.SessionIdle }),
+	number("limits.session_hours", 12, "hours after which a session ends in any case",
+		func(s *Settings) *int { return &s.Limits.SessionHours }),
+	number("limits.not_me_days", 7, "days an address gets no mail after its owner said 'this was not me'",
+		func(s *Settings) *int { return &s.Limits.NotMeDays }),
+	number("limits.mail_days", 14, "days a message that has ended is kept",
+		func(s *Settings) *int { return &s.Limits.MailDays }),
+	number("limits.audit_days", 365, "days an audit event is kept",
+		func(s *Settings) *int { return &s.Limits.AuditDays }),
+	number("limits.form_age", 0, "seconds a sign-up form must have been open before it may be sent",
+		func(s *Settings) *int { return &s.Limits.FormAge }),
+}
+
+// SettingByKey returns the definition of key, or a NotFound error.
+func SettingByKey(key string) (SettingDef, error) {
+	for _, def := range settingDefs {
+		if def.Key == key {
+			return def, nil
+		}
+	}
+	return SettingDef{}, Errorf(NotFound, "setting_unknown", "there is no setting %q; 'foyer settings get' lists them", key)
+}
+
+// Value returns the setting's value as text. For a secret that is its plain text: callers show SettingDef.Secret
+// ones as set or not set.
+func (d SettingDef) Value(s Settings) string {
+	switch field := d.field.(type) {
+	case func(*Settings) *bool:
+		if *field(&s) {
+			return "on"
+		}
+		return "off"
+	case func(*Settings) *int:
+		return strconv.Itoa(*field(&s))
+	case func(*Settings) *string:
+		return *field(&s)
+	}
+	return ""
+}
+
+// assign sets the setting from text and returns why it cannot, or "".
+func (d SettingDef) assign(s *Settings, value string) string {
+	switch field := d.field.(type) {
+	case func(*Settings) *bool:
+		if value != "on" && value != "off" {
+			return "write on or off"
+		}
+		*field(s) = value == "on"
+	case func(*Settings) *int:
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 || n > maxLimit {
+			return "write a whole number from 0 to " + strconv.Itoa(maxLimit) + "; 0 switches the limit off"
+		}
+		*field(s) = n
+	case func(*Settings) *string:
+		if d.Secret() && strings.ContainsAny(value, "\r\n\x00") {
+			return "it contains a line end"
+		}
+		if d.check != nil {
+			if why := d.check(value); why != "" {
+				return why
+			}
+		}
+		*field(s) = value
+	}
+	return ""
+}
+
+// maxLimit keeps every product of a limit and a duration far from overflow.
+const maxLimit = 1_000_000
+
+// ParseSettings returns the settings that the stored texts give, with defaults for the keys that are missing. It
+// ignores keys it does not know: they are of a newer version.
+func ParseSettings(stored map[string]string) (Settings, error) {
+	var s Settings
+	for _, def := range settingDefs {
+		value, ok := stored[def.Key]
+		if !ok {
+			value = def.Default
+		}
+		if why := def.assign(&s, value); why != "" {
+			return Settings{}, Fieldf(def.Key, "setting_invalid", "the stored setting %s is not valid: %s", def.Key, why)
+		}
+	}
+	return s, nil
+}
+
+// Change returns the settings with the changes made, or an error and no change: NotFound for an unknown key,
+// Invalid (with the key as field) for a value that is not possible or does not fit the others.
+func (s Settings) Change(changes map[string]string) (Settings, error) {
+	next := s
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		def, err := SettingByKey(key)
+		if err != nil {
+			return s, err
+		}
+		if why := def.assign(&next, changes[key]); why != "" {
+			return s, Fieldf(key, "setting_invalid", "%s cannot be set so: %s", key, why)
+		}
+	}
+	if err := next.Mail.check(); err != nil {
+		return s, err
+	}
+	return next, nil
+}
+
+func (m MailSettings) check() error {
+	if m.Transport != "smarthost" {
+		return nil
+	}
+	switch {
+	case m.Smarthost == "":
+		return Fieldf("mail.smarthost", "setting_invalid", "mail.transport=smarthost needs mail.smarthost=HOST:PORT")
+	case m.From == "":
+		return Fieldf("mail.from", "setting_invalid", "mail.transport=smarthost needs mail.from, the sender's address")
+	case m.Auth != "none" && m.TLS == "none":
+		return Fieldf("mail.auth", "setting_invalid", "a password is sent over TLS only: set mail.tls to starttls or implicit, or mail.auth to none")
+	case m.Auth != "none" && (m.Username == "" || m.Password == ""):
+		return Fieldf("mail.username", "setting_invalid", "mail.auth=%s needs mail.username and mail.password", m.Auth)
+	}
+	return nil
+}
+
+// Sender returns the address mails are sent from: mail.from, or foyer@ and the public host while mail is
+// captured and none is set.
+func (s Settings) Sender() string {
+	if s.Mail.From != "" {
+		return s.Mail.From
+	}
+	host := "localhost"
+	if u, err := url.Parse(s.PublicURL); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
+	}
+	return "foyer@" + host
+}
+
+// Secure reports whether browsers reach the pages over HTTPS.
+func (s Settings) Secure() bool { return strings.HasPrefix(s.PublicURL, "https://") }
+
+// URL returns the full address of a page: the public URL and the path.
+func (s Settings) URL(path string) string { return s.PublicURL + path }
+
+// ConfirmTTL returns how long a confirmation link is valid.
+func (l Limits) ConfirmTTL() time.Duration { return orForever(l.ConfirmHours, time.Hour) }
+
+// ResetTTL returns how long a reset link is valid.
+func (l Limits) ResetTTL() time.Duration { return orForever(l.ResetMinutes, time.Minute) }
+
+// IdleTTL returns how long a session lives without a request.
+func (l Limits) IdleTTL() time.Duration { return orForever(l.SessionIdle, time.Minute) }
+
+// SessionTTL returns how long a session lives at most.
+func (l Limits) SessionTTL() time.Duration { return orForever(l.SessionHours, time.Hour) }
+
+// orForever returns n units, or ten years when the limit is switched off.
+func orForever(n int, unit time.Duration) time.Duration {
+	if n == 0 {
+		return 10 * 365 * 24 * time.Hour
+	}
+	return time.Duration(n) * unit
+}
+
+func checkSiteName(v string) string {
+	if v == "" {
+		return "it is empty"
+	}
+	return checkText(v, 60)
+}
+
+func oneOf(values ...string) func(string) string {
+	return func(v string) string {
+		if !slices.Contains(values, v) {
+			return "write " + strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
+		}
+		return ""
+	}
+}
+
+func checkTransport(v string) string {
+	if v == "direct" {
+		return "this version delivers to a smarthost only; write capture or smarthost"
+	}
+	return oneOf("capture", "smarthost")(v)
+}
+
+func checkAuth(v string) string {
+	if v == "login" || v == "xoauth2" {
+		return "this version signs in with plain only; write none or plain"
+	}
+	return oneOf("none", "plain")(v)
+}
+
+func checkFrom(v string) string {
+	if v == "" {
+		return ""
+	}
+	if _, err := ParseAddress(v); err != nil {
+		return MessageOf(err)
+	}
+	return ""
+}
+
+func checkHostPort(v string) string {
+	if v == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(v)
+	n, portErr := strconv.Atoi(port)
+	if err != nil || portErr != nil || n < 1 || n > 65535 || !isHostOrIP(host) {
+		return "write HOST:PORT, as in smtp.office.example:587"
+	}
+	return ""
+}
+
+func isHostOrIP(host string) bool {
+	return net.ParseIP(host) != nil || (isHostname(host) && len(host) <= 253)
+}
+
+func checkPublicURL(v string) string {
+	if v == "" {
+		return ""
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isHostOrIP(u.Hostname()):
+		return "write http:// or https:// and a host, as in https://accounts.office.example"
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(v, "#") || strings.HasSuffix(v, "?"):
+		return "write no more than scheme, host and port, without a slash at the end"
+	case strings.ToLower(v) != v:
+		return "write it in lower case"
+	}
+	return ""
+}

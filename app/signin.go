@@ -1,0 +1,232 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// SignIn returns the cookie of a new session. Whether the address is unknown or the password wrong, it costs one
+// password hash and answers Denied, "signin_wrong". Only who knows the password learns that the account or its
+// company is disabled (Denied, "account_disabled", "company_disabled"). Limited after too many attempts;
+// Unavailable, "busy", when too many wait.
+func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor) (Token, error) {
+	limits, now := s.Settings().Limits, time.Now()
+	addr, parseErr := ParseAddress(email)
+	subject := addr.String()
+	if parseErr != nil {
+		subject = "an address that cannot be one"
+	}
+	refuse := func(err *Error) (Token, error) {
+		event := v.event(ActSignIn, subject)
+		event.Outcome = err.Reason
+		if auditErr := s.store.AddEvent(context.WithoutCancel(ctx), event); auditErr != nil {
+			return "", auditErr
+		}
+		return "", err
+	}
+	if !s.limiter.Allow("login "+v.network(), limits.LoginPerIP, 5*time.Minute, now) {
+		return refuse(tooMany())
+	}
+	failKey := "failed " + addr.Key()
+	if wait := s.limiter.Wait(failKey, now); wait > 0 {
+		seconds := fmt.Sprint(int(wait.Seconds()) + 1)
+		return refuse(Errorf(Limited, "wait", "too many wrong passwords; try again in %s seconds", seconds).With("Seconds", seconds))
+	}
+	var account Account
+	if parseErr == nil {
+		found, err := s.store.AccountByEmail(ctx, addr)
+		if err != nil && CodeOf(err) != NotFound {
+			return "", err
+		}
+		account = found
+	}
+	// Longer than a password can be is wrong without hashing megabytes, but costs the same.
+	if len(password) > 4*MaxPassword {
+		password = ""
+	}
+	ok, stale, err := s.hasher.Verify(ctx, account.PasswordHash, password, limits.HashQueue)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		s.limiter.Fail(failKey, limits.LoginFailures, time.Now())
+		return refuse(Errorf(Denied, "signin_wrong", "the address or the password is not right"))
+	}
+	if err := mayEnter(account); err != nil {
+		return refuse(err)
+	}
+	s.limiter.Forget(failKey)
+	rehash := ""
+	if stale {
+		if rehash, err = s.hasher.Hash(ctx, password, limits.HashQueue); err != nil {
+			return "", err
+		}
+	}
+	token, session := newSession(account)
+	event := v.event(ActSignIn, subject)
+	event.Company = account.Company
+	if err := s.store.StartSession(ctx, session, rehash, event); err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// mayEnter says whether the account may have a session: Denied otherwise.
+func mayEnter(a Account) *Error {
+	switch {
+	case a.State != AccountActive:
+		return Errorf(Denied, "account_disabled", "this account is disabled")
+	case !a.CompanyEnabled:
+		return Errorf(Denied, "company_disabled", "the access of your company is switched off")
+	}
+	return nil
+}
+
+// MayEnter returns nil when the account may have a session, or a Denied error, "account_disabled" or
+// "company_disabled".
+func (a Account) MayEnter() error {
+	if err := mayEnter(a); err != nil {
+		return err
+	}
+	return nil
+}
+
+func newSession(a Account) (Token, Session) {
+	token, now := NewToken(), time.Now()
+	return token, Session{Account: a, CreatedAt: now, SeenAt: now, Hash: token.Hash()}
+}
+
+// Session returns who is signed in with a cookie. Denied, "signin_needed", when nobody is.
+func (s *Service) Session(ctx context.Context, token Token) (Session, error) {
+	signIn := Errorf(Denied, "signin_needed", "sign in first")
+	if token == "" {
+		return Session{}, signIn
+	}
+	now, limits, hash := time.Now(), s.Settings().Limits, token.Hash()
+	session, err := s.store.Session(ctx, hash, now.Add(-limits.SessionTTL()))
+	if CodeOf(err) == NotFound {
+		return Session{}, signIn
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	// The store knows of the last requests only what the janitor has written.
+	if seen := s.seen.last(hash); seen.After(session.SeenAt) {
+		session.SeenAt = seen
+	}
+	if now.Sub(session.SeenAt) > limits.IdleTTL() {
+		return Session{}, signIn
+	}
+	s.seen.touch(hash, now)
+	return session, nil
+}
+
+// SignOut ends the session of a cookie, if there is one.
+func (s *Service) SignOut(ctx context.Context, token Token, v Visitor) error {
+	session, err := s.Session(ctx, token)
+	if CodeOf(err) == Denied {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	event := v.event(ActSignOut, session.Account.Email.String())
+	event.Actor, event.Company = session.Account.Email.String(), session.Account.Company
+	return s.store.EndSession(ctx, session.Hash, event)
+}
+
+// ResetLink returns the account a reset link belongs to. It changes nothing. Gone when the link is spent, expired
+// or unknown.
+func (s *Service) ResetLink(ctx context.Context, token Token) (Account, error) {
+	return s.store.AccountByResetToken(ctx, token.Hash(), time.Now())
+}
+
+// Reset gives the account of a reset link a new password and ends all its sessions. Gone as ResetLink; Invalid
+// for the password; Denied when the account or its company is disabled.
+func (s *Service) Reset(ctx context.Context, token Token, password, confirm string, v Visitor) error {
+	account, err := s.ResetLink(ctx, token)
+	if err != nil {
+		return err
+	}
+	if err := account.MayEnter(); err != nil {
+		return err
+	}
+	hash := token.Hash()
+	change := PasswordChange{AccountID: account.ID, Reset: &hash, Event: v.event(ActReset, account.Email.String())}
+	return s.setPassword(ctx, account, password, confirm, change, v)
+}
+
+// ChangePassword gives the signed-in account a new password, ends its other sessions and returns the cookie under
+// which this one goes on. Denied, "signin_needed"; Invalid on field "current_password" when that is wrong, or
+// for the new one; Limited after too many wrong ones.
+func (s *Service) ChangePassword(ctx context.Context, token Token, current, password, confirm string, v Visitor) (Token, error) {
+	session, err := s.Session(ctx, token)
+	if err != nil {
+		return "", err
+	}
+	account, limits, failKey := session.Account, s.Settings().Limits, "change "+session.Account.Email.Key()
+	if s.limiter.Wait(failKey, time.Now()) > 0 {
+		return "", tooMany()
+	}
+	if err := CheckPassword(password, confirm, account.Email); err != nil {
+		return "", err
+	}
+	if len(current) > 4*MaxPassword {
+		current = ""
+	}
+	ok, _, err := s.hasher.Verify(ctx, account.PasswordHash, current, limits.HashQueue)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		s.limiter.Fail(failKey, limits.LoginFailures, time.Now())
+		return "", Fieldf("current_password", "password_current", "this is not your present password")
+	}
+	s.limiter.Forget(failKey)
+	next, kept := newSession(account)
+	kept.CreatedAt = session.CreatedAt
+	event := v.event(ActPassword, account.Email.String())
+	event.Actor = account.Email.String()
+	change := PasswordChange{AccountID: account.ID, Keep: &kept, Event: event}
+	if err := s.setPassword(ctx, account, password, confirm, change, v); err != nil {
+		return "", err
+	}
+	return next, nil
+}
+
+func (s *Service) setPassword(ctx context.Context, a Account, password, confirm string, c PasswordChange, v Visitor) error {
+	if err := CheckPassword(password, confirm, a.Email); err != nil {
+		return err
+	}
+	var err error
+	if c.Hash, err = s.hasher.Hash(ctx, password, s.Settings().Limits.HashQueue); err != nil {
+		return err
+	}
+	c.Notice, err = s.compose(Notice{Kind: MailChanged, To: a.Email, Lang: a.Lang, IP: v.IP}, noticeTTL)
+	if err != nil {
+		return err
+	}
+	c.Now, c.Event.Company = time.Now(), a.Company
+	if err := s.store.SetPassword(ctx, c); err != nil {
+		return err
+	}
+	s.limiter.Forget("failed " + a.Email.Key())
+	s.outbox.Written(c.Notice)
+	return nil
+}
+
+// UpdateProfile stores the names and the phone number of the signed-in account. Denied, "signin_needed"; Invalid
+// with the field that is wrong.
+func (s *Service) UpdateProfile(ctx context.Context, token Token, p Profile, v Visitor) error {
+	session, err := s.Session(ctx, token)
+	if err != nil {
+		return err
+	}
+	if err := p.Check(); err != nil {
+		return err
+	}
+	event := v.event(ActProfile, session.Account.Email.String())
+	event.Actor, event.Company = session.Account.Email.String(), session.Account.Company
+	return s.store.UpdateProfile(ctx, session.Account.ID, p, event)
+}

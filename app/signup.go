@@ -1,0 +1,198 @@
+package app
+
+import (
+	"context"
+	"time"
+)
+
+// SignUpForm is the form a visitor sends to create an account.
+type SignUpForm struct {
+	Profile
+	Email string
+	Trap  string        // a field no person sees; a program that fills it gives itself away
+	Age   time.Duration // how long the form was open; negative when that is not known
+}
+
+// SignUp takes a sign-up. It returns nil for every well-formed address, listed or not, after the registration
+// and its mail are durable: who is a customer cannot be read from the answer, nor from the time it takes. Closed
+// when sign-up is switched off; Invalid with the field that is wrong; Unavailable when nothing could be written.
+// With neutral answers switched off, an address that is not enabled is Denied, "not_enabled".
+func (s *Service) SignUp(ctx context.Context, f SignUpForm, v Visitor) error {
+	settings := s.Settings()
+	if !settings.LoginLink {
+		return Errorf(Closed, "signup_closed", "creating an account is switched off here")
+	}
+	addr, err := ParseAddress(f.Email)
+	if err != nil {
+		return err
+	}
+	if err := f.Check(); err != nil {
+		return err
+	}
+	r := s.request(ActSignUp, addr, v, settings.Limits.ConfirmTTL())
+	r.FirstName, r.LastName, r.Phone = f.FirstName, f.LastName, f.Phone
+	switch {
+	case f.Trap != "":
+		r.Refuse = "trap"
+	case f.Age >= 0 && f.Age < time.Duration(settings.Limits.FormAge)*time.Second:
+		r.Refuse = "too_fast"
+	case !s.limiter.Allow("signup "+v.network(), settings.Limits.SignupPerIP, time.Hour, r.CreatedAt):
+		r.Refuse = "limit_signup_per_ip"
+	}
+	d, err := s.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	if !settings.NeutralAnswers && d.Mail == "" && !d.Verdict.Allowed && r.Refuse == "" {
+		return Errorf(Denied, "not_enabled", "the address %s is not enabled for an account here", addr).With("Email", addr.String())
+	}
+	return nil
+}
+
+// Forgot takes a request for a new password. Its answer tells as little as that of SignUp.
+func (s *Service) Forgot(ctx context.Context, email string, v Visitor) error {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return err
+	}
+	limits := s.Settings().Limits
+	r := s.request(ActForgot, addr, v, limits.ResetTTL())
+	if !s.limiter.Allow("forgot "+v.network(), limits.SignupPerIP, time.Hour, r.CreatedAt) {
+		r.Refuse = "limit_signup_per_ip"
+	}
+	_, err = s.send(ctx, r)
+	return err
+}
+
+// request prepares a visitor's wish: link, code, and the mail they are written into.
+func (s *Service) request(action Action, addr Address, v Visitor, ttl time.Duration) Request {
+	token, code := NewToken(), NewCode()
+	now := time.Now()
+	r := Request{
+		Registration: Registration{Email: addr, Lang: v.Lang, IP: v.IP, CreatedAt: now, ExpiresAt: now.Add(ttl)},
+		Token:        token.Hash(),
+		Code:         s.codeHash(addr, code),
+		Limits:       s.Settings().Limits,
+		Event:        v.event(action, addr.String()),
+	}
+	r.Compose = func(kind MessageKind, company, lang, ip string) (Message, error) {
+		notice := Notice{Kind: kind, To: addr, Lang: lang, Company: company, IP: ip}
+		switch kind {
+		case MailConfirm:
+			notice.Link, notice.Code = s.Settings().URL("/confirm/"+string(token)), code[:4]+"-"+code[4:]
+		case MailReset:
+			notice.Link = s.Settings().URL("/reset/" + string(token))
+		default:
+			return s.compose(notice, noticeTTL)
+		}
+		return s.compose(notice, ttl)
+	}
+	return r
+}
+
+func (s *Service) send(ctx context.Context, r Request) (Decision, error) {
+	d, err := s.store.Request(ctx, r)
+	if err != nil {
+		return Decision{}, err
+	}
+	if d.Mail != "" {
+		s.outbox.Written(d.Message)
+	}
+	s.log.Info("request", "action", r.Event.Action, "address", r.Email.Masked(), "outcome", d.Reason, "mail", d.Mail)
+	return d, nil
+}
+
+// Registration returns what a confirmation link is about. It changes nothing. Gone when the link is spent,
+// expired or unknown.
+func (s *Service) Registration(ctx context.Context, token Token) (Registration, error) {
+	return s.store.RegistrationByToken(ctx, token.Hash(), time.Now())
+}
+
+// Confirm makes the account of the registration that a link belongs to, with the password its owner has typed
+// twice. A scanner that opens links, runs scripts and presses buttons cannot invent one. Gone as Registration;
+// Invalid for the password; Conflict, "no_longer_eligible", when the list has changed since.
+func (s *Service) Confirm(ctx context.Context, token Token, password, confirm string, v Visitor) (Account, error) {
+	r, err := s.Registration(ctx, token)
+	if err != nil {
+		return Account{}, err
+	}
+	return s.activate(ctx, r, token.Hash(), password, confirm, v)
+}
+
+// RegistrationByCode returns the registration of an address when the code is right, and counts a wrong one. The
+// answer to everything that is not right is the same: Gone, "code_wrong". Limited when the client address has
+// tried too often.
+func (s *Service) RegistrationByCode(ctx context.Context, email, code string, v Visitor) (Registration, error) {
+	r, _, err := s.byCode(ctx, email, code, v)
+	return r, err
+}
+
+// ConfirmCode does with the code what Confirm does with the link.
+func (s *Service) ConfirmCode(ctx context.Context, email, code, password, confirm string, v Visitor) (Account, error) {
+	r, hash, err := s.byCode(ctx, email, code, v)
+	if err != nil {
+		return Account{}, err
+	}
+	return s.activate(ctx, r, hash, password, confirm, v)
+}
+
+func (s *Service) byCode(ctx context.Context, email, code string, v Visitor) (Registration, TokenHash, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Registration{}, TokenHash{}, err
+	}
+	limits, now := s.Settings().Limits, time.Now()
+	if !s.limiter.Allow("code "+v.network(), limits.LoginPerIP, 5*time.Minute, now) {
+		return Registration{}, TokenHash{}, tooMany()
+	}
+	return s.store.RegistrationByCode(ctx, CodeTry{
+		Email: addr, Code: s.codeHash(addr, code), Now: now, Tries: limits.CodeTries,
+		Event: v.event(ActConfirm, addr.String()),
+	})
+}
+
+func tooMany() *Error {
+	return Errorf(Limited, "too_many", "too many attempts; try again in a few minutes")
+}
+
+func (s *Service) activate(ctx context.Context, r Registration, hash TokenHash, password, confirm string, v Visitor) (Account, error) {
+	if err := CheckPassword(password, confirm, r.Email); err != nil {
+		return Account{}, err
+	}
+	phc, err := s.hasher.Hash(ctx, password, s.Settings().Limits.HashQueue)
+	if err != nil {
+		return Account{}, err
+	}
+	event := v.event(ActConfirm, r.Email.String())
+	account, err := s.store.Activate(ctx, Activation{Token: hash, PasswordHash: phc, Now: event.At, Event: event})
+	if err != nil {
+		return Account{}, err
+	}
+	s.log.Info("account created", "address", account.Email.Masked(), "company", account.Company, "entry", account.Entry)
+	return account, nil
+}
+
+// StopLink returns nil when a "this was not me" link is known. It changes nothing. Gone otherwise.
+func (s *Service) StopLink(ctx context.Context, token Token) error {
+	_, err := s.store.MessageByStop(ctx, token.Hash())
+	return err
+}
+
+// Stop makes Foyer send nothing to an address for the days that limits.not_me_days says, and deletes its
+// registration. The owner types the address: a scanner that presses the button must not lock a customer out.
+// Gone for an unknown link; Invalid when the address is not the one the mail went to.
+func (s *Service) Stop(ctx context.Context, token Token, email string, v Visitor) error {
+	m, err := s.store.MessageByStop(ctx, token.Hash())
+	if err != nil {
+		return err
+	}
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return err
+	}
+	if addr.Key() != m.Recipient.Key() {
+		return Fieldf("email", "stop_address", "the mail with this link went to another address")
+	}
+	until := time.Now().Add(time.Duration(s.Settings().Limits.NotMeDays) * 24 * time.Hour)
+	return s.store.BlockAddress(ctx, m.Recipient, until, v.event(ActMailBlock, m.Recipient.String()))
+}

@@ -1,0 +1,191 @@
+package app
+
+import (
+	"context"
+	"time"
+)
+
+// Store is what the domain needs of a database. Each method is one whole unit of work in one transaction: a
+// change is durable when the method returns nil, and nothing of it is there when it returns an error. Every
+// change writes its audit Event in the same transaction.
+//
+// Errors are *Error: NotFound, Conflict, Gone as each method says, and Unavailable or Internal when the
+// database cannot do it now.
+type Store interface {
+	VisitorStore
+	AdminStore
+}
+
+// VisitorStore holds the units of work behind the web pages.
+type VisitorStore interface {
+	// Request decides about a visitor's request for a mail (see Request.Decide) and, in the same transaction,
+	// writes what the decision asks for: a registration or a reset token, and the mail. It does the same
+	// work, and undoes it, when the answer is no: the time it takes tells nothing.
+	Request(ctx context.Context, r Request) (Decision, error)
+
+	// RegistrationByToken returns the registration a confirmation link belongs to. Gone: "link_spent" when it
+	// was confirmed, "link_expired" when it is too old, "link_unknown" when there is none (any more).
+	RegistrationByToken(ctx context.Context, hash TokenHash, now time.Time) (Registration, error)
+
+	// RegistrationByCode returns the registration of addr and the hash of its link when the code is right. Each
+	// wrong code is counted and written to the audit. Gone, "code_wrong", whatever is the matter.
+	RegistrationByCode(ctx context.Context, c CodeTry) (Registration, TokenHash, error)
+
+	// Activate makes an account of a registration. The list is matched again and must give the company the
+	// registration shows. Every registration of the address is deleted. Of parallel calls one succeeds. Gone as
+	// RegistrationByToken; Conflict, "no_longer_eligible", when the gate says no or another company.
+	Activate(ctx context.Context, a Activation) (Account, error)
+
+	// AccountByEmail returns the account of addr. NotFound when there is none.
+	AccountByEmail(ctx context.Context, addr Address) (Account, error)
+
+	// StartSession writes a session. When rehash is not "" it replaces the account's password hash. Denied,
+	// "account_disabled" or "company_disabled", when the account may not sign in any more.
+	StartSession(ctx context.Context, s Session, rehash string, ev Event) error
+
+	// Session returns the session of a cookie that began after oldest. NotFound when there is none, or when its
+	// account or company is disabled.
+	Session(ctx context.Context, hash TokenHash, oldest time.Time) (Session, error)
+
+	// TouchSessions writes when sessions were last seen.
+	TouchSessions(ctx context.Context, seen map[TokenHash]time.Time) error
+
+	// EndSession deletes a session, if it is there.
+	EndSession(ctx context.Context, hash TokenHash, ev Event) error
+
+	// AccountByResetToken returns the account a reset link belongs to. Gone: "link_expired" or "link_unknown".
+	AccountByResetToken(ctx context.Context, hash TokenHash, now time.Time) (Account, error)
+
+	// SetPassword stores a new password hash, deletes every session and every reset token of the account,
+	// starts the session Keep when it has a hash, and writes the notice mail. With a Reset token the token
+	// must still be valid: Gone otherwise.
+	SetPassword(ctx context.Context, p PasswordChange) error
+
+	// UpdateProfile stores names and phone number of an account.
+	UpdateProfile(ctx context.Context, accountID int64, p Profile, ev Event) error
+
+	// MessageByStop returns the message whose "this was not me" link has this hash. Gone when there is none.
+	MessageByStop(ctx context.Context, hash TokenHash) (Message, error)
+
+	// BlockAddress stops mail to addr until the given time and deletes its registration and reset tokens.
+	BlockAddress(ctx context.Context, addr Address, until time.Time, ev Event) error
+
+	// AddEvent writes an audit event that belongs to no other change.
+	AddEvent(ctx context.Context, ev Event) error
+}
+
+// AdminStore holds the units of work behind the admin API. Companies are named by their name, accounts and
+// registrations by their address.
+type AdminStore interface {
+	Companies(ctx context.Context) ([]Company, error)
+	// Company returns a company with its entries and overlaps. NotFound.
+	Company(ctx context.Context, name string) (Company, error)
+	// AddCompany adds a company with entries. Conflict when the name or an entry is taken.
+	AddCompany(ctx context.Context, name string, entries []Entry, ev Event) (Company, error)
+	// RenameCompany renames. NotFound, or Conflict when the new name is taken.
+	RenameCompany(ctx context.Context, name, to string, ev Event) (Company, error)
+	// EnableCompany sets the company's switch; switching off ends the sessions of its people. NotFound.
+	EnableCompany(ctx context.Context, name string, on bool, ev Event) (Company, error)
+	// RemoveCompany removes a company, its entries and its registrations. NotFound, or Conflict while it has
+	// accounts.
+	RemoveCompany(ctx context.Context, name string, ev Event) error
+	// AddEntries adds entries to a company. With move an entry of another company changes its owner, without
+	// it is a Conflict, "entry_taken", that names the owner. Entries that are new are judged by Entry.Refusal.
+	AddEntries(ctx context.Context, name string, entries []Entry, move bool, ev Event) (Company, error)
+	// RemoveEntries removes entries and returns how many of the company's accounts are not on the list any
+	// more. NotFound when the company or one of the entries is not there.
+	RemoveEntries(ctx context.Context, name string, entries []Entry, ev Event) (Company, int, error)
+	// EntriesFor returns the entries whose value is one of values.
+	EntriesFor(ctx context.Context, values []string) ([]OwnedEntry, error)
+
+	// Accounts returns one page of accounts by address, without Groups and ListMatch.
+	Accounts(ctx context.Context, q AccountQuery) ([]Account, error)
+	// SetAccountState enables or disables; disabling ends the account's sessions. NotFound.
+	SetAccountState(ctx context.Context, addr Address, state AccountState, ev Event) (Account, error)
+	// RemoveAccount removes an account with everything that belongs to it. NotFound.
+	RemoveAccount(ctx context.Context, addr Address, ev Event) error
+
+	// Registrations returns one page of registrations, the oldest first.
+	Registrations(ctx context.Context, after int64, limit int) ([]Registration, error)
+	// Resend gives the registration of an address a new link, code and validity, and writes its mail; older
+	// links are worthless from then on. NotFound, or Conflict "no_longer_eligible".
+	Resend(ctx context.Context, r Request) (Registration, Message, error)
+	// RemoveRegistration removes the registration of an address. NotFound.
+	RemoveRegistration(ctx context.Context, addr Address, ev Event) error
+
+	// Settings returns every stored setting as text, secrets in plain.
+	Settings(ctx context.Context) (map[string]string, error)
+	// SaveSettings stores changed settings.
+	SaveSettings(ctx context.Context, changes map[string]string, ev Event) error
+
+	// Messages returns one page of messages without Data, the newest first.
+	Messages(ctx context.Context, q MessageQuery) ([]Message, error)
+	// Message returns a message whole. NotFound.
+	Message(ctx context.Context, id int64) (Message, error)
+	// AddMessage writes a mail of the administrator's own to the queue and returns it with its ID.
+	AddMessage(ctx context.Context, m Message, ev Event) (Message, error)
+	// RetryMessage makes an ended or waiting message due now. NotFound, or Conflict while it is being sent or
+	// when it has expired.
+	RetryMessage(ctx context.Context, id int64, now time.Time, ev Event) (Message, error)
+	// RemoveMessage removes a message. NotFound, or Conflict while it is being sent.
+	RemoveMessage(ctx context.Context, id int64, ev Event) error
+	// Blocked returns the addresses that get no mail, and until when.
+	Blocked(ctx context.Context, now time.Time) (map[string]time.Time, error)
+	// Unblock lets an address get mail again. NotFound.
+	Unblock(ctx context.Context, addr Address, ev Event) error
+
+	// Events returns one page of the audit, the newest first.
+	Events(ctx context.Context, q EventQuery) ([]Event, error)
+	// Purge deletes what is past its time: registrations, tokens, sessions, ended messages, audit events.
+	Purge(ctx context.Context, now time.Time, l Limits) error
+}
+
+// AccountQuery selects accounts. Limit bounds the page; After is the address key of the last one before it.
+type AccountQuery struct {
+	Company string // a company's name, or "" for all
+	Search  string // part of an address or a name, or ""
+	After   string
+	Limit   int
+}
+
+// MessageQuery selects messages. Before is the ID of the last one of the page before, or 0.
+type MessageQuery struct {
+	State  MessageState
+	Before int64
+	Limit  int
+}
+
+// EventQuery selects audit events. Before is the ID of the last one of the page before, or 0.
+type EventQuery struct {
+	Search string // part of an address, company or action, or ""
+	Before int64
+	Limit  int
+}
+
+// CodeTry is one attempt with a confirmation code.
+type CodeTry struct {
+	Email Address
+	Code  TokenHash // the keyed hash of what was typed
+	Now   time.Time
+	Tries int // wrong codes allowed; 0 for no bound
+	Event Event
+}
+
+// Activation is a confirmation with everything it needs.
+type Activation struct {
+	Token        TokenHash
+	PasswordHash string
+	Now          time.Time
+	Event        Event
+}
+
+// PasswordChange is a new password, by reset link or on the account page.
+type PasswordChange struct {
+	AccountID int64
+	Hash      string
+	Reset     *TokenHash // the reset link's hash, or nil
+	Keep      *Session   // the session that goes on, under a new hash, or nil
+	Notice    Message
+	Now       time.Time
+	Event     Event
+}

@@ -238,7 +238,7 @@ func (s *Service) RemoveRegistration(ctx context.Context, actor, email string) e
 func (s *Service) SetSettings(ctx context.Context, actor string, changes map[string]string) (Settings, error) {
 	s.settingsLock.Lock()
 	defer s.settingsLock.Unlock()
-	next, err := s.Settings().Change(changes)
+	next, err := s.settings.Load().Change(changes)
 	if err != nil {
 		return Settings{}, err
 	}
@@ -256,7 +256,7 @@ func (s *Service) SetSettings(ctx context.Context, actor string, changes map[str
 		return Settings{}, err
 	}
 	s.settings.Store(&next)
-	return next, nil
+	return s.Settings(), nil
 }
 
 // Messages returns one page of messages without their data, the newest first.

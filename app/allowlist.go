@@ -177,11 +177,14 @@ func undecorate(s string) string {
 	lower := lowerASCII(s)
 	for _, scheme := range []string{"http://", "https://"} {
 		if strings.HasPrefix(lower, scheme) {
-			s = s[len(scheme):]
-			if i := strings.IndexAny(s, "/?#"); i >= 0 {
-				s = s[:i]
+			host := s[len(scheme):]
+			if i := strings.IndexAny(host, "/?#"); i >= 0 {
+				host = host[:i]
 			}
-			return strings.TrimSuffix(s, ".")
+			if strings.Contains(host, "@") {
+				return s // http://gmail.com@evil.example is a trick, and no address
+			}
+			return strings.TrimSuffix(host, ".")
 		}
 	}
 	if strings.HasPrefix(lower, "mailto:") {

@@ -76,9 +76,19 @@ func checkText(s string, maxRunes int) string {
 		return "it begins or ends with a blank"
 	}
 	for _, r := range s {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == utf8.RuneError {
+		if unicode.IsControl(r) || unicode.In(r, invisible...) || r == utf8.RuneError || r == brailleBlank {
 			return "it contains a character that cannot be shown"
 		}
 	}
 	return ""
 }
+
+// invisible are the characters that show nothing, or change what others show. Format characters alone do not do:
+// U+3164, a "letter" that looks like a blank, and the variation selectors are of other categories.
+var invisible = []*unicode.RangeTable{
+	unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co,
+	unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point,
+}
+
+// brailleBlank is a symbol without dots.
+const brailleBlank = '\u2800'

@@ -63,9 +63,9 @@ const (
 // Hasher hashes and verifies passwords, on at most as many cores as it was given: one hash takes 19 MiB, and
 // 50 at once were measured at 950 MiB.
 type Hasher struct {
-	params  Argon2
-	cores   chan struct{}
-	waiting atomic.Int64
+	params Argon2
+	cores  chan struct{}
+	inside atomic.Int64 // those who compute and those who wait
 }
 
 // NewHasher returns a hasher with the given cost that computes at most cores hashes at a time.
@@ -105,19 +105,23 @@ func (h *Hasher) Verify(ctx context.Context, phc, password string, queue int) (o
 }
 
 func (h *Hasher) enter(ctx context.Context, queue int) error {
-	defer h.waiting.Add(-1)
-	if n := h.waiting.Add(1); queue > 0 && n > int64(queue+cap(h.cores)) {
+	if n := h.inside.Add(1); queue > 0 && n > int64(queue+cap(h.cores)) {
+		h.inside.Add(-1)
 		return Errorf(Unavailable, "busy", "too many people are signing in at this moment; try again in a few seconds")
 	}
 	select {
 	case h.cores <- struct{}{}:
 		return nil
 	case <-ctx.Done():
+		h.inside.Add(-1)
 		return Errorf(Unavailable, "busy", "the request was given up while it waited")
 	}
 }
 
-func (h *Hasher) leave() { <-h.cores }
+func (h *Hasher) leave() {
+	<-h.cores
+	h.inside.Add(-1)
+}
 
 // encode returns the PHC string format (the reference implementation's, base64 without padding).
 func (p Argon2) encode(salt, key []byte) string {
@@ -145,6 +149,10 @@ func decodePHC(phc string) (p Argon2, salt, key []byte, err error) {
 	}
 	if p.Memory > 1<<20 || p.Time < 1 || p.Time > 20 || p.Threads < 1 || len(key) < 16 || len(key) > 64 {
 		return p, nil, nil, fmt.Errorf("PHC parameters out of bounds")
+	}
+	// Sscanf stops where it has enough, and base64 skips line ends: only what encode writes is a PHC string.
+	if p.encode(salt, key) != phc {
+		return p, nil, nil, fmt.Errorf("PHC string is damaged")
 	}
 	return p, salt, key, nil
 }

@@ -23,7 +23,9 @@ type ServiceConfig struct {
 	Outbox   Outbox
 	Hasher   *Hasher
 	Key      []byte // of the keyed hash of confirmation codes
-	Log      *slog.Logger
+	// PublicURL counts while the setting public_url is empty.
+	PublicURL string
+	Log       *slog.Logger
 }
 
 // Service does what visitors and the administrator ask for. It is safe for concurrent use.
@@ -35,6 +37,7 @@ type Service struct {
 	key      []byte
 	log      *slog.Logger
 
+	publicURL    string // while the setting is empty
 	settings     atomic.Pointer[Settings]
 	settingsLock sync.Mutex // one change at a time
 	limiter      *Limiter
@@ -48,7 +51,7 @@ const limiterKeys = 50_000
 func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 	s := &Service{
 		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
-		limiter: NewLimiter(limiterKeys),
+		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys),
 	}
 	stored, err := s.store.Settings(ctx)
 	if err != nil {
@@ -63,7 +66,13 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 }
 
 // Settings returns the settings of this moment.
-func (s *Service) Settings() Settings { return *s.settings.Load() }
+func (s *Service) Settings() Settings {
+	settings := *s.settings.Load()
+	if settings.PublicURL == "" {
+		settings.PublicURL = s.publicURL
+	}
+	return settings
+}
 
 // Visitor is who stands at the other end of a page.
 type Visitor struct {
@@ -75,8 +84,11 @@ type Visitor struct {
 // what a single household or machine is given.
 func (v Visitor) network() string {
 	addr, err := netip.ParseAddr(v.IP)
-	if err != nil || addr.Unmap().Is4() {
+	if err != nil {
 		return v.IP
+	}
+	if addr = addr.Unmap(); addr.Is4() {
+		return addr.String() // one client has one key, whether its socket says 192.0.2.1 or ::ffff:192.0.2.1
 	}
 	prefix, err := addr.WithZone("").Prefix(64)
 	if err != nil {

@@ -213,8 +213,9 @@ func (d SettingDef) assign(s *Settings, value string) string {
 	return ""
 }
 
-// maxLimit keeps every product of a limit and a duration far from overflow.
-const maxLimit = 1_000_000
+// maxLimit keeps the product of every limit and its unit, up to a day, below the 292 years a time.Duration holds: with
+// more, "keep the audit for ever" would overflow and delete it.
+const maxLimit = 100_000
 
 // ParseSettings returns the settings that the stored texts give, with defaults for the keys that are missing. It
 // ignores keys it does not know: they are of a newer version.
@@ -271,8 +272,8 @@ func (m MailSettings) check() error {
 // Sender returns the address mails are sent from: mail.from, or foyer@ and the public host while mail is
 // captured and none is set.
 func (s Settings) Sender() string {
-	if s.Mail.From != "" {
-		return s.Mail.From
+	if addr, err := ParseAddress(s.Mail.From); err == nil {
+		return addr.String() // an international domain as A-labels, which every mail server understands
 	}
 	host := "localhost"
 	if u, err := url.Parse(s.PublicURL); err == nil && u.Hostname() != "" {
@@ -352,11 +353,16 @@ func checkHostPort(v string) string {
 		return ""
 	}
 	host, port, err := net.SplitHostPort(v)
-	n, portErr := strconv.Atoi(port)
-	if err != nil || portErr != nil || n < 1 || n > 65535 || !isHostOrIP(host) {
+	if err != nil || !isPort(port) || !isHostOrIP(host) {
 		return "write HOST:PORT, as in smtp.office.example:587"
 	}
 	return ""
+}
+
+// isPort reports whether s is the number of a TCP port.
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
 }
 
 func isHostOrIP(host string) bool {
@@ -373,8 +379,13 @@ func checkPublicURL(v string) string {
 		return "write http:// or https:// and a host, as in https://accounts.office.example"
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(v, "#") || strings.HasSuffix(v, "?"):
 		return "write no more than scheme, host and port, without a slash at the end"
+	case strings.HasSuffix(u.Host, ":") || (u.Port() != "" && !isPort(u.Port())):
+		return "the port is a number from 1 to 65535"
 	case strings.ToLower(v) != v:
 		return "write it in lower case"
 	}
 	return ""
 }
+
+// CheckPublicHost reports whether name can be the host of a public URL.
+func CheckPublicHost(name string) bool { return checkPublicURL("http://"+name) == "" }

@@ -1,0 +1,319 @@
+// Package localapi is the admin API: HTTP and JSON on a Unix socket, both ends of it. The service serves it with
+// NewServer on what Listen returns; the command line and the desktop program call it through Client. Who calls is
+// told by the kernel, not by the caller. It may be imported by server, cmd and gui; it imports app only.
+package localapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// API is the version of the admin API. It changes when a client of the old one could misunderstand the new one;
+// new routes and new fields do not change it.
+const API = 1
+
+// DefaultSocket is where the installed service listens.
+const DefaultSocket = "/run/foyer/admin.sock"
+
+// Headers every answer carries, by which a client knows whom it talks to.
+const (
+	headerAPI     = "Foyer-Api"
+	headerVersion = "Foyer-Version"
+)
+
+// Bounds of one page of a list. A client may ask for fewer items than maxPage, never for more.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+// The paths of the API. What stands in braces is one path segment, percent-encoded by the client.
+const (
+	pathVersion        = "/v1/version"
+	pathCompanies      = "/v1/companies"
+	pathCompany        = "/v1/companies/{name}"
+	pathCompanyRename  = "/v1/companies/{name}/rename"
+	pathCompanyEnable  = "/v1/companies/{name}/enable"
+	pathCompanyDisable = "/v1/companies/{name}/disable"
+	pathAllow          = "/v1/companies/{name}/allow"
+	pathDisallow       = "/v1/companies/{name}/disallow"
+	pathAllowTest      = "/v1/allow/test"
+	pathAccounts       = "/v1/accounts"
+	pathAccount        = "/v1/accounts/{email}"
+	pathAccountEnable  = "/v1/accounts/{email}/enable"
+	pathAccountDisable = "/v1/accounts/{email}/disable"
+	pathRegistrations  = "/v1/registrations"
+	pathRegistration   = "/v1/registrations/{email}"
+	pathResend         = "/v1/registrations/{email}/resend"
+	pathSettings       = "/v1/settings"
+	pathMessages       = "/v1/messages"
+	pathMessage        = "/v1/messages/{id}"
+	pathMessageRetry   = "/v1/messages/{id}/retry"
+	pathBlocked        = "/v1/blocked"
+	pathUnblock        = "/v1/blocked/{address}"
+	pathEvents         = "/v1/events"
+)
+
+// Version says what runs, and whether the caller may do anything with it.
+type Version struct {
+	Version   string `json:"version"`
+	API       int    `json:"api"`
+	Go        string `json:"go"`
+	SQLite    string `json:"sqlite,omitempty"`
+	Caller    string `json:"caller"`            // who the kernel says is asking, as in "anna (uid 1000)"
+	Permitted bool   `json:"permitted"`         // whether the caller may use the rest of the API
+	Missing   string `json:"missing,omitempty"` // what the caller needs for that, as a sentence
+}
+
+// Page is one page of a list. Next is the cursor of the page that follows, or "" on the last one.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
+
+// Company is a customer company with its list.
+type Company struct {
+	Name      string    `json:"name"`
+	Enabled   bool      `json:"enabled"`
+	CreatedAt time.Time `json:"created_at"`
+	Accounts  int       `json:"accounts"` // how many accounts it has
+	Entries   []Entry   `json:"entries"`
+	Overlaps  []Overlap `json:"overlaps"`
+}
+
+// Entry is one line of a company's list.
+type Entry struct {
+	Entry       string `json:"entry"`        // as stored: A-labels, with "!" when it refuses
+	Display     string `json:"display"`      // the same with U-labels
+	Kind        string `json:"kind"`         // "address", "domain" or "wildcard"
+	Deny        bool   `json:"deny"`         // it refuses what it covers
+	MixedScript bool   `json:"mixed_script"` // as look-alike domains do
+	Warning     string `json:"warning"`      // why it would not be accepted as new, or ""
+}
+
+// Overlap is an entry of another company that covers addresses in common with one of this company.
+type Overlap struct {
+	Entry        string `json:"entry"`
+	Other        string `json:"other"`
+	OtherCompany string `json:"other_company"`
+}
+
+// Disallowed is a company after entries were removed from its list.
+type Disallowed struct {
+	Company
+	OffList int `json:"off_list"` // how many of its accounts are not on the list any more; they keep working
+}
+
+// Account is a confirmed person.
+type Account struct {
+	Email      string     `json:"email"`
+	FirstName  string     `json:"first_name"`
+	LastName   string     `json:"last_name"`
+	Phone      string     `json:"phone"`
+	Company    string     `json:"company"`
+	Groups     []string   `json:"groups"`
+	State      string     `json:"state"` // "active" or "disabled"
+	CreatedAt  time.Time  `json:"created_at"`
+	Identities []Identity `json:"identities"`
+	ListMatch  bool       `json:"list_match"` // still on its company's list
+	Entry      string     `json:"entry"`      // the allow-list entry that matched when the account was created
+}
+
+// Identity is an account's identity at an identity provider.
+type Identity struct {
+	Issuer  string `json:"issuer"`
+	Subject string `json:"subject"`
+}
+
+// Registration is a sign-up that waits for its confirmation mail.
+type Registration struct {
+	Email     string    `json:"email"`
+	FirstName string    `json:"first_name"`
+	LastName  string    `json:"last_name"`
+	Phone     string    `json:"phone"`
+	Company   string    `json:"company"`
+	Entry     string    `json:"entry"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	CodeTries int       `json:"code_tries"` // wrong codes so far
+}
+
+// AllowTest is the gate's verdict on one address.
+type AllowTest struct {
+	Address    string     `json:"address"`
+	Allowed    bool       `json:"allowed"`
+	Company    string     `json:"company"`     // the owner of Entry, or ""
+	Entry      string     `json:"entry"`       // the entry that won, or ""
+	Reason     string     `json:"reason"`      // one sentence
+	ReasonCode string     `json:"reason_code"` // "listed", "refused_by_entry", "not_listed" or "company_disabled"
+	Ways       []Way      `json:"ways"`
+	Covering   []Covering `json:"covering"` // every entry that covers the address, the winner first
+}
+
+// Way says what one way in would do for the address now.
+type Way struct {
+	Name   string `json:"name"`
+	Result string `json:"result"`
+}
+
+// Covering is an entry that covers an address, and its owner.
+type Covering struct {
+	Entry   string `json:"entry"`
+	Company string `json:"company"`
+}
+
+// Message is a mail to one recipient. IDs are strings: they do not fit the numbers of every JSON reader.
+type Message struct {
+	ID          string     `json:"id"`
+	Kind        string     `json:"kind"`
+	Recipient   string     `json:"recipient"`
+	Subject     string     `json:"subject"`
+	State       string     `json:"state"`
+	Attempts    int        `json:"attempts"`
+	NextAttempt *time.Time `json:"next_attempt"` // null when none is due
+	Reply       string     `json:"reply"`        // the other side's last words, or what went wrong
+	CreatedAt   time.Time  `json:"created_at"`
+}
+
+// MessageDetail is a message whole.
+type MessageDetail struct {
+	Message
+	Sender    string     `json:"sender"`
+	Data      string     `json:"data"` // the whole message as sent
+	MessageID string     `json:"message_id"`
+	ExpiresAt *time.Time `json:"expires_at"` // after this it is given up; null when never
+}
+
+// Blocked is an address whose owner asked for no mail.
+type Blocked struct {
+	Address string    `json:"address"`
+	Until   time.Time `json:"until"`
+}
+
+// Event is one line of the audit.
+type Event struct {
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"`
+	IP      string    `json:"ip"`
+	Action  string    `json:"action"`
+	Outcome string    `json:"outcome"`
+	Subject string    `json:"subject"`
+	Company string    `json:"company"`
+	Entry   string    `json:"entry"`
+	Detail  string    `json:"detail"`
+}
+
+// Removed tells what is gone.
+type Removed struct {
+	Removed string `json:"removed"`
+}
+
+// Settings are the values of all settings by key.
+type Settings map[string]Setting
+
+// Setting is one setting's value. On the wire a number is a JSON number, a secret is {"set": true} or
+// {"set": false}, anything else a string; switches are "on" and "off".
+type Setting struct {
+	Text   string // the value of all but secrets
+	Number bool   // Text is a whole number
+	Secret bool   // write-only: only Set is known
+	Set    bool   // whether the secret has a value
+}
+
+// String returns the value as text: for a secret "set" or "not set".
+func (s Setting) String() string {
+	switch {
+	case !s.Secret:
+		return s.Text
+	case s.Set:
+		return "set"
+	default:
+		return "not set"
+	}
+}
+
+type secretState struct {
+	Set bool `json:"set"`
+}
+
+// MarshalJSON writes the form of the wire.
+func (s Setting) MarshalJSON() ([]byte, error) {
+	switch {
+	case s.Secret:
+		return json.Marshal(secretState{s.Set})
+	case s.Number:
+		n, err := strconv.Atoi(s.Text)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(n)
+	default:
+		return json.Marshal(s.Text)
+	}
+}
+
+// UnmarshalJSON reads the form of the wire.
+func (s *Setting) UnmarshalJSON(data []byte) error {
+	*s = Setting{}
+	switch {
+	case bytes.HasPrefix(data, []byte("{")):
+		var state secretState
+		if err := json.Unmarshal(data, &state); err != nil {
+			return err
+		}
+		s.Secret, s.Set = true, state.Set
+		return nil
+	case bytes.HasPrefix(data, []byte(`"`)):
+		return json.Unmarshal(data, &s.Text)
+	default:
+		var n int
+		if err := json.Unmarshal(data, &n); err != nil {
+			return err
+		}
+		s.Text, s.Number = strconv.Itoa(n), true
+		return nil
+	}
+}
+
+// Bodies of requests.
+type (
+	companyAdd struct {
+		Name    string `json:"name"`
+		Entries string `json:"entries"` // the field as typed: commas, blanks and new lines separate
+	}
+	companyRename struct {
+		Name string `json:"name"`
+	}
+	companyAllow struct {
+		Entries string `json:"entries"`
+		Move    bool   `json:"move"` // take the entries from the companies that have them
+	}
+	companyDisallow struct {
+		Entries string `json:"entries"`
+	}
+	settingsChange map[string]settingInput
+	messageTest    struct {
+		Recipient string `json:"recipient"`
+		Lang      string `json:"lang"` // "en" or "sk"; "" for the first of them
+	}
+)
+
+// settingInput is a new value as text. Numbers may be given as JSON numbers, so that what was read can be sent
+// back.
+type settingInput string
+
+// UnmarshalJSON takes a string or a whole number.
+func (v *settingInput) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte(`"`)) {
+		return json.Unmarshal(data, (*string)(v))
+	}
+	var n int
+	if err := json.Unmarshal(data, &n); err != nil {
+		return err
+	}
+	*v = settingInput(strconv.Itoa(n))
+	return nil
+}

@@ -1,0 +1,396 @@
+package localapi
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"foyer/app"
+)
+
+// Client calls the admin API. Its zero value calls the service at DefaultSocket. It is safe for concurrent use.
+//
+// Every method returns an *app.Error. Besides the codes the service gives: Unavailable, "service_unreachable", when
+// nobody answers; Unavailable, "version_mismatch", when the service speaks another version of the API; Denied when
+// the caller may not.
+type Client struct {
+	Socket string // path of the socket; "" is DefaultSocket
+
+	once sync.Once
+	http *http.Client
+}
+
+// maxAnswer bounds what is read of an answer; a page of messages with their data is far below.
+const maxAnswer = 64 << 20
+
+// callTimeout bounds one call; the context may make it shorter.
+const callTimeout = time.Minute
+
+func (c *Client) socket() string { return cmp.Or(c.Socket, DefaultSocket) }
+
+func (c *Client) client() *http.Client {
+	c.once.Do(func() {
+		c.http = &http.Client{
+			Timeout: callTimeout,
+			Transport: &http.Transport{
+				DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					var d net.Dialer
+					return d.DialContext(ctx, "unix", c.socket())
+				},
+				IdleConnTimeout: 30 * time.Second, // shorter than the service's own
+				MaxIdleConns:    4,
+			},
+		}
+	})
+	return c.http
+}
+
+// Close closes the connections that wait for a next call. The client stays usable.
+func (c *Client) Close() { c.client().CloseIdleConnections() }
+
+// call makes one request and decodes its answer into out.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	if err := checkSocketPath(c.socket()); err != nil {
+		return err
+	}
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return &app.Error{Code: app.Internal, Reason: "encode", Err: err}
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://foyer"+path, body)
+	if err != nil {
+		return &app.Error{Code: app.Internal, Reason: "request", Err: err}
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.client().Do(req)
+	if err != nil {
+		return c.transportError(err)
+	}
+	defer resp.Body.Close()
+	return c.read(resp, out)
+}
+
+func (c *Client) read(resp *http.Response, out any) error {
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.transportError(err)
+	}
+	api := resp.Header.Get(headerAPI)
+	switch {
+	case api == "":
+		return app.Errorf(app.Unavailable, "service_unreachable",
+			"what answers at %s is not a Foyer service: name the right socket with --socket, or the data directory with --data", c.socket())
+	case api != strconv.Itoa(API):
+		return app.Errorf(app.Unavailable, "version_mismatch",
+			"the service at %s is version %s and speaks admin API %s, this program speaks %d: use the foyer program of the service's version",
+			c.socket(), resp.Header.Get(headerVersion), api, API)
+	case resp.StatusCode != http.StatusOK:
+		var body errorBody
+		if err := json.Unmarshal(data, &body); err != nil || body.Error.Code == "" {
+			return &app.Error{Code: app.Internal, Reason: "answer", Message: "the service answered " + resp.Status, Err: err}
+		}
+		return decodeError(body)
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return &app.Error{Code: app.Internal, Reason: "answer", Message: "the service's answer is not understood; is it of another version?", Err: err}
+	}
+	return nil
+}
+
+// transportError translates what kept a call from being answered.
+func (c *Client) transportError(err error) error {
+	unreachable := func(format string, args ...any) error {
+		return &app.Error{Code: app.Unavailable, Reason: "service_unreachable", Message: fmt.Sprintf(format, args...), Err: err}
+	}
+	op, isOp := errors.AsType[*net.OpError](err)
+	timeout, isTimeout := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &app.Error{Code: app.Unavailable, Reason: "canceled", Message: "broken off", Err: err}
+	case errors.Is(err, fs.ErrPermission):
+		return &app.Error{
+			Code: app.Denied, Reason: "not_permitted", Err: err,
+			Message: fmt.Sprintf("you may not use the admin socket %s: run this as root, or as the user the service runs as", c.socket()),
+		}
+	case isOp && op.Op == "dial":
+		return unreachable("the service does not answer at %s: is it running? Start it with foyer serve, or name its data directory with --data", c.socket())
+	case isTimeout && timeout.Timeout():
+		return unreachable("the service at %s did not answer in time: see whether it was done before you repeat it", c.socket())
+	default:
+		return unreachable("the service at %s broke off: see whether it was done before you repeat it", c.socket())
+	}
+}
+
+// fill returns the path with the value of its one segment in braces. It encodes dots too where they would be the
+// segment "." or "..", which paths are cleaned of on their way.
+func fill(pattern, value string) (string, error) {
+	from, to := strings.IndexByte(pattern, '{'), strings.IndexByte(pattern, '}')
+	if value == "" {
+		name := pattern[from+1 : to]
+		return "", app.Fieldf(name, "name_missing", "the %s is empty", name)
+	}
+	segment := url.PathEscape(value)
+	if value == "." || value == ".." {
+		segment = strings.ReplaceAll(value, ".", "%2E")
+	}
+	return pattern[:from] + segment + pattern[to+1:], nil
+}
+
+// do makes one call whose answer is a T. value fills the braces of the path, if it has any.
+func do[T any](ctx context.Context, c *Client, method, pattern, value string, in any) (T, error) {
+	var out T
+	path := pattern
+	if strings.Contains(pattern, "{") {
+		var err error
+		if path, err = fill(pattern, value); err != nil {
+			return out, err
+		}
+	}
+	err := c.call(ctx, method, path, in, &out)
+	return out, err
+}
+
+// getPage returns one page of a list.
+func getPage[T any](ctx context.Context, c *Client, path string, filter map[string]string, after string, limit int) (Page[T], error) {
+	query := url.Values{}
+	for name, value := range filter {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if after != "" {
+		query.Set("after", after)
+	}
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(min(limit, maxPage)))
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	var out Page[T]
+	err := c.call(ctx, "GET", path, nil, &out)
+	return out, err
+}
+
+// all returns the items of all pages. After an error it ends.
+func all[T any](get func(after string) (Page[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		after := ""
+		for {
+			page, err := get(after)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			after = page.Next
+		}
+	}
+}
+
+// Version returns what runs and whether the caller may use the rest.
+func (c *Client) Version(ctx context.Context) (Version, error) {
+	return do[Version](ctx, c, "GET", pathVersion, "", nil)
+}
+
+// Companies returns all companies by name.
+func (c *Client) Companies(ctx context.Context) ([]Company, error) {
+	page, err := getPage[Company](ctx, c, pathCompanies, nil, "", 0)
+	return page.Items, err
+}
+
+// Company returns one company. NotFound.
+func (c *Client) Company(ctx context.Context, name string) (Company, error) {
+	return do[Company](ctx, c, "GET", pathCompany, name, nil)
+}
+
+// AddCompany adds a company whose list is the field entries. Invalid, Conflict.
+func (c *Client) AddCompany(ctx context.Context, name, entries string) (Company, error) {
+	return do[Company](ctx, c, "POST", pathCompanies, "", companyAdd{Name: name, Entries: entries})
+}
+
+// RenameCompany renames a company. NotFound, Invalid, Conflict.
+func (c *Client) RenameCompany(ctx context.Context, name, to string) (Company, error) {
+	return do[Company](ctx, c, "POST", pathCompanyRename, name, companyRename{Name: to})
+}
+
+// EnableCompany sets a company's switch. NotFound.
+func (c *Client) EnableCompany(ctx context.Context, name string, on bool) (Company, error) {
+	path := pathCompanyDisable
+	if on {
+		path = pathCompanyEnable
+	}
+	return do[Company](ctx, c, "POST", path, name, nil)
+}
+
+// RemoveCompany removes a company that has no accounts. NotFound, Conflict.
+func (c *Client) RemoveCompany(ctx context.Context, name string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathCompany, name, nil)
+	return err
+}
+
+// Allow adds the entries of a field to a company's list, all or none. NotFound, Invalid; Conflict, "entry_taken",
+// when another company has one and move is not set.
+func (c *Client) Allow(ctx context.Context, name, entries string, move bool) (Company, error) {
+	return do[Company](ctx, c, "POST", pathAllow, name, companyAllow{Entries: entries, Move: move})
+}
+
+// Disallow removes the entries of a field from a company's list, all or none. NotFound, Invalid.
+func (c *Client) Disallow(ctx context.Context, name, entries string) (Disallowed, error) {
+	return do[Disallowed](ctx, c, "POST", pathDisallow, name, companyDisallow{Entries: entries})
+}
+
+// TestAddress returns the gate's verdict on an address. Invalid when it is none.
+func (c *Client) TestAddress(ctx context.Context, address string) (AllowTest, error) {
+	query := url.Values{"address": {address}}
+	return do[AllowTest](ctx, c, "GET", pathAllowTest+"?"+query.Encode(), "", nil)
+}
+
+// AccountFilter narrows a list of accounts; the zero value does not.
+type AccountFilter struct {
+	Company string // a company's name
+	Search  string // part of an address or a name
+}
+
+// AccountPage returns one page of accounts by address. after is the Next of the page before, or ""; limit 0 leaves
+// the size to the service. NotFound when there is no such company.
+func (c *Client) AccountPage(ctx context.Context, f AccountFilter, after string, limit int) (Page[Account], error) {
+	filter := map[string]string{"company": f.Company, "search": f.Search}
+	return getPage[Account](ctx, c, pathAccounts, filter, after, limit)
+}
+
+// Accounts returns the accounts by address.
+func (c *Client) Accounts(ctx context.Context, f AccountFilter) iter.Seq2[Account, error] {
+	return all(func(after string) (Page[Account], error) { return c.AccountPage(ctx, f, after, 0) })
+}
+
+// Account returns one account. NotFound, Invalid.
+func (c *Client) Account(ctx context.Context, email string) (Account, error) {
+	return do[Account](ctx, c, "GET", pathAccount, email, nil)
+}
+
+// EnableAccount sets whether an account may sign in. NotFound, Invalid.
+func (c *Client) EnableAccount(ctx context.Context, email string, on bool) (Account, error) {
+	path := pathAccountDisable
+	if on {
+		path = pathAccountEnable
+	}
+	return do[Account](ctx, c, "POST", path, email, nil)
+}
+
+// RemoveAccount removes an account. NotFound, Invalid.
+func (c *Client) RemoveAccount(ctx context.Context, email string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathAccount, email, nil)
+	return err
+}
+
+// RegistrationPage returns one page of registrations, the oldest first.
+func (c *Client) RegistrationPage(ctx context.Context, after string, limit int) (Page[Registration], error) {
+	return getPage[Registration](ctx, c, pathRegistrations, nil, after, limit)
+}
+
+// Registrations returns the registrations, the oldest first.
+func (c *Client) Registrations(ctx context.Context) iter.Seq2[Registration, error] {
+	return all(func(after string) (Page[Registration], error) { return c.RegistrationPage(ctx, after, 0) })
+}
+
+// Resend sends the confirmation mail of a registration anew. NotFound, Invalid, Conflict.
+func (c *Client) Resend(ctx context.Context, email string) (Registration, error) {
+	return do[Registration](ctx, c, "POST", pathResend, email, nil)
+}
+
+// RemoveRegistration removes the registration of an address. NotFound, Invalid.
+func (c *Client) RemoveRegistration(ctx context.Context, email string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathRegistration, email, nil)
+	return err
+}
+
+// Settings returns all settings.
+func (c *Client) Settings(ctx context.Context) (Settings, error) {
+	return do[Settings](ctx, c, "GET", pathSettings, "", nil)
+}
+
+// SetSettings changes settings, all or none, and returns all. NotFound for an unknown key, Invalid for a value.
+func (c *Client) SetSettings(ctx context.Context, changes map[string]string) (Settings, error) {
+	return do[Settings](ctx, c, "PATCH", pathSettings, "", changes)
+}
+
+// MessagePage returns one page of messages, the newest first. Invalid when there is no such state.
+func (c *Client) MessagePage(ctx context.Context, state, after string, limit int) (Page[Message], error) {
+	return getPage[Message](ctx, c, pathMessages, map[string]string{"state": state}, after, limit)
+}
+
+// Messages returns the messages in a state, or in any when it is "", the newest first.
+func (c *Client) Messages(ctx context.Context, state string) iter.Seq2[Message, error] {
+	return all(func(after string) (Page[Message], error) { return c.MessagePage(ctx, state, after, 0) })
+}
+
+// Message returns a message whole. NotFound.
+func (c *Client) Message(ctx context.Context, id string) (MessageDetail, error) {
+	return do[MessageDetail](ctx, c, "GET", pathMessage, id, nil)
+}
+
+// RetryMessage makes a message due now. NotFound, Conflict.
+func (c *Client) RetryMessage(ctx context.Context, id string) (Message, error) {
+	return do[Message](ctx, c, "POST", pathMessageRetry, id, nil)
+}
+
+// RemoveMessage removes a message. NotFound, Conflict.
+func (c *Client) RemoveMessage(ctx context.Context, id string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathMessage, id, nil)
+	return err
+}
+
+// TestMail writes a test mail to an address. lang is "en" or "sk", or "" for the first of them. Invalid.
+func (c *Client) TestMail(ctx context.Context, address, lang string) (Message, error) {
+	return do[Message](ctx, c, "POST", pathMessages, "", messageTest{Recipient: address, Lang: lang})
+}
+
+// Blocked returns the addresses whose owners asked for no mail.
+func (c *Client) Blocked(ctx context.Context) ([]Blocked, error) {
+	page, err := getPage[Blocked](ctx, c, pathBlocked, nil, "", 0)
+	return page.Items, err
+}
+
+// Unblock lets an address get mail again. NotFound, Invalid.
+func (c *Client) Unblock(ctx context.Context, address string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathUnblock, address, nil)
+	return err
+}
+
+// EventPage returns one page of the audit, the newest first.
+func (c *Client) EventPage(ctx context.Context, search, after string, limit int) (Page[Event], error) {
+	return getPage[Event](ctx, c, pathEvents, map[string]string{"search": search}, after, limit)
+}
+
+// Events returns the audit, the newest first; search is part of an address, a company or an action, or "".
+func (c *Client) Events(ctx context.Context, search string) iter.Seq2[Event, error] {
+	return all(func(after string) (Page[Event], error) { return c.EventPage(ctx, search, after, 0) })
+}

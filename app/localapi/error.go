@@ -1,0 +1,65 @@
+package localapi
+
+import (
+	"errors"
+	"net/http"
+
+	"foyer/app"
+)
+
+// errorBody is how an error travels.
+type errorBody struct {
+	Error struct {
+		Code    app.Code          `json:"code"`
+		Field   string            `json:"field"`
+		Reason  string            `json:"reason"`
+		Message string            `json:"message"`
+		Args    map[string]string `json:"args"`
+	} `json:"error"`
+}
+
+// encodeError returns the status and the body that stand for err. The cause of an app.Error, and everything about
+// an error that is none, stays here.
+func encodeError(err error) (int, errorBody) {
+	var body errorBody
+	body.Error.Code, body.Error.Reason, body.Error.Message = app.CodeOf(err), app.ReasonOf(err), app.MessageOf(err)
+	body.Error.Args = map[string]string{}
+	if e, ok := errors.AsType[*app.Error](err); ok {
+		body.Error.Field = e.Field
+		if e.Args != nil {
+			body.Error.Args = e.Args
+		}
+	}
+	return statusOf(body.Error.Code), body
+}
+
+// decodeError returns the error that body stands for.
+func decodeError(body errorBody) *app.Error {
+	e := body.Error
+	out := &app.Error{Code: e.Code, Field: e.Field, Reason: e.Reason, Message: e.Message}
+	if len(e.Args) > 0 {
+		out.Args = e.Args
+	}
+	return out
+}
+
+func statusOf(code app.Code) int {
+	switch code {
+	case app.Invalid:
+		return http.StatusBadRequest
+	case app.NotFound:
+		return http.StatusNotFound
+	case app.Conflict:
+		return http.StatusConflict
+	case app.Denied, app.Closed:
+		return http.StatusForbidden
+	case app.Gone:
+		return http.StatusGone
+	case app.Limited:
+		return http.StatusTooManyRequests
+	case app.Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}

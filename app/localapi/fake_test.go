@@ -1,0 +1,313 @@
+package localapi_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"foyer/app"
+	"foyer/app/localapi"
+)
+
+// office is a Backend in memory. It keeps companies, accounts and settings well enough for the API to be seen
+// working, and remembers who did what.
+type office struct {
+	mu        sync.Mutex
+	companies map[string]app.Company
+	accounts  []app.Account // by address key
+	messages  []app.Message // the newest first
+	events    []app.Event   // the newest first
+	waiting   []app.Registration
+	settings  app.Settings
+	blockedTo map[string]time.Time
+	done      []string // "ACTOR: what"
+	fail      error    // when set, every call returns it
+}
+
+var _ localapi.Backend = (*office)(nil)
+
+var then = time.Date(2026, 11, 22, 9, 30, 0, 0, time.FixedZone("", 3600))
+
+func newOffice(t testing.TB) *office {
+	t.Helper()
+	settings, err := app.ParseSettings(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &office{companies: map[string]app.Company{}, settings: settings, blockedTo: map[string]time.Time{}}
+}
+
+// do books what actor did.
+func (o *office) do(actor, what string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fail != nil {
+		return o.fail
+	}
+	o.done = append(o.done, actor+": "+what)
+	return nil
+}
+
+func (o *office) calls() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.done)
+}
+
+func (o *office) Companies(context.Context) ([]app.Company, error) {
+	var out []app.Company
+	for _, c := range o.companies {
+		out = append(out, c)
+	}
+	return out, o.do("", "companies")
+}
+
+func (o *office) Company(_ context.Context, name string) (app.Company, error) {
+	if err := o.do("", "company "+name); err != nil {
+		return app.Company{}, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	c, ok := o.companies[name]
+	if !ok {
+		return c, app.Errorf(app.NotFound, "company_unknown", "there is no company %q", name).With("Name", name)
+	}
+	return c, nil
+}
+
+func (o *office) AddCompany(_ context.Context, actor, name, entries string) (app.Company, error) {
+	if err := o.do(actor, "add "+name); err != nil {
+		return app.Company{}, err
+	}
+	list, err := app.ParseEntries(entries)
+	if err != nil {
+		return app.Company{}, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	c := app.Company{Name: name, Enabled: true, CreatedAt: then, Entries: list}
+	o.companies[name] = c
+	return c, nil
+}
+
+func (o *office) RenameCompany(ctx context.Context, actor, name, to string) (app.Company, error) {
+	c, err := o.Company(ctx, name)
+	c.Name = to
+	return c, firstError(err, o.do(actor, "rename "+name+" to "+to))
+}
+
+func (o *office) EnableCompany(ctx context.Context, actor, name string, on bool) (app.Company, error) {
+	c, err := o.Company(ctx, name)
+	c.Enabled = on
+	what := "disable "
+	if on {
+		what = "enable "
+	}
+	return c, firstError(err, o.do(actor, what+name))
+}
+
+func (o *office) RemoveCompany(_ context.Context, actor, name string) error {
+	return o.do(actor, "remove "+name)
+}
+
+func (o *office) Allow(ctx context.Context, actor, name, entries string, move bool) (app.Company, error) {
+	c, err := o.Company(ctx, name)
+	what := "allow " + name + " " + entries
+	if move {
+		what += " (move)"
+	}
+	return c, firstError(err, o.do(actor, what))
+}
+
+func (o *office) Disallow(ctx context.Context, actor, name, entries string) (app.Company, int, error) {
+	c, err := o.Company(ctx, name)
+	return c, 2, firstError(err, o.do(actor, "disallow "+name+" "+entries))
+}
+
+func (o *office) TestAddress(_ context.Context, email string) (app.Address, app.Verdict, []app.Way, error) {
+	addr, err := app.ParseAddress(email)
+	if err != nil {
+		return addr, app.Verdict{}, nil, err
+	}
+	var entries []app.OwnedEntry
+	for _, c := range o.companies {
+		for _, e := range c.Entries {
+			entries = append(entries, app.OwnedEntry{Entry: e, CompanyID: 1, Company: c.Name, Enabled: c.Enabled})
+		}
+	}
+	return addr, app.Gate(addr, entries), []app.Way{{Name: "form", Result: "closed"}}, nil
+}
+
+func (o *office) Accounts(_ context.Context, q app.AccountQuery) ([]app.Account, error) {
+	if err := o.do("", "accounts"); err != nil {
+		return nil, err
+	}
+	var out []app.Account
+	for _, a := range o.accounts {
+		if a.Email.Key() > q.After && len(out) < q.Limit && (q.Company == "" || a.Company == q.Company) {
+			a.Groups, a.ListMatch = nil, false
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
+func (o *office) Account(_ context.Context, email string) (app.Account, error) {
+	addr, err := app.ParseAddress(email)
+	if err != nil {
+		return app.Account{}, err
+	}
+	for _, a := range o.accounts {
+		if a.Email.Key() == addr.Key() {
+			return a, nil
+		}
+	}
+	return app.Account{}, app.Errorf(app.NotFound, "account_unknown", "there is no account %s", addr)
+}
+
+func (o *office) SetAccountState(ctx context.Context, actor, email string, state app.AccountState) (app.Account, error) {
+	a, err := o.Account(ctx, email)
+	a.State = state
+	return a, firstError(err, o.do(actor, string(state)+" "+email))
+}
+
+func (o *office) RemoveAccount(_ context.Context, actor, email string) error {
+	return o.do(actor, "remove account "+email)
+}
+
+func (o *office) Registrations(_ context.Context, after int64, limit int) ([]app.Registration, error) {
+	var out []app.Registration
+	for _, r := range o.waiting {
+		if r.ID > after && len(out) < limit {
+			out = append(out, r)
+		}
+	}
+	return out, o.do("", "registrations")
+}
+
+func (o *office) Resend(_ context.Context, actor, email string) (app.Registration, error) {
+	addr, err := app.ParseAddress(email)
+	return app.Registration{Email: addr, CreatedAt: then, ExpiresAt: then}, firstError(err, o.do(actor, "resend "+email))
+}
+
+func (o *office) RemoveRegistration(_ context.Context, actor, email string) error {
+	return o.do(actor, "remove registration "+email)
+}
+
+func (o *office) Settings() app.Settings { return o.settings }
+
+func (o *office) SetSettings(_ context.Context, actor string, changes map[string]string) (app.Settings, error) {
+	next, err := o.settings.Change(changes)
+	if err := firstError(err, o.do(actor, "settings")); err != nil {
+		return app.Settings{}, err
+	}
+	o.settings = next
+	return next, nil
+}
+
+func (o *office) Messages(_ context.Context, q app.MessageQuery) ([]app.Message, error) {
+	var out []app.Message
+	for _, m := range o.messages {
+		if (q.Before == 0 || m.ID < q.Before) && (q.State == "" || m.State == q.State) && len(out) < q.Limit {
+			out = append(out, m)
+		}
+	}
+	return out, o.do("", "messages")
+}
+
+func (o *office) Message(_ context.Context, id int64) (app.Message, error) {
+	for _, m := range o.messages {
+		if m.ID == id {
+			return m, nil
+		}
+	}
+	return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+}
+
+func (o *office) RetryMessage(ctx context.Context, actor string, id int64) (app.Message, error) {
+	m, err := o.Message(ctx, id)
+	return m, firstError(err, o.do(actor, "retry"))
+}
+
+func (o *office) RemoveMessage(ctx context.Context, actor string, id int64) error {
+	_, err := o.Message(ctx, id)
+	return firstError(err, o.do(actor, "remove message"))
+}
+
+func (o *office) TestMail(_ context.Context, actor, email, lang string) (app.Message, error) {
+	addr, err := app.ParseAddress(email)
+	return app.Message{ID: 7, Kind: app.MailTest, Recipient: addr, CreatedAt: then}, firstError(err, o.do(actor, "test mail "+lang))
+}
+
+func (o *office) Blocked(context.Context) (map[string]time.Time, error) {
+	return o.blockedTo, o.do("", "blocked")
+}
+
+func (o *office) Unblock(_ context.Context, actor, email string) error {
+	return o.do(actor, "unblock "+email)
+}
+
+func (o *office) Events(_ context.Context, q app.EventQuery) ([]app.Event, error) {
+	var out []app.Event
+	for _, e := range o.events {
+		if (q.Before == 0 || e.ID < q.Before) && len(out) < q.Limit {
+			out = append(out, e)
+		}
+	}
+	return out, o.do("", "events "+q.Search)
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mustAddress(t testing.TB, s string) app.Address {
+	t.Helper()
+	addr, err := app.ParseAddress(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
+// serve runs the API of backend on a socket of its own and returns a client of it.
+func serve(t testing.TB, backend localapi.Backend) *localapi.Client {
+	t.Helper()
+	return serveConfig(t, localapi.HandlerConfig{Backend: backend, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)})
+}
+
+func serveConfig(t testing.TB, c localapi.HandlerConfig) *localapi.Client {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	l, err := localapi.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, l, localapi.NewServer(c))
+	client := &localapi.Client{Socket: path}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func serveOn(t testing.TB, l net.Listener, server *http.Server) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	})
+}

@@ -1,0 +1,340 @@
+package localapi
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"foyer/app"
+)
+
+func (h *handler) companies(r *request) (any, error) {
+	companies, err := h.Backend.Companies(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	// There are as many as customers: one page holds them all.
+	return page(companies, -1, companyOf, nil), nil
+}
+
+func (h *handler) company(r *request) (any, error) {
+	return company(h.Backend.Company(r.Context(), r.PathValue("name")))
+}
+
+// company is what most calls about companies answer.
+func company(c app.Company, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return companyOf(c), nil
+}
+
+func (h *handler) addCompany(r *request) (any, error) {
+	var body companyAdd
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	return company(h.Backend.AddCompany(r.Context(), r.actor(), body.Name, body.Entries))
+}
+
+func (h *handler) renameCompany(r *request) (any, error) {
+	var body companyRename
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	return company(h.Backend.RenameCompany(r.Context(), r.actor(), r.PathValue("name"), body.Name))
+}
+
+func (h *handler) enableCompany(on bool) func(*request) (any, error) {
+	return func(r *request) (any, error) {
+		return company(h.Backend.EnableCompany(r.Context(), r.actor(), r.PathValue("name"), on))
+	}
+}
+
+func (h *handler) removeCompany(r *request) (any, error) {
+	name := r.PathValue("name")
+	return Removed{name}, h.Backend.RemoveCompany(r.Context(), r.actor(), name)
+}
+
+func (h *handler) allow(r *request) (any, error) {
+	var body companyAllow
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	return company(h.Backend.Allow(r.Context(), r.actor(), r.PathValue("name"), body.Entries, body.Move))
+}
+
+func (h *handler) disallow(r *request) (any, error) {
+	var body companyDisallow
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	c, off, err := h.Backend.Disallow(r.Context(), r.actor(), r.PathValue("name"), body.Entries)
+	if err != nil {
+		return nil, err
+	}
+	return Disallowed{Company: companyOf(c), OffList: off}, nil
+}
+
+func (h *handler) testAddress(r *request) (any, error) {
+	query, err := r.query("address")
+	if err != nil {
+		return nil, err
+	}
+	addr, verdict, ways, err := h.Backend.TestAddress(r.Context(), query["address"])
+	if err != nil {
+		return nil, err
+	}
+	return allowTestOf(addr, verdict, ways), nil
+}
+
+func (h *handler) accounts(r *request) (any, error) {
+	query, err := r.query("company", "search", "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(query)
+	if err != nil {
+		return nil, err
+	}
+	q := app.AccountQuery{Company: query["company"], Search: query["search"], After: query["after"], Limit: limit}
+	if q.Company != "" { // no accounts, or no such company: not the same answer
+		if _, err := h.Backend.Company(r.Context(), q.Company); err != nil {
+			return nil, err
+		}
+	}
+	accounts, err := h.Backend.Accounts(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	out := page(accounts, limit, accountOf, func(a app.Account) string { return a.Email.Key() })
+	if out.Items, err = h.wholeAccounts(r, accounts); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// wholeAccounts returns the accounts of a page with what the backend's list leaves out: groups, and whether they are
+// still on the list. One that was removed meanwhile is left out.
+func (h *handler) wholeAccounts(r *request, accounts []app.Account) ([]Account, error) {
+	out := make([]Account, 0, len(accounts))
+	for _, a := range accounts {
+		whole, err := h.Backend.Account(r.Context(), a.Email.String())
+		if app.CodeOf(err) == app.NotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, accountOf(whole))
+	}
+	return out, nil
+}
+
+func account(a app.Account, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return accountOf(a), nil
+}
+
+func (h *handler) account(r *request) (any, error) {
+	return account(h.Backend.Account(r.Context(), r.PathValue("email")))
+}
+
+func (h *handler) setAccountState(state app.AccountState) func(*request) (any, error) {
+	return func(r *request) (any, error) {
+		return account(h.Backend.SetAccountState(r.Context(), r.actor(), r.PathValue("email"), state))
+	}
+}
+
+func (h *handler) removeAccount(r *request) (any, error) {
+	email := r.PathValue("email")
+	return Removed{email}, h.Backend.RemoveAccount(r.Context(), r.actor(), email)
+}
+
+func (h *handler) registrations(r *request) (any, error) {
+	query, err := r.query("after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	after, err := idCursor(query)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(query)
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.Backend.Registrations(r.Context(), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	return page(list, limit, registrationOf, func(r app.Registration) string { return strconv.FormatInt(r.ID, 10) }), nil
+}
+
+func (h *handler) resend(r *request) (any, error) {
+	registration, err := h.Backend.Resend(r.Context(), r.actor(), r.PathValue("email"))
+	if err != nil {
+		return nil, err
+	}
+	return registrationOf(registration), nil
+}
+
+func (h *handler) removeRegistration(r *request) (any, error) {
+	email := r.PathValue("email")
+	return Removed{email}, h.Backend.RemoveRegistration(r.Context(), r.actor(), email)
+}
+
+func (h *handler) settings(*request) (any, error) { return settingsOf(h.Backend.Settings()), nil }
+
+func (h *handler) setSettings(r *request) (any, error) {
+	body := settingsChange{}
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
+		return nil, app.Errorf(app.Invalid, "settings_missing", "name at least one setting to change")
+	}
+	changes := map[string]string{}
+	for key, value := range body {
+		changes[key] = string(value)
+	}
+	settings, err := h.Backend.SetSettings(r.Context(), r.actor(), changes)
+	if err != nil {
+		return nil, err
+	}
+	return settingsOf(settings), nil
+}
+
+// messageStates are the states a list of messages can be narrowed to.
+func messageStates() []app.MessageState {
+	return []app.MessageState{
+		app.MessageQueued, app.MessageSending, app.MessageDeferred, app.MessageDelivered, app.MessageFailed, app.MessageCaptured,
+	}
+}
+
+func checkState(state app.MessageState) error {
+	states := messageStates()
+	if state == "" || slices.Contains(states, state) {
+		return nil
+	}
+	words := make([]string, len(states))
+	for i, s := range states {
+		words[i] = string(s)
+	}
+	return app.Fieldf("state", "state_unknown", "there is no state %q of a message; there are %s", state, strings.Join(words, ", "))
+}
+
+func (h *handler) messages(r *request) (any, error) {
+	query, err := r.query("state", "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	before, err := idCursor(query)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(query)
+	if err != nil {
+		return nil, err
+	}
+	q := app.MessageQuery{State: app.MessageState(query["state"]), Before: before, Limit: limit}
+	if err := checkState(q.State); err != nil {
+		return nil, err
+	}
+	list, err := h.Backend.Messages(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	return page(list, limit, messageOf, func(m app.Message) string { return strconv.FormatInt(m.ID, 10) }), nil
+}
+
+func (h *handler) message(r *request) (any, error) {
+	id, err := messageID(r)
+	if err != nil {
+		return nil, err
+	}
+	m, err := h.Backend.Message(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	return messageDetailOf(m), nil
+}
+
+// messageID returns the id in the path. What is no number names no message: NotFound.
+func messageID(r *request) (int64, error) {
+	text := r.PathValue("id")
+	id, err := parseID(text, "id")
+	if err != nil {
+		return 0, app.Errorf(app.NotFound, "message_unknown", "there is no message %q", text)
+	}
+	return id, nil
+}
+
+func (h *handler) retryMessage(r *request) (any, error) {
+	id, err := messageID(r)
+	if err != nil {
+		return nil, err
+	}
+	m, err := h.Backend.RetryMessage(r.Context(), r.actor(), id)
+	if err != nil {
+		return nil, err
+	}
+	return messageOf(m), nil
+}
+
+func (h *handler) removeMessage(r *request) (any, error) {
+	id, err := messageID(r)
+	if err != nil {
+		return nil, err
+	}
+	return Removed{r.PathValue("id")}, h.Backend.RemoveMessage(r.Context(), r.actor(), id)
+}
+
+func (h *handler) testMail(r *request) (any, error) {
+	var body messageTest
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	m, err := h.Backend.TestMail(r.Context(), r.actor(), body.Recipient, body.Lang)
+	if err != nil {
+		return nil, err
+	}
+	return messageOf(m), nil
+}
+
+func (h *handler) blocked(r *request) (any, error) {
+	until, err := h.Backend.Blocked(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	convert := func(address string) Blocked { return Blocked{Address: address, Until: until[address].UTC()} }
+	return page(slices.Sorted(maps.Keys(until)), -1, convert, nil), nil
+}
+
+func (h *handler) unblock(r *request) (any, error) {
+	address := r.PathValue("address")
+	return Removed{address}, h.Backend.Unblock(r.Context(), r.actor(), address)
+}
+
+func (h *handler) events(r *request) (any, error) {
+	query, err := r.query("search", "after", "limit")
+	if err != nil {
+		return nil, err
+	}
+	before, err := idCursor(query)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(query)
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.Backend.Events(r.Context(), app.EventQuery{Search: query["search"], Before: before, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	return page(list, limit, eventOf, func(e app.Event) string { return strconv.FormatInt(e.ID, 10) }), nil
+}

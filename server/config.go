@@ -1,0 +1,174 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"foyer/app"
+)
+
+// Where things are when neither a flag, the environment nor the configuration file says otherwise.
+const (
+	DefaultConfigFile = "/etc/foyer/foyer.toml"
+	DefaultDataDir    = "/var/lib/foyer"
+	DefaultSocket     = "/run/foyer/admin.sock"
+	DefaultListen     = ":8080"
+)
+
+// Config is what the service needs before its database is open. Everything else is a setting in the database.
+type Config struct {
+	DataDir   string // the data directory
+	Socket    string // the admin socket; "" means admin.sock in the data directory
+	Listen    string // where the pages are served, HOST:PORT
+	PublicURL string // when not "", stored as the setting public_url at start
+
+	Hosts          []string // host names the pages answer to, besides the public URL's
+	TrustedProxies []string // addresses or networks whose X-Forwarded-For is believed
+	Operators      []string // user names that may use the admin socket, besides root and the group
+	Web            WebLimits
+
+	Log      *slog.Logger
+	Version  string
+	Captured func(m app.Message) // called for every mail that is captured; may be nil
+}
+
+// WebLimits bounds what browsers may take. A zero field means its default.
+type WebLimits struct {
+	MaxBody           int64         // bytes of a form; 64 KiB
+	MaxHeader         int           // bytes of a request's headers; 16 KiB
+	Connections       int           // at one time in all; 1000
+	ConnectionsPerIP  int           // at one time from one address; 256
+	ReadHeaderTimeout time.Duration // 5 s
+	ReadTimeout       time.Duration // 15 s
+	WriteTimeout      time.Duration // 30 s
+	IdleTimeout       time.Duration // 60 s
+}
+
+// file is the configuration file. Its keys are those that README names.
+type file struct {
+	Data           string   `toml:"data"`
+	Socket         string   `toml:"socket"`
+	Listen         string   `toml:"listen"`
+	PublicURL      string   `toml:"public_url"`
+	Hosts          []string `toml:"hosts"`
+	TrustedProxies []string `toml:"trusted_proxies"`
+	Operators      []string `toml:"operators"`
+	Web            struct {
+		MaxBody           int64    `toml:"max_body"`
+		MaxHeader         int      `toml:"max_header"`
+		Connections       int      `toml:"connections"`
+		ConnectionsPerIP  int      `toml:"connections_per_ip"`
+		ReadHeaderTimeout duration `toml:"read_header_timeout"`
+		ReadTimeout       duration `toml:"read_timeout"`
+		WriteTimeout      duration `toml:"write_timeout"`
+		IdleTimeout       duration `toml:"idle_timeout"`
+	} `toml:"web"`
+}
+
+// duration is written as text: "15s", "2m".
+type duration time.Duration
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil || parsed <= 0 {
+		return fmt.Errorf("%q is not a duration; write for example \"15s\"", text)
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+// LoadConfig reads the configuration file at path; "" means DefaultConfigFile if it is there. The error is an
+// Invalid app.Error that names the file and what is wrong in it.
+func LoadConfig(path string) (Config, error) {
+	optional := path == ""
+	if optional {
+		path = DefaultConfigFile
+	}
+	data, err := os.ReadFile(path)
+	if optional && errors.Is(err, fs.ErrNotExist) {
+		return Config{}, nil
+	}
+	if err != nil {
+		return Config{}, &app.Error{Code: app.Invalid, Reason: "config_unreadable", Message: fmt.Sprintf("the configuration file %s cannot be read", path), Err: err}
+	}
+	c, err := ParseConfig(string(data))
+	if err != nil {
+		return Config{}, app.Errorf(app.Invalid, "config_invalid", "the configuration file %s is not valid: %s", path, app.MessageOf(err))
+	}
+	return c, nil
+}
+
+// ParseConfig returns the configuration a file's text gives, or an Invalid error that says what is wrong. Unknown keys
+// are errors: a misspelt one would be silently without effect.
+func ParseConfig(text string) (Config, error) {
+	var f file
+	meta, err := toml.Decode(text, &f)
+	if err != nil {
+		if parse, ok := errors.AsType[toml.ParseError](err); ok {
+			return Config{}, app.Errorf(app.Invalid, "config_syntax", "line %d: %s", parse.Position.Line, parse.Message)
+		}
+		return Config{}, app.Errorf(app.Invalid, "config_value", "%s", strings.TrimPrefix(err.Error(), "toml: "))
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return Config{}, app.Errorf(app.Invalid, "config_unknown", "there is no key %q", unknown[0].String())
+	}
+	c := Config{
+		DataDir: f.Data, Socket: f.Socket, Listen: f.Listen, PublicURL: f.PublicURL,
+		Hosts: f.Hosts, TrustedProxies: f.TrustedProxies, Operators: f.Operators,
+		Web: WebLimits{
+			MaxBody: f.Web.MaxBody, MaxHeader: f.Web.MaxHeader, Connections: f.Web.Connections, ConnectionsPerIP: f.Web.ConnectionsPerIP,
+			ReadHeaderTimeout: time.Duration(f.Web.ReadHeaderTimeout), ReadTimeout: time.Duration(f.Web.ReadTimeout),
+			WriteTimeout: time.Duration(f.Web.WriteTimeout), IdleTimeout: time.Duration(f.Web.IdleTimeout),
+		},
+	}
+	if c.Web.MaxBody < 0 || c.Web.MaxHeader < 0 || c.Web.Connections < 0 || c.Web.ConnectionsPerIP < 0 {
+		return Config{}, app.Errorf(app.Invalid, "config_value", "a limit in [web] is negative")
+	}
+	_, err = c.proxies()
+	return c, err
+}
+
+// proxies returns TrustedProxies as networks; a single address is a network of one.
+func (c Config) proxies() ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		prefix, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
+			prefix, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return nil, app.Errorf(app.Invalid, "config_value", "trusted_proxies: %q is neither an address nor a network", text)
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, nil
+}
+
+// withDefaults fills what was left open.
+func (c Config) withDefaults() Config {
+	if c.DataDir == "" {
+		c.DataDir = DefaultDataDir
+	}
+	if c.Socket == "" {
+		c.Socket = filepath.Join(c.DataDir, "admin.sock")
+		if c.DataDir == DefaultDataDir {
+			c.Socket = DefaultSocket
+		}
+	}
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,247 @@
+// Package server assembles the service: the store, the domain, the pages, the mail queue and the admin socket. New
+// opens everything that can fail and returns the error; Run serves until its context is done and closes the store
+// last. The rooms below it do not know each other.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"foyer/app"
+	"foyer/app/localapi"
+	"foyer/assets"
+	"foyer/server/mail"
+	"foyer/server/store"
+	"foyer/server/web"
+)
+
+// DataError says why the data directory cannot be used.
+type DataError = store.DataError
+
+// Server is a service that is ready to run.
+type Server struct {
+	config  Config
+	lock    *os.File
+	store   *store.Store
+	service *app.Service
+	queue   *mail.Queue
+	pages   net.Listener
+	admin   net.Listener
+	web     *http.Server
+	api     *http.Server
+}
+
+// New opens the data directory, the database, the admin socket and the address of the pages. The error wraps
+// ErrRunning when another process has the directory, is a *DataError when the directory cannot be used, and is an
+// app.Error for what the administrator can mend.
+func New(ctx context.Context, c Config) (*Server, error) {
+	s := &Server{config: c.withDefaults()}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context) error {
+	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	texts, err := assets.LoadTexts()
+	if err != nil {
+		return err
+	}
+	if err := s.openService(ctx, texts); err != nil {
+		return err
+	}
+	return s.openPages(texts)
+}
+
+func (s *Server) openStore(ctx context.Context) (err error) {
+	if err := store.MakeDir(s.config.DataDir); err != nil {
+		return err
+	}
+	if s.lock, err = lock(s.config.DataDir); err != nil {
+		return err
+	}
+	key, err := store.LoadKey(s.config.DataDir)
+	if err != nil {
+		return err
+	}
+	s.store, err = store.Open(ctx, store.Config{Dir: s.config.DataDir, Key: key, Log: s.config.Log})
+	return err
+}
+
+func (s *Server) openService(ctx context.Context, texts *assets.Texts) error {
+	key, err := store.LoadKey(s.config.DataDir)
+	if err != nil {
+		return err
+	}
+	codeKey, err := store.DeriveKey(key, "confirmation codes")
+	if err != nil {
+		return err
+	}
+	composer, err := mail.NewComposer(assets.Files(), texts)
+	if err != nil {
+		return err
+	}
+	s.queue = mail.NewQueue(mail.QueueConfig{
+		Store: s.store, Log: s.config.Log, Captured: s.config.Captured,
+		Settings: func() app.Settings { return s.service.Settings() },
+	})
+	s.service, err = app.NewService(ctx, app.ServiceConfig{
+		Store: s.store, Composer: composer, Outbox: s.queue, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
+		Key: codeKey, PublicURL: s.defaultURL(), Log: s.config.Log,
+	})
+	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
+		return err
+	}
+	_, err = s.service.SetSettings(ctx, "command line", map[string]string{"public_url": s.config.PublicURL})
+	return err
+}
+
+// listen takes the addresses before anything is served, so that a taken one stops the start and nothing else.
+func (s *Server) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if s.pages, err = lc.Listen(ctx, "tcp", s.config.Listen); err != nil {
+		return &app.Error{Code: app.Conflict, Reason: "listen", Message: fmt.Sprintf("the pages cannot be served at %s; choose another address with --listen", s.config.Listen), Err: err}
+	}
+	if err := os.MkdirAll(filepath.Dir(s.config.Socket), 0o755); err != nil { //nolint:gosec // the decision is taken after accept
+		return &app.Error{Code: app.Denied, Reason: "socket_dir", Message: fmt.Sprintf("the directory of the admin socket %s cannot be made; name another place with --socket", s.config.Socket), Err: err}
+	}
+	s.admin, err = localapi.Listen(s.config.Socket)
+	return err
+}
+
+// defaultURL is where the pages are as far as the listener tells: what browsers elsewhere use is the setting
+// public_url.
+func (s *Server) defaultURL() string {
+	addr, ok := s.pages.Addr().(*net.TCPAddr)
+	if !ok {
+		return "http://localhost"
+	}
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "localhost"
+		if name, err := os.Hostname(); err == nil && app.CheckPublicHost(name) {
+			host = name
+		}
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+}
+
+func (s *Server) openPages(texts *assets.Texts) error {
+	proxies, err := s.config.proxies()
+	if err != nil {
+		return err
+	}
+	limits := s.config.Web
+	pages, err := web.New(web.Config{
+		Service: s.service, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
+		Version: s.config.Version, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
+	})
+	if err != nil {
+		return err
+	}
+	s.web = web.NewServer(pages, web.ServerConfig{
+		Log: s.config.Log, MaxHeader: limits.MaxHeader, ReadHeaderTimeout: limits.ReadHeaderTimeout, ReadTimeout: limits.ReadTimeout,
+		WriteTimeout: limits.WriteTimeout, IdleTimeout: limits.IdleTimeout,
+	})
+	s.pages = web.LimitConnections(s.pages, limits.Connections, limits.ConnectionsPerIP)
+	s.api = localapi.NewServer(localapi.HandlerConfig{
+		Backend: s.service, Version: s.config.Version, Log: s.config.Log, Operators: s.config.Operators,
+	})
+	return nil
+}
+
+// Service returns the domain, for a caller that seeds it before Run.
+func (s *Server) Service() *app.Service { return s.service }
+
+// URL returns the address to open in a browser.
+func (s *Server) URL() string { return s.service.Settings().PublicURL }
+
+// stopGrace is how long requests may go on after the service was told to stop.
+const stopGrace = 20 * time.Second
+
+// Run serves until ctx is done, lets what has begun come to its end, and closes everything. It returns nil after an
+// orderly stop.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(s.web, s.pages) })
+	group.Go(func() error { return serve(s.api, s.admin) })
+	group.Go(func() error { return s.queue.Run(ctx) })
+	group.Go(func() error { s.service.Janitor(ctx); return nil })
+	group.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		return errors.Join(shutdown(grace, s.web), shutdown(grace, s.api))
+	})
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, s.close())
+}
+
+func serve(srv *http.Server, l net.Listener) error {
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+func shutdown(ctx context.Context, srv *http.Server) error {
+	if err := srv.Shutdown(ctx); err != nil {
+		return srv.Close()
+	}
+	return nil
+}
+
+// close gives back whatever is open, the store last but for the lock that guards it.
+func (s *Server) close() error {
+	var errs []error
+	for _, l := range []net.Listener{s.pages, s.admin} {
+		if l != nil {
+			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// health asks the database at most once a second, however often a watcher or a stranger asks.
+type health struct {
+	check func(ctx context.Context) error
+	mu    sync.Mutex
+	at    time.Time
+	last  error
+}
+
+func (h *health) ok(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if time.Since(h.at) > time.Second {
+		h.last, h.at = h.check(ctx), time.Now()
+	}
+	return h.last
+}

@@ -1,0 +1,207 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// DataError says why the data directory cannot be used, in a sentence for the person who starts the service.
+type DataError struct {
+	Message string
+	Err     error
+}
+
+func (e *DataError) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + " (" + e.Err.Error() + ")"
+}
+
+// Unwrap returns the cause.
+func (e *DataError) Unwrap() error { return e.Err }
+
+func dataErrorf(dir string, err error, format string, args ...any) error {
+	if readOnly(dir) {
+		// SQLite says "no such file" here, because it cannot make its -shm file.
+		return &DataError{Message: fmt.Sprintf("the data directory %s is read-only", dir), Err: err}
+	}
+	return &DataError{Message: fmt.Sprintf("the data directory %s cannot be used: ", dir) + fmt.Sprintf(format, args...), Err: err}
+}
+
+func damaged(dir string, err error, check string) error {
+	return dataErrorf(dir, err, "the database is damaged: %s; nothing was changed, restore a backup", check)
+}
+
+// markerFile stands beside the database and says that there is one: SQLite opens an empty file without an error, and
+// a truncated database would greet the administrator as a fresh install.
+const markerFile = "instance.json"
+
+type marker struct {
+	ID     string `json:"id"`
+	Starts int64  `json:"starts"` // how often the service has started; the database knows it too
+
+	fresh   bool // there is no marker file yet
+	missing bool // and no database either
+}
+
+// minimumFree is the space under which the service does not start: it could not write what it acknowledges.
+const minimumFree = 100 << 20
+
+// inspect makes the data directory when it is missing, looks at what is there without SQLite's help, and returns the
+// marker. It refuses everything that is neither ours nor empty.
+func inspect(dir, path string) (marker, error) {
+	if err := MakeDir(dir); err != nil {
+		return marker{}, err
+	}
+	mark, markErr := readMarker(dir)
+	if markErr != nil && !errors.Is(markErr, fs.ErrNotExist) {
+		return marker{}, dataErrorf(dir, markErr, "%s cannot be read", markerFile)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && markErr != nil:
+		return marker{fresh: true, missing: true}, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return marker{}, damaged(dir, nil, databaseFile+" is missing, and "+markerFile+" says that there was one")
+	case err != nil:
+		return marker{}, dataErrorf(dir, err, "%s cannot be read", databaseFile)
+	case !info.Mode().IsRegular():
+		return marker{}, dataErrorf(dir, nil, "%s is not a file", databaseFile)
+	case info.Size() == 0 && markErr != nil:
+		return marker{}, dataErrorf(dir, nil, "%s is an empty file that Foyer did not make; remove it for a fresh start", databaseFile)
+	case info.Size() == 0:
+		return marker{}, damaged(dir, nil, databaseFile+" is empty")
+	}
+	if err := checkHeader(dir, path); err != nil {
+		return marker{}, err
+	}
+	mark.fresh = markErr != nil
+	return mark, tighten(path)
+}
+
+// MakeDir makes the data directory when it is missing and takes the rights of others from it. A *DataError says why it
+// cannot be used.
+func MakeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return &DataError{Message: fmt.Sprintf("the data directory %s cannot be made", dir), Err: err}
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return &DataError{Message: fmt.Sprintf("the data directory %s cannot be read", dir), Err: err}
+	}
+	if readOnly(dir) {
+		return &DataError{Message: fmt.Sprintf("the data directory %s is read-only", dir)}
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return dataErrorf(dir, err, "others may read it, and that cannot be changed")
+		}
+	}
+	var space unix.Statfs_t
+	if err := unix.Statfs(dir, &space); err != nil {
+		return dataErrorf(dir, err, "its free space cannot be read")
+	}
+	if free := space.Bavail * uint64(space.Bsize); free < minimumFree {
+		return dataErrorf(dir, nil, "only %d MB are free on its disk; at least %d MB are needed", free>>20, minimumFree>>20)
+	}
+	return nil
+}
+
+// readOnly reports whether the directory cannot be written at all.
+func readOnly(dir string) bool {
+	err := unix.Access(dir, unix.W_OK)
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES)
+}
+
+// tighten takes the rights of others from the database and its companions.
+func tighten(path string) error {
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(name, 0o600)
+		}
+		if err != nil {
+			return dataErrorf(filepath.Dir(path), err, "others may read %s, and that cannot be changed", filepath.Base(name))
+		}
+	}
+	return nil
+}
+
+// checkHeader reads the first bytes of the file itself (sqlite.org/fileformat: magic at 0, page size at 16, page count
+// at 28, application id at 68): opening another program's database, or half of ours, would already change it.
+func checkHeader(dir, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return dataErrorf(dir, err, "%s cannot be read", databaseFile)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	header := make([]byte, 100)
+	if _, err := io.ReadFull(f, header); err != nil {
+		return damaged(dir, nil, databaseFile+" is shorter than a database's header")
+	}
+	if string(header[:16]) != "SQLite format 3\x00" {
+		return damaged(dir, nil, databaseFile+" is not an SQLite database")
+	}
+	if id := binary.BigEndian.Uint32(header[68:]); id != applicationID {
+		return dataErrorf(dir, nil, "%s belongs to another program", databaseFile)
+	}
+	return nil
+}
+
+func readMarker(dir string) (marker, error) {
+	data, err := os.ReadFile(filepath.Join(dir, markerFile))
+	if err != nil {
+		return marker{}, err
+	}
+	var m marker
+	if err := json.Unmarshal(data, &m); err != nil {
+		return marker{}, fmt.Errorf("decode: %w", err)
+	}
+	return m, nil
+}
+
+// save replaces the marker file in one step that a crash cannot halve.
+func (m marker) save(dir string) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(filepath.Join(dir, markerFile), data); err != nil {
+		return dataErrorf(dir, err, "%s cannot be written", markerFile)
+	}
+	return nil
+}
+
+// replaceFile writes a private file: synced under another name, renamed, and the rename synced.
+func replaceFile(path string, data []byte) error {
+	temporary := path + ".new"
+	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

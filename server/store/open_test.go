@@ -1,0 +1,306 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"foyer/app"
+	"foyer/server/store"
+)
+
+// filled returns a data directory with a company, an account, a secret and a mail in it, as an orderly stop leaves it.
+func filled(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, dir)
+	w := world{t, s}
+	w.company("Acme", "acme.example")
+	w.account("jane@acme.example")
+	for range 200 {
+		w.signUp("more@acme.example")
+	}
+	if err := s.SaveSettings(t.Context(), map[string]string{"mail.password": secret}, admin); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+const secret = "CANARY-mail-password"
+
+func reopen(ctx context.Context, dir string) error {
+	key, err := store.LoadKey(dir)
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, store.Config{Dir: dir, Key: key, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// TestStartUpFaults damages the data directory in each way and wants a sentence about it and every file as it was.
+func TestStartUpFaults(t *testing.T) {
+	db := func(dir string) string { return filepath.Join(dir, "foyer.db") }
+	for _, test := range []struct {
+		name   string
+		damage func(dir string) error
+		says   string
+	}{
+		{"empty file", func(dir string) error { return os.Truncate(db(dir), 0) }, "damaged: foyer.db is empty"},
+		{"missing file", func(dir string) error { return os.Remove(db(dir)) }, "foyer.db is missing"},
+		{"header cut", func(dir string) error { return os.Truncate(db(dir), 60) }, "shorter than a database's header"},
+		{"file cut", func(dir string) error { return os.Truncate(db(dir), 40_000) }, "damaged"},
+		{"header overwritten", func(dir string) error { return overwrite(db(dir), 0, []byte("not a database at all")) }, "not an SQLite database"},
+		{"pages overwritten", func(dir string) error { return overwrite(db(dir), 3*4096, bytes.Repeat([]byte{0xa5}, 8*4096)) }, "damaged"},
+		{"another program's", func(dir string) error {
+			return errors.Join(os.Remove(db(dir)), otherDatabase(db(dir)))
+		}, "belongs to another program"},
+		{"a directory", func(dir string) error { return errors.Join(os.Remove(db(dir)), os.Mkdir(db(dir), 0o700)) }, "not a file"},
+		{"marker missing", func(dir string) error {
+			// Two starts are behind it, so this is no first start that was cut off.
+			return errors.Join(reopen(t.Context(), dir), os.Remove(filepath.Join(dir, "instance.json")))
+		}, "instance.json is missing"},
+		{"marker of another", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "instance.json"), []byte(`{"id":"x","starts":1}`), 0o600)
+		}, "not the database that instance.json"},
+		{"marker damaged", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "instance.json"), []byte(`{`), 0o600)
+		}, "instance.json cannot be read"},
+		{"older than its marker", func(dir string) error {
+			data, err := os.ReadFile(filepath.Join(dir, "instance.json"))
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(dir, "instance.json"), bytes.Replace(data, []byte(`"starts":1`), []byte(`"starts":9`), 1), 0o600)
+		}, "changes that were durable are missing"},
+		{"key missing", func(dir string) error { return os.Remove(filepath.Join(dir, "secret.key")) }, "secret.key is missing"},
+		{"key damaged", func(dir string) error { return os.WriteFile(filepath.Join(dir, "secret.key"), []byte("x"), 0o600) }, "secret.key is damaged"},
+		{"newer schema", func(dir string) error {
+			return direct(db(dir), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
+		}, "newer than this program"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filled(t)
+			if err := test.damage(dir); err != nil {
+				t.Fatal(err)
+			}
+			before := hashes(t, dir)
+			err := reopen(context.Background(), dir)
+			data, ok := errors.AsType[*store.DataError](err)
+			if !ok || !strings.Contains(data.Message, test.says) || !strings.Contains(data.Message, dir) {
+				t.Errorf("error %v, want a DataError that says %q and names %s", err, test.says, dir)
+			}
+			if after := hashes(t, dir); after != before {
+				t.Errorf("the refusal changed the directory:\n%s\nwas\n%s", after, before)
+			}
+		})
+	}
+}
+
+func TestEmptyFileIsNoFreshInstall(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "foyer.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := reopen(t.Context(), dir); err == nil {
+		t.Error("an empty database was taken for a fresh install")
+	}
+}
+
+func TestFirstStartCutOff(t *testing.T) {
+	dir := filled(t)
+	if err := os.Remove(filepath.Join(dir, "instance.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := reopen(t.Context(), dir); err != nil {
+		t.Errorf("a first start that was cut off before its marker: %v", err)
+	}
+	if err := reopen(t.Context(), dir); err != nil {
+		t.Errorf("the start after it: %v", err)
+	}
+}
+
+func overwrite(path string, at int64, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, at)
+	return errors.Join(err, f.Close())
+}
+
+func otherDatabase(path string) error {
+	return direct(path, "CREATE TABLE theirs (x INTEGER)")
+}
+
+// direct runs a statement on a database file behind the store's back, and leaves no write-ahead log.
+func direct(path, statement string) error {
+	db, err := sql.Open("sqlite3", "file:"+path)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(context.Background(), statement)
+	return errors.Join(err, db.Close())
+}
+
+// hashes returns a line a file: name, mode and SHA-256.
+func hashes(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		sum := sha256.Sum256(data)
+		b.WriteString(d.Name() + " " + hex.EncodeToString(sum[:8]) + "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestFilesArePrivate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, dir)
+	world{t, s}.company("Acme")
+	check := func() {
+		t.Helper()
+		if info, _ := os.Stat(dir); info.Mode().Perm() != 0o700 {
+			t.Errorf("the directory has mode %v", info.Mode())
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil || len(entries) < 5 {
+			t.Fatalf("%d files, %v", len(entries), err)
+		}
+		for _, entry := range entries {
+			if info, err := entry.Info(); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s has mode %v (%v)", entry.Name(), info.Mode(), err)
+			}
+		}
+	}
+	check()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"foyer.db", "secret.key"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir)
+	check()
+}
+
+// TestSecretsAtRest looks for what a copied database must not give away: passwords of others' servers, and the links
+// and codes in mails, also after they were changed or deleted.
+func TestSecretsAtRest(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, dir)
+	w := world{t, s}
+	w.company("Acme", "acme.example")
+	_, first := w.signUp("jane@acme.example")
+	_, second := w.signUp("jane@acme.example")
+	for _, password := range []string{secret, secret + "2"} {
+		if err := s.SaveSettings(t.Context(), map[string]string{"mail.password": password}, admin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	search := func(when string) {
+		t.Helper()
+		for _, name := range []string{"foyer.db", "foyer.db-wal"} {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+			for _, canary := range []string{secret, string(first), string(second), "secret "} {
+				if bytes.Contains(data, []byte(canary)) {
+					t.Errorf("%s: %s contains %q", when, name, canary)
+				}
+			}
+			if when == "running" && name == "foyer.db-wal" && !bytes.Contains(data, []byte("jane@acme.example")) {
+				t.Error("the search finds nothing at all: the test is blind")
+			}
+		}
+	}
+	search("running")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	search("stopped")
+	again := open(t, dir)
+	if got, err := again.Settings(t.Context()); err != nil || got["mail.password"] != secret+"2" {
+		t.Errorf("after a restart the password is %q, %v", got["mail.password"], err)
+	}
+}
+
+func TestRestart(t *testing.T) {
+	dir := filled(t)
+	s := open(t, dir)
+	w := world{t, s}
+	if a, err := s.AccountByEmail(t.Context(), address(t, "jane@acme.example")); err != nil || a.Company != "Acme" {
+		t.Errorf("account after a restart: %+v, %v", a, err)
+	}
+	before := w.messages()[0].ID
+	if d, _ := w.signUp("next@acme.example"); d.Message.ID != before+1 {
+		t.Errorf("the id after %d is %d", before, d.Message.ID)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClosedStore(t *testing.T) {
+	s := open(t, t.TempDir())
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.AddEvent(ctx, app.Event{}); err == nil || ctx.Err() != nil {
+		t.Errorf("writing to a closed store: %v", err)
+	}
+}
+
+// TestMigrationsAreFrozen holds the hash of each migration that was shipped: databases in the field were made by
+// these very texts, and an edit would leave two kinds of them. A new migration gets a line of its own here.
+func TestMigrationsAreFrozen(t *testing.T) {
+	shipped := map[string]string{
+		"0001_begin.sql": "9260fad477db4a81a5bb739668efd985042114d1e3ae1cf500c6edf8bea695c6",
+	}
+	files, err := os.ReadDir("migrations")
+	if err != nil || len(files) != len(shipped) {
+		t.Fatalf("%d migrations, %d hashes, %v", len(files), len(shipped), err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Join("migrations", file.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(data)
+		if got := hex.EncodeToString(sum[:]); got != shipped[file.Name()] {
+			t.Errorf("%s has changed: its hash is %s", file.Name(), got)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"foyer/app"
+)
+
+// purgeBatch bounds how long one purge holds the writer; what remains is for the next minute.
+const purgeBatch = 1000
+
+// keepExpired is how long an expired registration stays visible to the administrator before its address is forgotten.
+const keepExpired = 6 * 24 * time.Hour
+
+// keepSpent is how long a used link answers "already confirmed" instead of "not valid".
+const keepSpent = 30 * 24 * time.Hour
+
+// Purge deletes what is past its time: registrations, links, sessions, ended messages, audit events.
+func (s *Store) Purge(ctx context.Context, now time.Time, l app.Limits) error {
+	day := 24 * time.Hour
+	old := []struct {
+		statement string
+		before    time.Time
+	}{
+		{"DELETE FROM registration WHERE id IN (SELECT id FROM registration WHERE expires_at < $1 LIMIT $2)", now.Add(-keepExpired)},
+		{"DELETE FROM reset_link WHERE token_hash IN (SELECT token_hash FROM reset_link WHERE expires_at < $1 LIMIT $2)", now.Add(-day)},
+		{"DELETE FROM spent_link WHERE token_hash IN (SELECT token_hash FROM spent_link WHERE spent_at < $1 LIMIT $2)", now.Add(-keepSpent)},
+		{"DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session WHERE seen_at < $1 LIMIT $2)", now.Add(-l.IdleTTL())},
+		{"DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session WHERE created_at < $1 LIMIT $2)", now.Add(-l.SessionTTL())},
+		{"DELETE FROM mail_block WHERE email_key IN (SELECT email_key FROM mail_block WHERE until < $1 LIMIT $2)", now},
+		{"DELETE FROM message WHERE id IN (SELECT id FROM message WHERE ended_at < $1 LIMIT $2)", keepDays(now, l.MailDays)},
+	}
+	return s.write(ctx, "purge", func(tx *handle) error {
+		for _, o := range old {
+			if _, err := tx.exec(o.statement, millis(o.before), purgeBatch); err != nil {
+				return err
+			}
+		}
+		return purgeAudit(tx, keepDays(now, l.AuditDays))
+	})
+}
+
+// keepDays returns the time before which things are deleted; 0 days keeps them for ever.
+func keepDays(now time.Time, days int) time.Time {
+	if days == 0 {
+		return time.UnixMilli(0)
+	}
+	return now.Add(-time.Duration(days) * 24 * time.Hour)
+}
+
+// purgeAudit looks at the oldest events only: they are in order of their ids, so there is no need for an index.
+func purgeAudit(tx *handle, before time.Time) error {
+	var last int64
+	err := tx.each("SELECT id, at FROM audit ORDER BY id LIMIT $1", []any{purgeBatch}, func(rows *sql.Rows) error {
+		var id, at int64
+		if err := rows.Scan(&id, &at); err != nil {
+			return err
+		}
+		if at < millis(before) {
+			last = id
+		}
+		return nil
+	})
+	if err != nil || last == 0 {
+		return err
+	}
+	_, err = tx.exec("DELETE FROM audit WHERE id <= $1", last)
+	return err
+}

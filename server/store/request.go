@@ -1,0 +1,221 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"foyer/app"
+)
+
+// Request decides about a visitor's wish for a mail and writes what follows from it; see app.VisitorStore.
+//
+// Whatever the decision, the same statements run: those that were not wanted are undone before the commit. An
+// address that is on no list costs what a listed one costs, in time and in pages written.
+func (s *Store) Request(ctx context.Context, r app.Request) (d app.Decision, err error) {
+	err = s.write(ctx, "take request", func(tx *handle) error {
+		facts, err := s.requestFacts(tx, r)
+		if err != nil {
+			return err
+		}
+		d = r.Decide(facts)
+		if err := s.links(tx, r, d, facts); err != nil {
+			return err
+		}
+		if err := s.letter(tx, r, &d); err != nil {
+			return err
+		}
+		ev := r.Event
+		ev.Outcome, ev.Company, ev.Entry = d.Reason, d.Verdict.Company, d.Verdict.Entry
+		return s.audit(tx, ev)
+	})
+	return d, err
+}
+
+func (s *Store) requestFacts(tx *handle, r app.Request) (f app.RequestFacts, err error) {
+	entries, err := entriesFor(tx, app.Candidates(r.Email))
+	if err != nil {
+		return f, err
+	}
+	f.Verdict = app.Gate(r.Email, entries)
+	a := app.Account{}
+	err = tx.one("SELECT a.id, a.state, c.name, c.enabled"+accountFrom+"WHERE a.email_key = $1", []any{r.Email.Key()},
+		&a.ID, &a.State, &a.Company, &a.CompanyEnabled)
+	switch {
+	case err == nil:
+		f.Account = &a
+	case !errors.Is(err, sql.ErrNoRows):
+		return f, err
+	}
+	return f, s.countMails(tx, r, &f)
+}
+
+// countMails counts what the limits that are switched on ask for, and no more.
+func (s *Store) countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
+	now, l := r.CreatedAt, r.Limits
+	key, base := r.Email.Key(), r.Email.Base()
+	hour, day := millis(now.Add(-time.Hour)), millis(now.Add(-24*time.Hour))
+	counts := []struct {
+		limit int
+		into  *int
+		query string
+		args  []any
+	}{
+		{l.MailPerAddress, &f.MailsHour, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key = $3", []any{base, hour, key}},
+		{l.MailPerAddressDay, &f.MailsDay, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key = $3", []any{base, day, key}},
+		{l.AccountsPerBase, &f.BaseDay, "SELECT COUNT(DISTINCT recipient_key) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key <> $3 AND kind = 'confirm'", []any{base, day, key}},
+		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
+		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE created_at > $1 LIMIT $2)", []any{hour, l.MailGlobal}},
+		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 LIMIT $2)", []any{key, l.Registrations}},
+	}
+	for _, c := range counts {
+		if c.limit == 0 {
+			continue
+		}
+		if err := tx.one(c.query, c.args, c.into); err != nil {
+			return err
+		}
+	}
+	err := tx.one("SELECT 1 FROM mail_block WHERE email_key = $1 AND until > $2", []any{key, millis(now)}, new(int))
+	f.Blocked = err == nil
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return err
+}
+
+// links writes the registration or the reset link that the decision asks for. Both are written in any case; the
+// savepoint goes where the answer was no.
+func (s *Store) links(tx *handle, r app.Request, d app.Decision, f app.RequestFacts) error {
+	if r.Event.Action == app.ActForgot {
+		return s.resetLink(tx, r, d, f)
+	}
+	return pretend(tx, d.Mail == app.MailConfirm, func() error {
+		if d.Mail != app.MailConfirm {
+			companyID, err := anyCompany(tx)
+			if err != nil || companyID == 0 {
+				return err
+			}
+			d.Verdict.CompanyID = companyID
+		}
+		if _, err := tx.exec("DELETE FROM registration WHERE email_key = $1", r.Email.Key()); err != nil {
+			return err
+		}
+		return s.insertRegistration(tx, r, d.Verdict)
+	})
+}
+
+func (s *Store) insertRegistration(tx *handle, r app.Request, v app.Verdict) error {
+	_, err := tx.exec(`INSERT INTO registration (id, email, email_key, first_name, last_name, phone, company_id, entry, lang, ip,
+	token_hash, code_hash, code_tries, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14)`,
+		s.id("registration"), r.Email.String(), r.Email.Key(), r.FirstName, r.LastName, r.Phone, v.CompanyID, v.Entry, r.Lang, r.IP,
+		r.Token[:], r.Code[:], millis(r.CreatedAt), millis(r.ExpiresAt))
+	return err
+}
+
+func (s *Store) resetLink(tx *handle, r app.Request, d app.Decision, f app.RequestFacts) error {
+	return pretend(tx, d.Mail == app.MailReset, func() error {
+		var accountID int64
+		if f.Account != nil {
+			accountID = f.Account.ID
+		} else if err := tx.one("SELECT COALESCE(MAX(id), 0) FROM account", nil, &accountID); err != nil || accountID == 0 {
+			return err
+		}
+		if _, err := tx.exec("DELETE FROM reset_link WHERE account_id = $1", accountID); err != nil {
+			return err
+		}
+		_, err := tx.exec("INSERT INTO reset_link (token_hash, account_id, expires_at) VALUES ($1, $2, $3)",
+			r.Token[:], accountID, millis(r.ExpiresAt))
+		return err
+	})
+}
+
+// anyCompany returns a company that a row which is about to be undone can point to, or 0 when there is none.
+func anyCompany(tx *handle) (id int64, err error) {
+	err = tx.one("SELECT COALESCE(MAX(id), 0) FROM company", nil, &id)
+	return id, err
+}
+
+// letter writes the decision's mail and sets d.Message. Without a mail it writes one like it and undoes it.
+func (s *Store) letter(tx *handle, r app.Request, d *app.Decision) error {
+	kind := d.Mail
+	if kind == "" {
+		kind = app.MailConfirm
+		if r.Event.Action == app.ActForgot {
+			kind = app.MailReset
+		}
+	}
+	m, err := r.Compose(kind, d.Verdict.Company, r.Lang, r.IP)
+	if err != nil {
+		return err
+	}
+	return pretend(tx, d.Mail != "", func() error {
+		d.Message, err = s.insertMessage(tx, m)
+		return err
+	})
+}
+
+// pretend runs work inside a savepoint and keeps what it did only if keep says so.
+func pretend(tx *handle, keep bool, work func() error) error {
+	if _, err := tx.exec("SAVEPOINT pretend"); err != nil {
+		return err
+	}
+	if err := work(); err != nil {
+		return err // the unit of work is undone as a whole
+	}
+	if !keep {
+		if _, err := tx.exec("ROLLBACK TO pretend"); err != nil {
+			return err
+		}
+	}
+	_, err := tx.exec("RELEASE pretend")
+	return err
+}
+
+// BlockAddress stops mail to an address and deletes its registration and reset links.
+func (s *Store) BlockAddress(ctx context.Context, addr app.Address, until time.Time, ev app.Event) error {
+	return s.write(ctx, "block address", func(tx *handle) error {
+		_, err := tx.exec("INSERT INTO mail_block (email_key, until) VALUES ($1, $2) ON CONFLICT (email_key) DO UPDATE SET until = excluded.until",
+			addr.Key(), millis(until))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec("DELETE FROM registration WHERE email_key = $1", addr.Key()); err != nil {
+			return err
+		}
+		_, err = tx.exec("DELETE FROM reset_link WHERE account_id IN (SELECT id FROM account WHERE email_key = $1)", addr.Key())
+		if err != nil {
+			return err
+		}
+		return s.audit(tx, ev)
+	})
+}
+
+// Blocked returns the addresses that get no mail, and until when.
+func (s *Store) Blocked(_ context.Context, now time.Time) (map[string]time.Time, error) {
+	blocked := map[string]time.Time{}
+	err := s.read.each("SELECT email_key, until FROM mail_block WHERE until > $1", []any{millis(now)}, func(rows *sql.Rows) error {
+		var key string
+		var until int64
+		err := rows.Scan(&key, &until)
+		blocked[key] = timeOf(until)
+		return err
+	})
+	return blocked, errorOf("list blocked addresses", err)
+}
+
+// Unblock lets an address get mail again. NotFound.
+func (s *Store) Unblock(ctx context.Context, addr app.Address, ev app.Event) error {
+	return s.write(ctx, "unblock address", func(tx *handle) error {
+		n, err := tx.exec("DELETE FROM mail_block WHERE email_key = $1", addr.Key())
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return app.Errorf(app.NotFound, "not_blocked", "mail to %s is not blocked", addr)
+		}
+		return s.audit(tx, ev)
+	})
+}

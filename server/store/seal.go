@@ -1,0 +1,91 @@
+package store
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// keyFile holds the key that seals secrets. It is apart from the database: a copied database gives none away.
+const keyFile = "secret.key"
+
+const keySize = 32
+
+// LoadKey returns the key in the data directory's secret.key (0600), and makes it on a first start. A *DataError
+// says why it cannot: a database without its key must not get a new one, which would lose every secret for good.
+func LoadKey(dir string) ([]byte, error) {
+	if err := MakeDir(dir); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, keyFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeKey(dir, path)
+	}
+	if err != nil {
+		return nil, dataErrorf(dir, err, "%s cannot be read", keyFile)
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(data)))
+	if err != nil || len(key) != keySize {
+		return nil, dataErrorf(dir, nil, "%s is damaged; restore it from a backup", keyFile)
+	}
+	return key, tighten(path)
+}
+
+func makeKey(dir, path string) ([]byte, error) {
+	if _, err := os.Stat(filepath.Join(dir, databaseFile)); err == nil {
+		return nil, dataErrorf(dir, nil, "%s is missing beside %s; restore it from a backup", keyFile, databaseFile)
+	}
+	key := make([]byte, keySize)
+	_, _ = rand.Read(key) // never returns an error (crypto/rand)
+	if err := replaceFile(path, []byte(base64.StdEncoding.EncodeToString(key)+"\n")); err != nil {
+		return nil, dataErrorf(dir, err, "%s cannot be written", keyFile)
+	}
+	return key, nil
+}
+
+// DeriveKey returns a key of its own for one purpose, so that no two uses share one.
+func DeriveKey(key []byte, purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, key, nil, "foyer "+purpose, keySize)
+}
+
+// sealer encrypts what must not be readable in a copied database: AES-256-GCM with a random nonce in front, bound to
+// the place it stands in, so that a sealed value cannot be moved to another row.
+type sealer struct{ aead cipher.AEAD }
+
+func newSealer(key []byte) (*sealer, error) {
+	derived, err := DeriveKey(key, "sealed at rest")
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(derived)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	return &sealer{aead}, nil
+}
+
+func (s *sealer) seal(plain []byte, place string) []byte {
+	return s.aead.Seal(nil, nil, plain, []byte(place))
+}
+
+func (s *sealer) open(sealed []byte, place string) ([]byte, error) {
+	plain, err := s.aead.Open(nil, nil, sealed, []byte(place))
+	if err != nil {
+		return nil, fmt.Errorf("unseal %s: %w", place, err)
+	}
+	return plain, nil
+}

@@ -1,0 +1,377 @@
+// Package store keeps everything Foyer knows in one SQLite database. It is the only room with SQL. Its exported
+// methods are whole units of work, one transaction each; no transaction crosses its border. The rooms above import
+// it through the interfaces they declare; only the server package imports it to open it.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mattn/go-sqlite3"
+	"github.com/pressly/goose/v3"
+
+	"foyer/app"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Config says where the store is and how its secrets are sealed.
+type Config struct {
+	Dir string // the data directory; it is made when it is missing
+	Key []byte // seals secrets and mails at rest; see LoadKey
+	Log *slog.Logger
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	dir    string
+	log    *slog.Logger
+	seal   *sealer
+	writer *writer
+	writes *sql.DB
+	reads  *sql.DB
+	read   *handle
+	marker marker
+	ids    map[string]*atomic.Int64
+
+	closing  sync.Once
+	closeErr error
+}
+
+var _ app.Store = (*Store)(nil)
+
+const (
+	databaseFile  = "foyer.db"
+	applicationID = 0x464f5952 // "FOYR"
+	readers       = 8
+	busyTimeout   = 10_000 // milliseconds
+)
+
+// Open opens the database in the data directory, makes it on a first start and brings an older one up to date. A
+// *DataError says in words why the directory cannot be used; then nothing in it was changed.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	path := filepath.Join(c.Dir, databaseFile)
+	if err := checkLibrary(); err != nil {
+		return nil, err
+	}
+	mark, err := inspect(c.Dir, path)
+	if err != nil {
+		return nil, err
+	}
+	seal, err := newSealer(c.Key)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: c.Dir, log: c.Log, seal: seal, marker: mark, ids: map[string]*atomic.Int64{}}
+	if err := s.open(ctx, path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string) error {
+	if s.marker.missing {
+		if err := create(path); err != nil {
+			return err
+		}
+	}
+	if !s.marker.missing {
+		if err := s.check(ctx, path); err != nil {
+			return err
+		}
+	}
+	s.writes = openPool(dsn(path, url.Values{
+		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_txlock": {"immediate"}, "_busy_timeout": {fmt.Sprint(busyTimeout)},
+		"_foreign_keys": {"on"}, "_secure_delete": {"on"},
+	}), checkWriter, 1)
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	conn, err := s.writes.Conn(ctx)
+	if err != nil {
+		return dataErrorf(s.dir, err, "the database cannot be opened")
+	}
+	s.writer = newWriter(conn)
+	s.reads = openPool(dsn(path, readerParams()), checkReader, readers)
+	s.read = &handle{prepare: s.reads.PrepareContext}
+	if err := s.loadIDs(); err != nil {
+		return err
+	}
+	return s.begin(ctx)
+}
+
+func readerParams() url.Values {
+	return url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_busy_timeout": {fmt.Sprint(busyTimeout)}, "_foreign_keys": {"on"}}
+}
+
+// check refuses a database that is damaged. It reads only, and leaves no file behind: without a write-ahead log the
+// database is opened as immutable, which makes none.
+func (s *Store) check(ctx context.Context, path string) (err error) {
+	params := readerParams()
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
+		params.Set("immutable", "1")
+	}
+	db := openPool(dsn(path, params), checkReader, 1)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var verdict string
+	err = db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict)
+	if err != nil {
+		return damaged(s.dir, err, "it cannot be read")
+	}
+	if verdict != "ok" {
+		return damaged(s.dir, nil, verdict)
+	}
+	var id string
+	var starts int64
+	err = db.QueryRowContext(ctx, "SELECT id, starts FROM instance").Scan(&id, &starts)
+	if s.marker.fresh {
+		// A first start that was cut off before it wrote the marker has at most this one start behind it.
+		if starts > 1 {
+			return dataErrorf(s.dir, nil, "%s is missing beside %s; restore both from a backup", markerFile, databaseFile)
+		}
+		s.marker.ID = id
+		return nil
+	}
+	switch {
+	case err != nil:
+		return damaged(s.dir, err, "it has no instance record")
+	case id != s.marker.ID:
+		return damaged(s.dir, nil, "it is not the database that "+markerFile+" beside it was written for")
+	case starts < s.marker.Starts:
+		return damaged(s.dir, nil, "changes that were durable are missing; has "+databaseFile+"-wal been deleted?")
+	}
+	return nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.writes, files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return dataErrorf(s.dir, err, "the database's version cannot be read")
+	}
+	have, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return dataErrorf(s.dir, err, "the database's version cannot be read")
+	}
+	sources := provider.ListSources()
+	if newest := sources[len(sources)-1].Version; have > newest {
+		return dataErrorf(s.dir, nil, "the database is newer than this program (version %d, this program knows %d); install the newer foyer", have, newest)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return dataErrorf(s.dir, err, "the database cannot be brought up to date")
+	}
+	return nil
+}
+
+// begin records this start in the database and then in the marker file: a database that knows of fewer starts than
+// the marker has lost its write-ahead log.
+func (s *Store) begin(ctx context.Context) error {
+	fresh := s.marker.ID == ""
+	if fresh {
+		s.marker.ID = string(app.NewToken())
+	}
+	err := s.write(ctx, "record the start", func(tx *handle) error {
+		if fresh {
+			if _, err := tx.exec("INSERT INTO instance (id, starts) VALUES ($1, 0)", s.marker.ID); err != nil {
+				return err
+			}
+		}
+		return tx.one("UPDATE instance SET starts = starts + 1 RETURNING starts", nil, &s.marker.Starts)
+	})
+	if err != nil {
+		return dataErrorf(s.dir, err, "the database cannot be written")
+	}
+	return s.marker.save(s.dir)
+}
+
+// Close ends the store after the work that was handed over. The database is one file then. A second call does nothing
+// and returns what the first returned.
+func (s *Store) Close() error {
+	s.closing.Do(func() { s.closeErr = s.closeDatabases() })
+	return s.closeErr
+}
+
+func (s *Store) closeDatabases() error {
+	var errs []error
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.read != nil {
+		errs = append(errs, s.read.close())
+	}
+	for _, db := range []*sql.DB{s.reads, s.writes} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Ping returns nil when the database can be read and written.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.write(ctx, "check", func(tx *handle) error {
+		// A write that changes nothing still needs the file to be writable.
+		_, err := tx.exec("UPDATE instance SET starts = starts")
+		return err
+	})
+}
+
+// write runs one unit of work; it is durable when write returns nil.
+func (s *Store) write(ctx context.Context, doing string, work func(tx *handle) error) error {
+	return errorOf(doing, s.writer.do(ctx, work))
+}
+
+// id returns the next id of a table. Ids are made here, so that the same SQL serves engines without a row id.
+func (s *Store) id(table string) int64 { return s.ids[table].Add(1) }
+
+func (s *Store) loadIDs() error {
+	for table, query := range map[string]string{
+		"company":      "SELECT COALESCE(MAX(id), 0) FROM company",
+		"account":      "SELECT COALESCE(MAX(id), 0) FROM account",
+		"registration": "SELECT COALESCE(MAX(id), 0) FROM registration",
+		"message":      "SELECT COALESCE(MAX(id), 0) FROM message",
+		"audit":        "SELECT COALESCE(MAX(id), 0) FROM audit",
+	} {
+		var last int64
+		if err := s.read.one(query, nil, &last); err != nil {
+			return dataErrorf(s.dir, err, "the database cannot be read")
+		}
+		s.ids[table] = &atomic.Int64{}
+		s.ids[table].Store(last)
+	}
+	return nil
+}
+
+// dsn returns the data source name in the file: form: with a plain path go-sqlite3 cuts off what follows the "?",
+// and "app.db?mode=ro" creates and writes a database.
+func dsn(path string, params url.Values) string {
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: params.Encode()}).String()
+}
+
+// connector opens connections with a hook of our own, without registering a driver for the whole process.
+type connector struct {
+	driver *sqlite3.SQLiteDriver
+	dsn    string
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+func (c connector) Driver() driver.Driver                        { return c.driver }
+
+func openPool(dsn string, check func(*sqlite3.SQLiteConn) error, size int) *sql.DB {
+	db := sql.OpenDB(connector{&sqlite3.SQLiteDriver{ConnectHook: check}, dsn})
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	db.SetConnMaxLifetime(0)
+	return db
+}
+
+// checkWriter and checkReader set what has no DSN key and read back what has one: misspelt DSN parameters are
+// ignored without a word, and go-sqlite3 sets synchronous=NORMAL unless told otherwise, which loses acknowledged
+// commits at a power cut.
+func checkWriter(conn *sqlite3.SQLiteConn) error {
+	for _, pragma := range []string{
+		"PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA journal_size_limit = 67108864",
+		"PRAGMA wal_autocheckpoint = 1000", "PRAGMA fullfsync = ON", "PRAGMA checkpoint_fullfsync = ON",
+	} {
+		if _, err := conn.Exec(pragma, nil); err != nil {
+			return fmt.Errorf("%s: %w", pragma, err)
+		}
+	}
+	return readBack(conn, map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": fmt.Sprint(busyTimeout), "secure_delete": "1",
+	})
+}
+
+func checkReader(conn *sqlite3.SQLiteConn) error {
+	if _, err := conn.Exec("PRAGMA trusted_schema = OFF", nil); err != nil {
+		return err
+	}
+	return readBack(conn, map[string]string{"query_only": "1", "foreign_keys": "1", "busy_timeout": fmt.Sprint(busyTimeout)})
+}
+
+func readBack(conn *sqlite3.SQLiteConn, want map[string]string) error {
+	for name, value := range want {
+		got, err := pragma(conn, name)
+		if err != nil {
+			return fmt.Errorf("read PRAGMA %s: %w", name, err)
+		}
+		if got != value {
+			return fmt.Errorf("PRAGMA %s is %s, not %s", name, got, value)
+		}
+	}
+	return nil
+}
+
+func pragma(conn *sqlite3.SQLiteConn, name string) (value string, err error) {
+	rows, err := conn.Query("PRAGMA "+name, nil)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	row := make([]driver.Value, 1)
+	if err := rows.Next(row); err != nil {
+		return "", err
+	}
+	return fmt.Sprint(row[0]), nil
+}
+
+// minimumSQLite is 3.51.3: every version from 3.7.0 to 3.51.2 can lose commits of a WAL database with two
+// connections (the WAL-reset bug), and 3.52.0 was withdrawn.
+const (
+	minimumSQLite   = 3_051_003
+	withdrawnSQLite = 3_052_000
+)
+
+func checkLibrary() error {
+	name, number, _ := sqlite3.Version()
+	if number < minimumSQLite || number == withdrawnSQLite {
+		return &DataError{Message: fmt.Sprintf("this program was built with SQLite %s, which can lose data; build it with 3.51.3 or newer, without the tag libsqlite3", name)}
+	}
+	return nil
+}
+
+// LibraryVersion returns the version of SQLite, as in "3.54.1".
+func LibraryVersion() string {
+	name, _, _ := sqlite3.Version()
+	return name
+}
+
+// create makes the database file: private before SQLite sees it, marked as ours in its header, and under its name only
+// when it is both.
+func create(path string) error {
+	dir, unfinished := filepath.Dir(path), path+".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return dataErrorf(dir, err, "the database cannot be created")
+	}
+	f, err := os.OpenFile(unfinished, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return dataErrorf(dir, err, "the database cannot be created")
+	}
+	if err := f.Close(); err != nil {
+		return dataErrorf(dir, err, "the database cannot be created")
+	}
+	db := openPool(dsn(unfinished, url.Values{"_synchronous": {"FULL"}}), nil, 1)
+	_, err = db.ExecContext(context.Background(), fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+	if err = errors.Join(err, db.Close()); err == nil {
+		err = os.Rename(unfinished, path)
+	}
+	if err != nil {
+		return dataErrorf(dir, err, "the database cannot be created")
+	}
+	return nil
+}

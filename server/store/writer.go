@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// handle runs statements, each prepared once: on the writer's connection or on the readers' pool.
+type handle struct {
+	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
+	mu      sync.RWMutex
+	stmts   map[string]*sql.Stmt
+}
+
+func (h *handle) stmt(query string) (*sql.Stmt, error) {
+	h.mu.RLock()
+	stmt := h.stmts[query]
+	h.mu.RUnlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := h.prepare(context.Background(), rewrite(query))
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stmts == nil {
+		h.stmts = map[string]*sql.Stmt{}
+	}
+	h.stmts[query] = stmt
+	return stmt, nil
+}
+
+func (h *handle) close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var errs []error
+	for _, stmt := range h.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	h.stmts = nil
+	return errors.Join(errs...)
+}
+
+// The statements below run without a caller's context. They are short, and go-sqlite3 interrupts the connection when
+// a context ends, which would undo the work of everybody in the same transaction.
+
+func (h *handle) exec(query string, args ...any) (int64, error) {
+	stmt, err := h.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// one scans the first row of a query into dest, or returns sql.ErrNoRows.
+func (h *handle) one(query string, args []any, dest ...any) error {
+	stmt, err := h.stmt(query)
+	if err != nil {
+		return err
+	}
+	return stmt.QueryRowContext(context.Background(), args...).Scan(dest...)
+}
+
+// each calls scan for every row of a query.
+func (h *handle) each(query string, args []any, scan func(row *sql.Rows) error) (err error) {
+	stmt, err := h.stmt(query)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(context.Background(), args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// maxBatch bounds how many units of work share one commit.
+const maxBatch = 64
+
+// job is one unit of work that waits for the writer.
+type job struct {
+	work func(tx *handle) error
+	err  error
+	done chan struct{}
+}
+
+// writer owns the one connection that writes. Units of work that arrive while another commit is being synced run one
+// after the other in a single transaction and share the next commit; each is told its own result, and none is told
+// before its commit is durable. A unit that fails is undone alone.
+type writer struct {
+	conn *sql.Conn
+	tx   *handle
+	jobs chan *job
+	quit chan struct{}
+	done chan struct{}
+}
+
+func newWriter(conn *sql.Conn) *writer {
+	w := &writer{
+		conn: conn, tx: &handle{prepare: conn.PrepareContext},
+		jobs: make(chan *job, maxBatch), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	go w.run()
+	return w
+}
+
+// do runs one unit of work and returns after its commit. When ctx ends while the unit waits for its turn, do still
+// waits: what was handed over is done or not done, never unknown.
+func (w *writer) do(ctx context.Context, work func(tx *handle) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j := &job{work: work, done: make(chan struct{})}
+	select {
+	case w.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.quit:
+		return errClosed
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-w.done:
+		// The writer may have taken the job in its last round.
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			return errClosed
+		}
+	}
+}
+
+var errClosed = errors.New("the store is closed")
+
+func (w *writer) run() {
+	defer close(w.done)
+	for {
+		select {
+		case j := <-w.jobs:
+			w.batch(j)
+		case <-w.quit:
+			for {
+				select {
+				case j := <-w.jobs:
+					w.batch(j)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (w *writer) close() error {
+	close(w.quit)
+	<-w.done
+	return errors.Join(w.tx.close(), w.conn.Close())
+}
+
+// batch runs the job and those that wait behind it in one transaction.
+func (w *writer) batch(first *job) {
+	taken := make([]*job, 0, maxBatch)
+	defer func() {
+		for _, j := range taken {
+			close(j.done)
+		}
+	}()
+	if err := w.control("BEGIN IMMEDIATE"); err != nil {
+		first.err = err
+		taken = append(taken, first)
+		return
+	}
+	broken := error(nil)
+	for j := first; j != nil && broken == nil; j = w.next(len(taken)) {
+		taken = append(taken, j)
+		broken = w.attempt(j)
+	}
+	if broken == nil {
+		broken = w.control("COMMIT")
+	}
+	if broken == nil {
+		return
+	}
+	// What SQLite has not undone by itself is undone here; when it has, this statement says so and is harmless.
+	_ = w.control("ROLLBACK")
+	for _, j := range taken {
+		if j.err == nil {
+			j.err = broken
+		}
+	}
+}
+
+// next returns a job that waits, or nil.
+func (w *writer) next(taken int) *job {
+	if taken >= maxBatch {
+		return nil
+	}
+	select {
+	case j := <-w.jobs:
+		return j
+	default:
+		return nil
+	}
+}
+
+// attempt runs one job in a savepoint of its own. It returns an error when the whole transaction is lost.
+func (w *writer) attempt(j *job) error {
+	if err := w.control("SAVEPOINT job"); err != nil {
+		j.err = err
+		return err
+	}
+	j.err = safely(j.work, w.tx)
+	if j.err == nil {
+		return w.control("RELEASE job")
+	}
+	if fatal(j.err) {
+		return j.err
+	}
+	return w.undo("job")
+}
+
+// undo goes back to a savepoint and ends it.
+func (w *writer) undo(savepoint string) error {
+	if err := w.control("ROLLBACK TO " + savepoint); err != nil {
+		return err
+	}
+	return w.control("RELEASE " + savepoint)
+}
+
+func (w *writer) control(statement string) error {
+	_, err := w.tx.exec(statement)
+	return err
+}
+
+// safely turns a panic of one unit of work into its error, so that the others are not harmed.
+func safely(work func(tx *handle) error, tx *handle) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic in a unit of work: %v", r)
+		}
+	}()
+	return work(tx)
+}

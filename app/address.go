@@ -33,6 +33,9 @@ func (a Address) Domain() string { return a.domain }
 // Base returns the key without a plus tag ("jane+shop@x.com" gives "jane@x.com"): what the limit of new
 // accounts per mailbox counts by. Matching never uses it.
 func (a Address) Base() string {
+	if a.local == "" {
+		return ""
+	}
 	local := a.local
 	if i := strings.IndexByte(local, '+'); i > 0 {
 		local = local[:i]

@@ -25,9 +25,9 @@ type bucket struct {
 	until    time.Time // the next try is not before
 }
 
-// NewLimiter returns a limiter that remembers at most max keys.
-func NewLimiter(max int) *Limiter {
-	return &Limiter{max: max, entries: map[string]*list.Element{}, recent: list.New()}
+// NewLimiter returns a limiter that remembers at most keys keys.
+func NewLimiter(keys int) *Limiter {
+	return &Limiter{max: keys, entries: map[string]*list.Element{}, recent: list.New()}
 }
 
 // Allow reports whether one more attempt of key fits into n in the window. n 0 is no limit.

@@ -22,6 +22,7 @@ type RequestFacts struct {
 	MailsDay   int      // and in the last day
 	DomainHour int      // mails to its domain in the last hour
 	GlobalHour int      // mails to anybody in the last hour
+	Queued     int      // mails that wait to be delivered
 	BaseDay    int      // other addresses with the same base that registered in the last day
 	Waiting    int      // registrations that wait
 }
@@ -88,6 +89,8 @@ func (r Request) mailLimit(f RequestFacts) string {
 		return "limit_mail_per_domain"
 	case over(r.Limits.MailGlobal, f.GlobalHour):
 		return "limit_mail_global"
+	case over(r.Limits.QueueMessages, f.Queued):
+		return "limit_queue_messages"
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -165,9 +166,7 @@ func (s *seenSessions) take() map[TokenHash]time.Time {
 func (s *seenSessions) putBack(seen map[TokenHash]time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for hash, at := range s.at {
-		seen[hash] = at
-	}
+	maps.Copy(seen, s.at)
 	s.at = seen
 }
 

@@ -44,6 +44,7 @@ type Limits struct {
 	AccountsPerBase   int // new addresses a day that differ in their plus tag only
 	CodeTries         int // wrong codes for one registration before only the link works
 	Registrations     int // registrations that wait at one time
+	QueueMessages     int // mails that wait to be delivered at one time
 	HashQueue         int // password checks that wait for a free core; more are turned away
 	ConfirmHours      int // validity of a confirmation link
 	ResetMinutes      int // validity of a reset link
@@ -116,8 +117,10 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *string { return &s.Mail.Auth }, checkAuth),
 	text("mail.username", "", "user name at the smarthost",
 		func(s *Settings) *string { return &s.Mail.Username }, func(v string) string { return checkText(v, 320) }),
-	{Key: "mail.password", Kind: string(kindSecret), Help: "password at the smarthost; write-only",
-		field: func(s *Settings) *string { return &s.Mail.Password }},
+	{
+		Key: "mail.password", Kind: string(kindSecret), Help: "password at the smarthost; write-only",
+		field: func(s *Settings) *string { return &s.Mail.Password },
+	},
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address",
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address",
@@ -138,6 +141,8 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.CodeTries }),
 	number("limits.registrations", 10000, "registrations that wait for confirmation at one time",
 		func(s *Settings) *int { return &s.Limits.Registrations }),
+	number("limits.queue_messages", 5000, "mails that wait to be delivered at one time",
+		func(s *Settings) *int { return &s.Limits.QueueMessages }),
 	number("limits.hash_queue", 128, "password checks that wait for a free core; more are turned away",
 		func(s *Settings) *int { return &s.Limits.HashQueue }),
 	number("limits.confirm_hours", 24, "hours a confirmation link is valid",

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -98,7 +99,11 @@ func (s *Service) send(ctx context.Context, r Request) (Decision, error) {
 	if d.Mail != "" {
 		s.outbox.Written(d.Message)
 	}
-	s.log.Info("request", "action", r.Event.Action, "address", r.Email.Masked(), "outcome", d.Reason, "mail", d.Mail)
+	level := slog.LevelInfo
+	if d.Reason == "limit_mail_global" || d.Reason == "limit_queue_messages" {
+		level = slog.LevelWarn // nobody gets mail any more: the administrator has to know
+	}
+	s.log.Log(ctx, level, "request", "action", r.Event.Action, "address", r.Email.Masked(), "outcome", d.Reason, "mail", d.Mail)
 	return d, nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+
+	"foyer/app"
 )
 
 // API is the version of the admin API. It changes when a client of the old one could misunderstand the new one;
@@ -55,6 +57,15 @@ const (
 	pathUnblock        = "/v1/blocked/{address}"
 	pathEvents         = "/v1/events"
 )
+
+// checkName returns nil when a name can be a segment of a path, or an Invalid error on field "name". There is one that
+// cannot: http.ServeMux takes the segment "%2F" for the end of the path.
+func checkName(name string) error {
+	if name == "/" {
+		return app.Fieldf("name", "company_name_invalid", "%q cannot be a name: it needs a letter or a digit", name)
+	}
+	return nil
+}
 
 // Version says what runs, and whether the caller may do anything with it.
 type Version struct {

@@ -148,6 +148,9 @@ func fill(pattern, value string) (string, error) {
 		name := pattern[from+1 : to]
 		return "", app.Fieldf(name, "name_missing", "the %s is empty", name)
 	}
+	if err := checkName(value); err != nil {
+		return "", err
+	}
 	segment := url.PathEscape(value)
 	if value == "." || value == ".." {
 		segment = strings.ReplaceAll(value, ".", "%2E")

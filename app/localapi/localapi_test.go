@@ -71,7 +71,7 @@ func TestNamesInPaths(t *testing.T) {
 	backend := newOffice(t)
 	client := serve(t, backend)
 	names := []string{
-		"Smith & Sons", "a/b", "/", "//", ".", "..", "../accounts", "50%", "%2F", "a+b", "what?", "#1", "ÄÖÜ čšž 日本", "a;b=c",
+		"Smith & Sons", "a/b", "//", ".", "..", "../accounts", "50%", "%2F", "a+b", "what?", "#1", "ÄÖÜ čšž 日本", "a;b=c",
 		`back\slash`, "{name}", "enable", "a//b/../c", "tab\tin", "nul\x00", "bad\xffutf8", " blank ",
 	}
 	for _, name := range names {
@@ -87,6 +87,15 @@ func TestNamesInPaths(t *testing.T) {
 	}
 	if _, err := client.Company(t.Context(), ""); app.CodeOf(err) != app.Invalid {
 		t.Errorf("no name: got %v, want invalid", err)
+	}
+	// The one name no path can carry cannot be given either.
+	_, showErr := client.Company(t.Context(), "/")
+	_, addErr := client.AddCompany(t.Context(), "/", "")
+	_, renameErr := client.RenameCompany(t.Context(), "a/b", "/")
+	for _, err := range []error{showErr, addErr, renameErr} {
+		if app.CodeOf(err) != app.Invalid {
+			t.Errorf("the name /: got %v, want invalid", err)
+		}
 	}
 }
 
@@ -861,7 +870,7 @@ func FuzzFill(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		path, err := localapi.Fill("/v1/companies/{name}/enable", name)
-		if name == "" {
+		if name == "" || name == "/" {
 			if app.CodeOf(err) != app.Invalid {
 				t.Errorf("no name: got %v, want invalid", err)
 			}

@@ -35,12 +35,18 @@ func (h *handler) addCompany(r *request) (any, error) {
 	if err := r.decode(&body); err != nil {
 		return nil, err
 	}
+	if err := checkName(body.Name); err != nil {
+		return nil, err
+	}
 	return company(h.Backend.AddCompany(r.Context(), r.actor(), body.Name, body.Entries))
 }
 
 func (h *handler) renameCompany(r *request) (any, error) {
 	var body companyRename
 	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	if err := checkName(body.Name); err != nil {
 		return nil, err
 	}
 	return company(h.Backend.RenameCompany(r.Context(), r.actor(), r.PathValue("name"), body.Name))

@@ -14,11 +14,13 @@ const accountColumns = `SELECT a.email, a.id, a.first_name, a.last_name, a.phone
 
 const accountFrom = " FROM account a JOIN company c ON c.id = a.company_id "
 
-func scanAccount(row interface{ Scan(dest ...any) error }, others ...any) (app.Account, error) {
+func scanAccount(row scanner, others ...any) (app.Account, error) {
 	var a app.Account
 	var created int64
-	dest := append([]any{&a.ID, &a.FirstName, &a.LastName, &a.Phone, &a.CompanyID, &a.Company, &a.CompanyEnabled, &a.State, &a.Lang,
-		&a.PasswordHash, &a.Entry, &created}, others...)
+	dest := append([]any{
+		&a.ID, &a.FirstName, &a.LastName, &a.Phone, &a.CompanyID, &a.Company, &a.CompanyEnabled, &a.State, &a.Lang,
+		&a.PasswordHash, &a.Entry, &created,
+	}, others...)
 	err := scanAddress(row, &a.Email, dest...)
 	a.CreatedAt = timeOf(created)
 	return a, err
@@ -31,11 +33,7 @@ func (s *Store) AccountByEmail(_ context.Context, addr app.Address) (app.Account
 }
 
 func accountByEmail(h *handle, addr app.Address) (app.Account, error) {
-	stmt, err := h.stmt(accountColumns + accountFrom + "WHERE a.email_key = $1")
-	if err != nil {
-		return app.Account{}, err
-	}
-	a, err := scanAccount(stmt.QueryRowContext(context.Background(), addr.Key()))
+	a, err := scanAccount(h.row(accountColumns+accountFrom+"WHERE a.email_key = $1", addr.Key()))
 	if errors.Is(err, sql.ErrNoRows) {
 		return app.Account{}, app.Errorf(app.NotFound, "account_unknown", "there is no account %s", addr)
 	}

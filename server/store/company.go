@@ -15,7 +15,7 @@ const companyColumns = `SELECT c.id, c.name, c.enabled, c.created_at,
 	(SELECT COUNT(*) FROM account a WHERE a.company_id = c.id)
 FROM company c`
 
-func scanCompany(row interface{ Scan(dest ...any) error }) (app.Company, error) {
+func scanCompany(row scanner) (app.Company, error) {
 	var c app.Company
 	var created int64
 	err := row.Scan(&c.ID, &c.Name, &c.Enabled, &created, &c.Accounts)
@@ -61,11 +61,7 @@ func companyWhole(h *handle, name string) (app.Company, error) {
 }
 
 func companyByName(h *handle, name string) (app.Company, error) {
-	stmt, err := h.stmt(companyColumns + " WHERE c.name_key = $1")
-	if err != nil {
-		return app.Company{}, err
-	}
-	c, err := scanCompany(stmt.QueryRowContext(context.Background(), app.CompanyKey(name)))
+	c, err := scanCompany(h.row(companyColumns+" WHERE c.name_key = $1", app.CompanyKey(name)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return app.Company{}, app.Errorf(app.NotFound, "company_unknown", "there is no company %q", name)
 	}
@@ -344,7 +340,7 @@ func (s *Store) offList(companyID int64) (int, error) {
 
 // scanAddress reads a column that holds an address. What ParseAddress took once it takes again; if a later version is
 // stricter, the row is shown to be damaged rather than half understood.
-func scanAddress(row interface{ Scan(dest ...any) error }, addr *app.Address, others ...any) error {
+func scanAddress(row scanner, addr *app.Address, others ...any) error {
 	var text string
 	if err := row.Scan(append([]any{&text}, others...)...); err != nil {
 		return err

@@ -387,9 +387,9 @@ func testDecisions(t *testing.T, w world) {
 
 func testMailLimits(t *testing.T, w world) {
 	w.company("Acme", "acme.example", "beta.example")
-	try := func(email string, l app.Limits, at time.Time, action app.Action) string {
+	try := func(email string, l app.Limits, at time.Time) string {
 		t.Helper()
-		r, _ := request(t, action, email)
+		r, _ := request(t, app.ActSignUp, email)
 		r.Limits, r.CreatedAt, r.Event.At = l, at, at
 		compose := r.Compose
 		r.Compose = func(kind app.MessageKind, company, lang, ip string) (app.Message, error) {
@@ -406,32 +406,35 @@ func testMailLimits(t *testing.T, w world) {
 	each := app.Limits{MailPerAddress: 3, MailPerAddressDay: 5}
 	var got []string
 	for i := range 6 {
-		got = append(got, try("a@acme.example", each, start.Add(time.Duration(i)*time.Minute), app.ActSignUp))
+		got = append(got, try("a@acme.example", each, start.Add(time.Duration(i)*time.Minute)))
 	}
-	got = append(got, try("a@acme.example", each, start.Add(2*time.Hour), app.ActSignUp), try("A@acme.example", each, start.Add(3*time.Hour), app.ActSignUp),
-		try("a@acme.example", each, start.Add(5*time.Hour), app.ActSignUp), try("a@acme.example", each, start.Add(25*time.Hour), app.ActSignUp))
+	got = append(got, try("a@acme.example", each, start.Add(2*time.Hour)), try("A@acme.example", each, start.Add(3*time.Hour)),
+		try("a@acme.example", each, start.Add(5*time.Hour)), try("a@acme.example", each, start.Add(25*time.Hour)))
 	want := "ok ok ok limit_mail_per_address limit_mail_per_address limit_mail_per_address ok ok limit_mail_per_address_day ok"
 	if strings.Join(got, " ") != want {
 		t.Errorf("per address: %v, want %s", got, want)
 	}
 	got = nil
 	for i := 1; i <= 5; i++ {
-		got = append(got, try(fmt.Sprintf("u+%d@acme.example", i), app.Limits{AccountsPerBase: 3}, start, app.ActSignUp))
+		got = append(got, try(fmt.Sprintf("u+%d@acme.example", i), app.Limits{AccountsPerBase: 3}, start))
 	}
-	got = append(got, try("u+1@acme.example", app.Limits{AccountsPerBase: 3}, start, app.ActSignUp))
+	got = append(got, try("u+1@acme.example", app.Limits{AccountsPerBase: 3}, start))
 	if strings.Join(got, " ") != "ok ok ok limit_accounts_per_base limit_accounts_per_base ok" {
 		t.Errorf("per base: %v", got)
 	}
-	if got := try("b@beta.example", app.Limits{MailPerDomain: 1}, start, app.ActSignUp); got != "ok" {
+	if got := try("b@beta.example", app.Limits{MailPerDomain: 1}, start); got != "ok" {
 		t.Errorf("first of a domain: %s", got)
 	}
-	if got := try("c@beta.example", app.Limits{MailPerDomain: 1}, start, app.ActSignUp); got != "limit_mail_per_domain" {
+	if got := try("c@beta.example", app.Limits{MailPerDomain: 1}, start); got != "limit_mail_per_domain" {
 		t.Errorf("second of a domain: %s", got)
 	}
-	if got := try("d@acme.example", app.Limits{MailGlobal: 5}, start, app.ActSignUp); got != "limit_mail_global" {
+	if got := try("d@acme.example", app.Limits{MailGlobal: 5}, start); got != "limit_mail_global" {
 		t.Errorf("beyond the global limit: %s", got)
 	}
-	if got := try("e@acme.example", app.Limits{Registrations: 2}, start, app.ActSignUp); got != "limit_registrations" {
+	if got := try("d@acme.example", app.Limits{QueueMessages: 5}, start); got != "limit_queue_messages" {
+		t.Errorf("beyond the mails that may wait: %s", got)
+	}
+	if got := try("e@acme.example", app.Limits{Registrations: 2}, start); got != "limit_registrations" {
 		t.Errorf("beyond the registrations that may wait: %s", got)
 	}
 }
@@ -523,25 +526,25 @@ func testNoLongerEligible(t *testing.T, w world) {
 func testCodes(t *testing.T, w world) {
 	w.company("Acme", "acme.example")
 	_, token := w.signUp("jane@acme.example")
-	try := func(email, code string, tries int) (app.Registration, app.TokenHash, error) {
+	try := func(email, code string) (app.Registration, app.TokenHash, error) {
 		return w.RegistrationByCode(t.Context(), app.CodeTry{
-			Email: address(t, email), Code: app.Token(code).Hash(), Now: start, Tries: tries,
+			Email: address(t, email), Code: app.Token(code).Hash(), Now: start, Tries: 3,
 			Event: app.Event{At: start, Action: app.ActConfirm},
 		})
 	}
 	for range 2 {
-		_, _, err := try("jane@acme.example", "wrong", 3)
+		_, _, err := try("jane@acme.example", "wrong")
 		w.refuses(err, app.Gone, "code_wrong")
 	}
-	r, hash, err := try("JANE@acme.example", "code of jane@acme.example", 3)
+	r, hash, err := try("JANE@acme.example", "code of jane@acme.example")
 	if err != nil || hash != token.Hash() || r.Email.Key() != "jane@acme.example" || r.CodeTries != 2 {
 		t.Errorf("right code: %+v, %v", r, err)
 	}
-	_, _, err = try("jane@acme.example", "wrong", 3)
+	_, _, err = try("jane@acme.example", "wrong")
 	w.refuses(err, app.Gone, "code_wrong")
-	_, _, err = try("jane@acme.example", "code of jane@acme.example", 3)
+	_, _, err = try("jane@acme.example", "code of jane@acme.example")
 	w.refuses(err, app.Gone, "code_wrong")
-	_, _, err = try("nobody@acme.example", "wrong", 3)
+	_, _, err = try("nobody@acme.example", "wrong")
 	w.refuses(err, app.Gone, "code_wrong")
 	if _, err := w.activate(token); err != nil {
 		t.Errorf("wrong codes have killed the link: %v", err)

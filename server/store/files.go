@@ -68,10 +68,11 @@ func inspect(dir, path string) (marker, error) {
 		return marker{}, dataErrorf(dir, markErr, "%s cannot be read", markerFile)
 	}
 	info, err := os.Stat(path)
+	gone := errors.Is(err, fs.ErrNotExist)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && markErr != nil:
+	case gone && markErr != nil:
 		return marker{fresh: true, missing: true}, nil
-	case errors.Is(err, fs.ErrNotExist):
+	case gone:
 		return marker{}, damaged(dir, nil, databaseFile+" is missing, and "+markerFile+" says that there was one")
 	case err != nil:
 		return marker{}, dataErrorf(dir, err, "%s cannot be read", databaseFile)
@@ -103,7 +104,7 @@ func MakeDir(dir string) error {
 		return &DataError{Message: fmt.Sprintf("the data directory %s is read-only", dir)}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		if err := os.Chmod(dir, 0o700); err != nil {
+		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory needs its x bit
 			return dataErrorf(dir, err, "others may read it, and that cannot be changed")
 		}
 	}
@@ -111,7 +112,7 @@ func MakeDir(dir string) error {
 	if err := unix.Statfs(dir, &space); err != nil {
 		return dataErrorf(dir, err, "its free space cannot be read")
 	}
-	if free := space.Bavail * uint64(space.Bsize); free < minimumFree {
+	if free := space.Bavail * uint64(space.Bsize); free < minimumFree { //nolint:gosec // a block size is positive
 		return dataErrorf(dir, nil, "only %d MB are free on its disk; at least %d MB are needed", free>>20, minimumFree>>20)
 	}
 	return nil
@@ -147,7 +148,7 @@ func checkHeader(dir, path string) error {
 	if err != nil {
 		return dataErrorf(dir, err, "%s cannot be read", databaseFile)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	header := make([]byte, 100)
 	if _, err := io.ReadFull(f, header); err != nil {
 		return damaged(dir, nil, databaseFile+" is shorter than a database's header")

@@ -35,7 +35,7 @@ const messageColumns = `SELECT recipient, id, kind, sender, subject, message_id,
 FROM message
 `
 
-func scanMessage(row interface{ Scan(dest ...any) error }) (app.Message, error) {
+func scanMessage(row scanner) (app.Message, error) {
 	var m app.Message
 	var created, expires int64
 	var next sql.NullInt64
@@ -77,11 +77,7 @@ func (s *Store) messageWhole(h *handle, id int64) (app.Message, error) {
 }
 
 func message(h *handle, id int64) (app.Message, error) {
-	stmt, err := h.stmt(messageColumns + "WHERE id = $1")
-	if err != nil {
-		return app.Message{}, err
-	}
-	m, err := scanMessage(stmt.QueryRowContext(context.Background(), id))
+	m, err := scanMessage(h.row(messageColumns+"WHERE id = $1", id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
 	}
@@ -90,11 +86,7 @@ func message(h *handle, id int64) (app.Message, error) {
 
 // MessageByStop returns the message whose "this was not me" link has this hash. Gone when there is none.
 func (s *Store) MessageByStop(_ context.Context, hash app.TokenHash) (app.Message, error) {
-	stmt, err := s.read.stmt(messageColumns + "WHERE stop_hash = $1")
-	if err != nil {
-		return app.Message{}, errorOf("read message", err)
-	}
-	m, err := scanMessage(stmt.QueryRowContext(context.Background(), hash[:]))
+	m, err := scanMessage(s.read.row(messageColumns+"WHERE stop_hash = $1", hash[:]))
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, app.Errorf(app.Gone, "link_unknown", "this link is not valid any more")
 	}

@@ -15,7 +15,7 @@ const registrationColumns = `SELECT r.email, r.id, r.first_name, r.last_name, r.
 FROM registration r JOIN company c ON c.id = r.company_id
 `
 
-func scanRegistration(row interface{ Scan(dest ...any) error }) (app.Registration, error) {
+func scanRegistration(row scanner) (app.Registration, error) {
 	var r app.Registration
 	var created, expires int64
 	err := scanAddress(row, &r.Email, &r.ID, &r.FirstName, &r.LastName, &r.Phone, &r.CompanyID, &r.Company, &r.Entry, &r.Lang, &r.IP,
@@ -25,11 +25,7 @@ func scanRegistration(row interface{ Scan(dest ...any) error }) (app.Registratio
 }
 
 func registrationWhere(h *handle, where string, args ...any) (app.Registration, error) {
-	stmt, err := h.stmt(registrationColumns + "WHERE " + where)
-	if err != nil {
-		return app.Registration{}, err
-	}
-	return scanRegistration(stmt.QueryRowContext(context.Background(), args...))
+	return scanRegistration(h.row(registrationColumns+"WHERE "+where, args...))
 }
 
 // RegistrationByToken returns the registration a confirmation link belongs to; see app.VisitorStore.
@@ -105,13 +101,13 @@ func (s *Store) Activate(ctx context.Context, act app.Activation) (a app.Account
 		if err != nil {
 			return err
 		}
-		if verdict := app.Gate(r.Email, entries); !verdict.Allowed || verdict.CompanyID != r.CompanyID {
+		verdict := app.Gate(r.Email, entries)
+		if !verdict.Allowed || verdict.CompanyID != r.CompanyID {
 			refused = noLongerEligible()
 			ev.Outcome, ev.Detail = "no_longer_eligible", verdict.Explain()
 			return s.audit(tx, ev)
-		} else {
-			ev.Entry = verdict.Entry
 		}
+		ev.Entry = verdict.Entry
 		if a, err = s.insertAccount(tx, r, act, ev.Entry); err != nil {
 			return err
 		}

@@ -67,6 +67,7 @@ func (s *Store) countMails(tx *handle, r app.Request, f *app.RequestFacts) error
 		{l.AccountsPerBase, &f.BaseDay, "SELECT COUNT(DISTINCT recipient_key) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key <> $3 AND kind = 'confirm'", []any{base, day, key}},
 		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
 		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE created_at > $1 LIMIT $2)", []any{hour, l.MailGlobal}},
+		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE next_attempt IS NOT NULL LIMIT $1)", []any{l.QueueMessages}},
 		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 LIMIT $2)", []any{key, l.Registrations}},
 	}
 	for _, c := range counts {

@@ -79,7 +79,7 @@ func newSealer(key []byte) (*sealer, error) {
 }
 
 func (s *sealer) seal(plain []byte, place string) []byte {
-	return s.aead.Seal(nil, nil, plain, []byte(place))
+	return s.aead.Seal(nil, nil, plain, []byte(place)) //nolint:gosec // this AEAD makes a random nonce of its own
 }
 
 func (s *sealer) open(sealed []byte, place string) ([]byte, error) {

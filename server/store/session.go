@@ -49,13 +49,9 @@ func (s *Store) Session(_ context.Context, hash app.TokenHash, oldest time.Time)
 }
 
 func (s *Store) session(hash app.TokenHash, oldest time.Time) (app.Session, error) {
-	stmt, err := s.read.stmt(accountColumns + ", s.created_at, s.seen_at" + accountFrom +
-		"JOIN session s ON s.account_id = a.id WHERE s.token_hash = $1 AND s.created_at > $2")
-	if err != nil {
-		return app.Session{}, err
-	}
 	var created, seen int64
-	a, err := scanAccount(stmt.QueryRowContext(context.Background(), hash[:], millis(oldest)), &created, &seen)
+	a, err := scanAccount(s.read.row(accountColumns+", s.created_at, s.seen_at"+accountFrom+
+		"JOIN session s ON s.account_id = a.id WHERE s.token_hash = $1 AND s.created_at > $2", hash[:], millis(oldest)), &created, &seen)
 	if errors.Is(err, sql.ErrNoRows) || (err == nil && a.MayEnter() != nil) {
 		return app.Session{}, app.Errorf(app.NotFound, "session_unknown", "nobody is signed in")
 	}
@@ -95,12 +91,9 @@ func (s *Store) AccountByResetToken(_ context.Context, hash app.TokenHash, now t
 }
 
 func accountByReset(h *handle, hash app.TokenHash, now time.Time) (app.Account, error) {
-	stmt, err := h.stmt(accountColumns + ", r.expires_at" + accountFrom + "JOIN reset_link r ON r.account_id = a.id WHERE r.token_hash = $1")
-	if err != nil {
-		return app.Account{}, err
-	}
 	var expires int64
-	a, err := scanAccount(stmt.QueryRowContext(context.Background(), hash[:]), &expires)
+	a, err := scanAccount(h.row(accountColumns+", r.expires_at"+accountFrom+
+		"JOIN reset_link r ON r.account_id = a.id WHERE r.token_hash = $1", hash[:]), &expires)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return app.Account{}, app.Errorf(app.Gone, "link_unknown", "this link is not valid, or a newer mail has replaced it")

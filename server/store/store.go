@@ -83,7 +83,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 func (s *Store) open(ctx context.Context, path string) error {
 	if s.marker.missing {
-		if err := create(path); err != nil {
+		if err := create(ctx, path); err != nil {
 			return err
 		}
 	}
@@ -353,7 +353,7 @@ func LibraryVersion() string {
 
 // create makes the database file: private before SQLite sees it, marked as ours in its header, and under its name only
 // when it is both.
-func create(path string) error {
+func create(ctx context.Context, path string) error {
 	dir, unfinished := filepath.Dir(path), path+".new"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return dataErrorf(dir, err, "the database cannot be created")
@@ -366,7 +366,7 @@ func create(path string) error {
 		return dataErrorf(dir, err, "the database cannot be created")
 	}
 	db := openPool(dsn(unfinished, url.Values{"_synchronous": {"FULL"}}), nil, 1)
-	_, err = db.ExecContext(context.Background(), fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+	_, err = db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
 	if err = errors.Join(err, db.Close()); err == nil {
 		err = os.Rename(unfinished, path)
 	}

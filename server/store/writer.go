@@ -63,12 +63,24 @@ func (h *handle) exec(query string, args ...any) (int64, error) {
 
 // one scans the first row of a query into dest, or returns sql.ErrNoRows.
 func (h *handle) one(query string, args []any, dest ...any) error {
+	return h.row(query, args...).Scan(dest...)
+}
+
+// scanner is a row, or why there is none.
+type scanner interface{ Scan(dest ...any) error }
+
+// row returns the first row of a query. Its Scan returns sql.ErrNoRows when there is none.
+func (h *handle) row(query string, args ...any) scanner {
 	stmt, err := h.stmt(query)
 	if err != nil {
-		return err
+		return noRow{err}
 	}
-	return stmt.QueryRowContext(context.Background(), args...).Scan(dest...)
+	return stmt.QueryRowContext(context.Background(), args...)
 }
+
+type noRow struct{ err error }
+
+func (r noRow) Scan(...any) error { return r.err }
 
 // each calls scan for every row of a query.
 func (h *handle) each(query string, args []any, scan func(row *sql.Rows) error) (err error) {

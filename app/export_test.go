@@ -1,0 +1,29 @@
+package app
+
+import "context"
+
+// What the tests of this package need to see of its inside.
+
+const (
+	SharedDomainsFile   = "shared_domains.txt"
+	CommonPasswordsFile = "common_passwords.txt"
+)
+
+func SharedDomains() map[string]bool   { return sharedDomains }
+func CommonPasswords() map[string]bool { return commonPasswords }
+
+func IsHostname(s string) bool { return isHostname(s) }
+
+func WordSet(file string) map[string]bool { return wordSet(file) }
+
+func (v Visitor) Network() string { return v.network() }
+
+// Occupy takes one of the hasher's cores, and Release gives it back.
+func (h *Hasher) Occupy(ctx context.Context) error { return h.enter(ctx, 0) }
+func (h *Hasher) Release()                         { h.leave() }
+
+func (l *Limiter) Len() int { return len(l.entries) }
+
+func CodeHash(key []byte, addr Address, code string) TokenHash {
+	return (&Service{key: key}).codeHash(addr, code)
+}

@@ -1,0 +1,313 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/emersion/go-smtp"
+)
+
+// ReplyError says why a mail was not taken: the other side's answer, or what went wrong on the way to it. Its text
+// is made for the administrator: it holds no secret and no control character, and it fits a line.
+type ReplyError struct {
+	Reason   string // stable name, for example "tls_required"; "deferred" and "refused" are the other side's word
+	Message  string // what is wrong and what to do about it, or "" when the answer says it all
+	Code     int    // of the answer, or 0 when there was none
+	Enhanced string // the answer's enhanced status code (RFC 3463), for example "4.7.1", or ""
+	Text     string // the answer's words
+	HostDown bool   // no other mail would fare better now: the host should be left alone for a while
+	Err      error  // the cause, never shown
+
+	permanent bool
+}
+
+// Temporary reports whether the mail should be tried again. It is, unless the answer was 5xx and about the mail.
+func (e *ReplyError) Temporary() bool { return !e.permanent }
+
+// Unwrap returns the cause.
+func (e *ReplyError) Unwrap() error { return e.Err }
+
+// Error returns the answer as it was given ("550 5.1.1 no such user"), or the reason, its explanation and the answer
+// in brackets.
+func (e *ReplyError) Error() string {
+	answer := e.answer()
+	if e.Message == "" {
+		return answer
+	}
+	text := e.Reason + ": " + e.Message
+	if answer != "" {
+		text += " (" + answer + ")"
+	}
+	return clean(text)
+}
+
+func (e *ReplyError) answer() string {
+	if e.Code == 0 {
+		return ""
+	}
+	parts := []string{strconv.Itoa(e.Code)}
+	for _, s := range []string{e.Enhanced, e.Text} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return clean(strings.Join(parts, " "))
+}
+
+// IsTemporary reports whether a mail that met with err should be tried again. Only a ReplyError may say no. Other
+// errors are not asked: net.OpError has a method Temporary as well, and it says no to a refused connection.
+func IsTemporary(err error) bool {
+	e, ok := errors.AsType[*ReplyError](err)
+	return !ok || e.Temporary()
+}
+
+// isHostDown reports whether err says that the host takes no mail at all now.
+func isHostDown(err error) bool {
+	e, ok := errors.AsType[*ReplyError](err)
+	return ok && e.HostDown
+}
+
+// step is how far a dialogue with a server has come.
+type step int
+
+const (
+	stepConnect step = iota
+	stepGreeting
+	stepStartTLS
+	stepHandshake
+	stepAuth
+	stepMail // from here on an answer is about the mail
+	stepRecipient
+	stepData
+	stepEnd // the mail is handed over, the answer to it is awaited
+)
+
+func (s step) String() string {
+	return [...]string{
+		"connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "MAIL FROM", "RCPT TO", "DATA",
+		"the end of the mail",
+	}[s]
+}
+
+var (
+	errNoStartTLS  = errors.New("STARTTLS is not offered")
+	errInjected    = errors.New("more than the answer to STARTTLS arrived in plain text")
+	errNoPlain     = errors.New("AUTH PLAIN is not offered")
+	errPlainNoTLS  = errors.New("AUTH without TLS")
+	errNoSmarthost = errors.New("no smarthost is set")
+	errTooMuch     = errors.New("too much was answered")
+)
+
+// explain returns what err, met at a step of the dialogue, means. ctx is the dialogue's.
+func (s *Smarthost) explain(ctx context.Context, at step, err error) *ReplyError {
+	if e, ok := errors.AsType[*ReplyError](err); ok {
+		return e
+	}
+	if code, enhanced, text, ok := answerOf(err); ok {
+		return s.explainAnswer(at, code, enhanced, text, err)
+	}
+	host := s.host
+	e := &ReplyError{Err: err, HostDown: at < stepMail}
+	switch {
+	case at == stepEnd:
+		e.Reason = "lost_after_data"
+		e.Message = "the connection to " + host + " was lost after the mail was handed over; it is sent again and may arrive twice"
+	case errors.Is(ctx.Err(), context.Canceled):
+		e.Reason, e.Message = "stopped", "the service was stopped during the attempt"
+		e.HostDown = false
+	case errors.Is(err, errNoSmarthost):
+		e.Reason, e.Message = "not_configured", "set mail.smarthost=HOST:PORT"
+	case at == stepConnect:
+		e.Reason, e.Message = s.explainConnect(err)
+	case errors.Is(err, errNoStartTLS):
+		e.Reason = "tls_required"
+		e.Message = host + " does not offer STARTTLS; set mail.tls=implicit (mostly port 465), or mail.tls=none if mail may go there unencrypted"
+	case errors.Is(err, errInjected):
+		e.Reason = "tls_injection"
+		e.Message = "something between here and " + host + " adds plain text to the answer to STARTTLS; nothing was sent"
+	case errors.Is(err, errNoPlain):
+		e.Reason = "auth_unsupported"
+		e.Message = host + " does not offer to sign in with AUTH PLAIN; set mail.auth=none if it knows this machine by its address"
+	case errors.Is(err, errPlainNoTLS):
+		e.Reason = "auth_needs_tls"
+		e.Message = "a password is sent over TLS only; set mail.tls to starttls or implicit, or mail.auth=none"
+	case isTimeout(err), errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e.Reason, e.Message = "timeout", s.timeoutWords(at)
+	case at == stepHandshake:
+		e.Reason, e.Message = s.explainTLS(err)
+	case errors.Is(err, errTooMuch):
+		e.Reason, e.Message = "protocol", host+" answered more than a mail server has to say at "+at.String()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isNetError(err):
+		e.Reason, e.Message = "connection_lost", host+" closed the connection at "+at.String()
+	default:
+		e.Reason, e.Message = "protocol", host+" answered at "+at.String()+" in a way mail servers do not: "+s.clean(err.Error())
+	}
+	return e
+}
+
+// explainAnswer judges a server's answer. A 5xx to the greeting, to STARTTLS or to the password is about this
+// machine and its settings, not about the mail: it waits until the administrator has put them right (Postfix does
+// so by smtp_skip_5xx_greeting and smtp_sasl_auth_soft_bounce).
+func (s *Smarthost) explainAnswer(at step, code int, enhanced, text string, err error) *ReplyError {
+	host := s.host
+	e := &ReplyError{Code: code, Enhanced: enhanced, Text: s.clean(text), Err: err}
+	switch {
+	case code < 400 || code > 599:
+		e.Reason, e.Message = "protocol", host+" answered with a code that does not belong to "+at.String()
+	case code == 421:
+		e.Reason, e.HostDown = "deferred", true
+	case at == stepAuth:
+		e.Reason, e.HostDown = "auth_failed", true
+		e.Message = host + " does not take the password; check mail.username and mail.password"
+	case at < stepMail:
+		e.Reason, e.HostDown = "host_refused", true
+		e.Message = host + " refuses this machine at " + at.String()
+	case code == 530 || code == 538:
+		e.Reason, e.HostDown = "auth_required", true
+		e.Message = host + " wants a sign-in or TLS first; check mail.auth, mail.username, mail.password and mail.tls"
+	case code < 500:
+		e.Reason = "deferred"
+	default:
+		e.Reason, e.permanent = "refused", true
+	}
+	return e
+}
+
+func (s *Smarthost) explainConnect(err error) (reason, message string) {
+	host := s.host
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "dns_not_found", "there is no host named " + host + "; check mail.smarthost"
+	case errors.As(err, &dns):
+		return "dns", "the name " + host + " cannot be looked up; check this machine's DNS server"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connect_refused", "nothing answers at the port of " + host + "; check the port in mail.smarthost and that the mail server runs"
+	case isTimeout(err):
+		return "connect_timeout", host + " does not answer; check mail.smarthost and whether a firewall is in the way"
+	default:
+		return "connect", host + " cannot be reached: " + s.clean(err.Error())
+	}
+}
+
+func (s *Smarthost) explainTLS(err error) (reason, message string) {
+	host := s.host
+	var (
+		name    x509.HostnameError
+		unknown x509.UnknownAuthorityError
+		invalid x509.CertificateInvalidError
+		record  tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &name):
+		return "tls_name", "the certificate of " + host + " is for another name (" + namesOf(name.Certificate) +
+			"); set mail.smarthost to a name that is in it"
+	case errors.As(err, &unknown):
+		return "tls_unknown_ca", "the certificate of " + host + " is signed by nobody this machine trusts; add its authority to the system's, or give the mail server a certificate of a public one"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotBefore.After(time.Now()):
+		return "tls_expired", "the certificate of " + host + " is valid from " + day(invalid.Cert.NotBefore) + " on; check this machine's clock"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "tls_expired", "the certificate of " + host + " has expired on " + day(invalid.Cert.NotAfter) + "; it must be renewed there"
+	case errors.As(err, &record):
+		return "tls_no_tls", host + " does not begin with TLS at this port; set mail.tls=starttls, or use the port for implicit TLS (mostly 465)"
+	default:
+		return "tls_handshake", "TLS with " + host + " fails; it must offer TLS 1.2 or newer: " + s.clean(err.Error())
+	}
+}
+
+func (s *Smarthost) timeoutWords(at step) string {
+	if at == stepGreeting && s.mail.TLS != "implicit" {
+		return s.host + " takes the connection and says nothing; if this is a port for implicit TLS (465), set mail.tls=implicit"
+	}
+	return s.host + " does not answer at " + at.String()
+}
+
+func namesOf(c *x509.Certificate) string {
+	names := c.DNSNames
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		return "no name at all"
+	}
+	if len(names) > 5 {
+		names = append(names[:5:5], "...")
+	}
+	return strings.Join(names, ", ")
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func isNetError(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// answerOf returns a server's answer when err is one.
+func answerOf(err error) (code int, enhanced, text string, ok bool) {
+	var smtpErr *smtp.SMTPError
+	var protoErr *textproto.Error
+	switch {
+	case errors.As(err, &smtpErr):
+		if c := smtpErr.EnhancedCode; c[0] > 0 {
+			enhanced = fmt.Sprintf("%d.%d.%d", c[0], c[1], c[2])
+		}
+		return smtpErr.Code, enhanced, smtpErr.Message, true
+	case errors.As(err, &protoErr):
+		return protoErr.Code, "", protoErr.Msg, true
+	}
+	return 0, "", "", false
+}
+
+// replyBytes is how much of an answer is kept.
+const replyBytes = 500
+
+// clean returns the words of another machine as one line of at most replyBytes, without the characters that steer
+// terminals or turn text around.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
+			return ' '
+		case unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > replyBytes {
+		s = s[:replyBytes-3]
+		for len(s) > 0 && !utf8.ValidString(s) {
+			s = s[:len(s)-1]
+		}
+		s += "..."
+	}
+	return strings.TrimSpace(s)
+}
+
+// clean returns the words of the server without those of ours that nobody may read: a server that answers a wrong
+// password by repeating it must not bring it into the database.
+func (s *Smarthost) clean(words string) string {
+	for _, secret := range s.secrets {
+		words = strings.ReplaceAll(words, secret, "***")
+	}
+	return clean(words)
+}

@@ -37,8 +37,8 @@ func (a Address) Base() string {
 		return ""
 	}
 	local := a.local
-	if i := strings.IndexByte(local, '+'); i > 0 {
-		local = local[:i]
+	if i := strings.IndexByte(local[1:], '+'); i >= 0 {
+		local = local[:1+i]
 	}
 	return lowerASCII(local) + "@" + a.domain
 }

@@ -107,6 +107,8 @@ func TestParseAddressAccepts(t *testing.T) {
 		{in: "jane+a+b@company.com", base: "jane@company.com"},
 		{in: "Jane+@company.com", key: "jane+@company.com", base: "jane@company.com"},
 		{in: "+jane@company.com"},
+		{in: "+jane+x@company.com", base: "+jane@company.com"},
+		{in: "++x@company.com", base: "+@company.com"},
 		{in: "o'neill@company.com"},
 		{in: "r&d@company.com"},
 		{in: "jane_doe-@company.com"},

@@ -8,15 +8,34 @@ type Request struct {
 	Refuse       string    // a reason known beforehand (a limit, a trap), or ""
 	Limits       Limits
 	Event        Event // Action says which wish it is: ActSignUp, ActForgot or ActResend
-	// Compose writes the mail of the kind that was decided on, for a company's name, in a language and with the
-	// client address that asked.
-	Compose func(kind MessageKind, company, lang, ip string) (Message, error)
+	// Compose writes the mail that was decided on.
+	Compose func(l Letter) (Message, error)
+}
+
+// Letter says what a Request's mail is and whom it is for.
+type Letter struct {
+	Kind    MessageKind
+	To      Address
+	Company string
+	Lang    string
+	IP      string // who asked
+}
+
+// Letter returns the mail that the decision asks for. Mail about an account goes to the address the account has, in the
+// account's language, and never to what was typed: the two may differ in more than meets the eye (the password resets
+// of GitHub in 2019 went to the address that was typed).
+func (r Request) Letter(d Decision, a *Account) Letter {
+	l := Letter{Kind: d.Mail, To: r.Email, Company: d.Verdict.Company, Lang: r.Lang, IP: r.IP}
+	if a != nil {
+		l.To, l.Lang = a.Email, a.Lang
+	}
+	return l
 }
 
 // RequestFacts is what the database knows about the address of a Request.
 type RequestFacts struct {
 	Verdict    Verdict
-	Account    *Account // nil when there is none; ID, State, Company and CompanyEnabled are set
+	Account    *Account // nil when there is none; Email, ID, State, Lang, Company and CompanyEnabled are set
 	Blocked    bool     // its owner said "this was not me"
 	MailsHour  int      // mails to the address in the last hour
 	MailsDay   int      // and in the last day

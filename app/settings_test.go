@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ var defaults = map[string]string{
 	"mail.transport": "capture", "mail.from": "", "mail.smarthost": "", "mail.tls": "starttls", "mail.auth": "none", "mail.username": "", "mail.password": "",
 	"limits.signup_per_ip": "20", "limits.login_per_ip": "20", "limits.login_failures": "5",
 	"limits.mail_per_address": "3", "limits.mail_per_address_day": "5", "limits.mail_per_domain": "60", "limits.mail_global": "300",
-	"limits.accounts_per_base": "3", "limits.code_tries": "5", "limits.registrations": "10000", "limits.hash_queue": "128",
+	"limits.accounts_per_base": "3", "limits.code_tries": "5", "limits.registrations": "10000", "limits.queue_messages": "5000", "limits.hash_queue": "128",
 	"limits.confirm_hours": "24", "limits.reset_minutes": "60", "limits.session_idle_minutes": "30", "limits.session_hours": "12",
 	"limits.not_me_days": "7", "limits.mail_days": "14", "limits.audit_days": "365", "limits.form_age": "0",
 }
@@ -41,19 +42,26 @@ func values(s app.Settings) map[string]string {
 	return all
 }
 
+// differences returns what got and want do not have in common, as "key: got, want".
+func differences(got, want map[string]string) []string {
+	var found []string
+	for key, value := range got {
+		if other, ok := want[key]; !ok || other != value {
+			found = append(found, fmt.Sprintf("%s: %q, want %q (known: %v)", key, short(value), short(other), ok))
+		}
+	}
+	for key := range want {
+		if _, ok := got[key]; !ok {
+			found = append(found, key+" is missing")
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
 func TestSettingDefaults(t *testing.T) {
-	s := settings(t, nil)
-	if got := values(s); !maps.Equal(got, defaults) {
-		for key, value := range got {
-			if want, ok := defaults[key]; !ok || value != want {
-				t.Errorf("default of %s = %q, want %q (known: %v)", key, value, want, ok)
-			}
-		}
-		for key := range defaults {
-			if _, ok := got[key]; !ok {
-				t.Errorf("there is no setting %s", key)
-			}
-		}
+	for _, line := range differences(values(settings(t, nil)), defaults) {
+		t.Errorf("defaults: %s", line)
 	}
 	for _, def := range app.SettingDefs() {
 		if def.Default != defaults[def.Key] {
@@ -93,10 +101,10 @@ func TestSettingKeysAreDistinct(t *testing.T) {
 			t.Errorf("Change(%s=%s): %v", def.Key, value, err)
 			continue
 		}
-		want := maps.Clone(defaults)
+		want := values(base)
 		want[def.Key] = value
-		if got := values(next); !maps.Equal(got, want) {
-			t.Errorf("Change(%s=%s) gives %v, want %v", def.Key, value, got, want)
+		for _, line := range differences(values(next), want) {
+			t.Errorf("Change(%s=%s): %s", def.Key, value, line)
 		}
 		if parsed := settings(t, map[string]string{def.Key: value}); parsed != next {
 			t.Errorf("ParseSettings(%s=%s) = %+v, want what Change gives", def.Key, value, parsed)
@@ -158,13 +166,13 @@ func TestChangeAccepts(t *testing.T) {
 			t.Errorf("Change(%v): %v", changes, err)
 			continue
 		}
-		want := maps.Clone(defaults)
+		want := values(base)
 		maps.Copy(want, changes)
-		if got := values(next); !maps.Equal(got, want) {
-			t.Errorf("Change(%v) gives %v, want %v", changes, got, want)
+		for _, line := range differences(values(next), want) {
+			t.Errorf("Change(%v): %s", changes, line)
 		}
-		if got := values(base); !maps.Equal(got, defaults) {
-			t.Errorf("Change(%v) changed the settings it was asked of: %v", changes, got)
+		if base != settings(t, nil) {
+			t.Errorf("Change(%v) changed the settings it was asked of", changes)
 		}
 	}
 }
@@ -288,10 +296,10 @@ func TestChangeCrossChecks(t *testing.T) {
 // A newer version's keys are left alone; a value that is wrong is not taken for its default.
 func TestParseSettings(t *testing.T) {
 	s := settings(t, map[string]string{"of.a.newer.version": "x", "login_link": "on", "limits.mail_global": "7"})
-	want := maps.Clone(defaults)
+	want := values(settings(t, nil))
 	want["login_link"], want["limits.mail_global"] = "on", "7"
-	if got := values(s); !maps.Equal(got, want) {
-		t.Errorf("ParseSettings = %v, want %v", got, want)
+	for _, line := range differences(values(s), want) {
+		t.Errorf("ParseSettings: %s", line)
 	}
 }
 

@@ -76,9 +76,9 @@ func (s *Service) request(action Action, addr Address, v Visitor, ttl time.Durat
 		Limits:       s.Settings().Limits,
 		Event:        v.event(action, addr.String()),
 	}
-	r.Compose = func(kind MessageKind, company, lang, ip string) (Message, error) {
-		notice := Notice{Kind: kind, To: addr, Lang: lang, Company: company, IP: ip}
-		switch kind {
+	r.Compose = func(l Letter) (Message, error) {
+		notice := Notice{Kind: l.Kind, To: l.To, Lang: l.Lang, Company: l.Company, IP: l.IP}
+		switch l.Kind {
 		case MailConfirm:
 			notice.Link, notice.Code = s.Settings().URL("/confirm/"+string(token)), code[:4]+"-"+code[4:]
 		case MailReset:

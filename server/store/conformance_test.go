@@ -128,8 +128,8 @@ func request(tb testing.TB, action app.Action, email string) (app.Request, app.T
 		Token: token.Hash(), Code: app.Token("code of " + addr.Key()).Hash(),
 		Event: app.Event{At: start, Actor: "visitor", Action: action, Outcome: app.OK, Subject: addr.String()},
 	}
-	r.Compose = func(kind app.MessageKind, company, lang, _ string) (app.Message, error) {
-		return message(kind, addr, company+" "+lang+" secret "+string(token)), nil
+	r.Compose = func(l app.Letter) (app.Message, error) {
+		return message(l.Kind, l.To, l.Company+" "+l.Lang+" secret "+string(token)), nil
 	}
 	return r, token
 }
@@ -379,6 +379,9 @@ func testDecisions(t *testing.T, w world) {
 		if grew := len(w.messages()) - mails; (grew == 1) != (test.mail != "") {
 			t.Errorf("%s %s left %d mails", test.action, test.email, grew)
 		}
+		if test.email == "HAS@acme.example" && d.Message.Recipient.String() != "has@acme.example" {
+			t.Errorf("a mail about an account went to what was typed: %s", d.Message.Recipient)
+		}
 		if _, err := w.AccountByResetToken(t.Context(), token.Hash(), start); (err == nil) != (test.mail == app.MailReset) {
 			t.Errorf("%s %s: reset link: %v", test.action, test.email, err)
 		}
@@ -392,8 +395,8 @@ func testMailLimits(t *testing.T, w world) {
 		r, _ := request(t, app.ActSignUp, email)
 		r.Limits, r.CreatedAt, r.Event.At = l, at, at
 		compose := r.Compose
-		r.Compose = func(kind app.MessageKind, company, lang, ip string) (app.Message, error) {
-			m, err := compose(kind, company, lang, ip)
+		r.Compose = func(l app.Letter) (app.Message, error) {
+			m, err := compose(l)
 			m.CreatedAt = at
 			return m, err
 		}
@@ -1030,9 +1033,9 @@ func testUndone(t *testing.T, w world) {
 			r, _ := request(t, app.ActSignUp, fmt.Sprintf("u%d@acme.example", i))
 			switch i % 4 {
 			case 1:
-				r.Compose = func(app.MessageKind, string, string, string) (app.Message, error) { return app.Message{}, broken }
+				r.Compose = func(app.Letter) (app.Message, error) { return app.Message{}, broken }
 			case 2:
-				r.Compose = func(app.MessageKind, string, string, string) (app.Message, error) { panic("in compose") }
+				r.Compose = func(app.Letter) (app.Message, error) { panic("in compose") }
 			}
 			_, err := w.Request(t.Context(), r)
 			if failed := err != nil; failed != (i%4 == 1 || i%4 == 2) {

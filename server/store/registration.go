@@ -178,7 +178,7 @@ func (s *Store) Resend(ctx context.Context, req app.Request) (r app.Registration
 			return err
 		}
 		r.ExpiresAt, r.CodeTries = req.ExpiresAt, 0
-		if m, err = req.Compose(app.MailConfirm, r.Company, r.Lang, r.IP); err != nil {
+		if m, err = req.Compose(app.Letter{Kind: app.MailConfirm, To: r.Email, Company: r.Company, Lang: r.Lang, IP: r.IP}); err != nil {
 			return err
 		}
 		if m, err = s.insertMessage(tx, m); err != nil {

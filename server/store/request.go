@@ -23,7 +23,7 @@ func (s *Store) Request(ctx context.Context, r app.Request) (d app.Decision, err
 		if err := s.links(tx, r, d, facts); err != nil {
 			return err
 		}
-		if err := s.letter(tx, r, &d); err != nil {
+		if err := s.letter(tx, r, &d, facts.Account); err != nil {
 			return err
 		}
 		ev := r.Event
@@ -40,8 +40,8 @@ func (s *Store) requestFacts(tx *handle, r app.Request) (f app.RequestFacts, err
 	}
 	f.Verdict = app.Gate(r.Email, entries)
 	a := app.Account{}
-	err = tx.one("SELECT a.id, a.state, c.name, c.enabled"+accountFrom+"WHERE a.email_key = $1", []any{r.Email.Key()},
-		&a.ID, &a.State, &a.Company, &a.CompanyEnabled)
+	err = scanAddress(tx.row("SELECT a.email, a.id, a.state, a.lang, c.name, c.enabled"+accountFrom+"WHERE a.email_key = $1", r.Email.Key()),
+		&a.Email, &a.ID, &a.State, &a.Lang, &a.Company, &a.CompanyEnabled)
 	switch {
 	case err == nil:
 		f.Account = &a
@@ -140,15 +140,15 @@ func anyCompany(tx *handle) (id int64, err error) {
 }
 
 // letter writes the decision's mail and sets d.Message. Without a mail it writes one like it and undoes it.
-func (s *Store) letter(tx *handle, r app.Request, d *app.Decision) error {
-	kind := d.Mail
-	if kind == "" {
-		kind = app.MailConfirm
+func (s *Store) letter(tx *handle, r app.Request, d *app.Decision, a *app.Account) error {
+	letter := r.Letter(*d, a)
+	if d.Mail == "" {
+		letter.Kind = app.MailConfirm
 		if r.Event.Action == app.ActForgot {
-			kind = app.MailReset
+			letter.Kind = app.MailReset
 		}
 	}
-	m, err := r.Compose(kind, d.Verdict.Company, r.Lang, r.IP)
+	m, err := r.Compose(letter)
 	if err != nil {
 		return err
 	}

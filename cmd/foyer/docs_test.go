@@ -1,0 +1,124 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"foyer/app"
+	"foyer/server"
+)
+
+func readme(tb testing.TB) string {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join(root(tb), "README.md"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
+}
+
+var settingRow = regexp.MustCompile("(?m)^\\| `((?:limits|mail)\\.\\w+|\\w+)` \\| (?:`(.*)`|empty) \\| .")
+
+func TestReadmeListsEverySetting(t *testing.T) {
+	_, text, found := strings.Cut(readme(t), "\n## Settings\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	if !found {
+		t.Fatal("README has no section Settings")
+	}
+	var got, want []string
+	for _, row := range settingRow.FindAllStringSubmatch(text, -1) {
+		got = append(got, row[1]+"="+row[2])
+	}
+	for _, def := range app.SettingDefs() {
+		want = append(want, def.Key+"="+def.Default)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("settings and their defaults\nin README %q\nreal      %q", got, want)
+	}
+}
+
+func TestReadmeListsEveryCommand(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatalf("build foyer: %v", err)
+	}
+	_, text, found := strings.Cut(readme(t), "\n## Commands\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	if !found {
+		t.Fatal("README has no section Commands")
+	}
+	want := commands(t, path)
+	var got []string
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "foyer" {
+			continue
+		}
+		name := words[1]
+		isFamily := slices.ContainsFunc(want, func(command string) bool { return strings.HasPrefix(command, name+" ") })
+		if isFamily && len(words) > 2 {
+			name += " " + words[2]
+		}
+		got = append(got, name)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("commands\nin README %q\nreal      %q", got, want)
+	}
+}
+
+// commands asks the program for all its commands, as a shell does that completes its command line.
+func commands(tb testing.TB, path string, below ...string) []string {
+	tb.Helper()
+	out, err := exec.CommandContext(tb.Context(), path, slices.Concat([]string{"__complete"}, below, []string{""})...).Output()
+	if err != nil {
+		tb.Fatalf("foyer __complete %s: %v", strings.Join(below, " "), err)
+	}
+	var all []string
+	for line := range strings.Lines(string(out)) {
+		name, _, offered := strings.Cut(line, "\t")
+		// What every program with this command-line library has, and the one that says that this build has no
+		// desktop program.
+		if !offered || len(below) == 0 && slices.Contains([]string{"completion", "gui", "help"}, name) {
+			continue
+		}
+		all = append(all, commands(tb, path, append(slices.Clone(below), name)...)...)
+	}
+	if len(all) == 0 {
+		return []string{strings.Join(below, " ")}
+	}
+	return all
+}
+
+// TestReadmeShowsEveryConfigurationKey reads the example in README, which is to name every key.
+func TestReadmeShowsEveryConfigurationKey(t *testing.T) {
+	_, text, found := strings.Cut(readme(t), "\n```toml\n")
+	text, _, _ = strings.Cut(text, "\n```")
+	if !found {
+		t.Fatal("README shows no configuration file")
+	}
+	config, err := server.ParseConfig(text)
+	if err != nil {
+		t.Fatalf("the configuration file in README: %v", err)
+	}
+	// These are not of the file.
+	notInFile := []string{"Log", "Version", "Captured"}
+	for _, part := range []reflect.Value{reflect.ValueOf(config), reflect.ValueOf(config.Web)} {
+		for field, value := range part.Fields() {
+			if value.IsZero() && !slices.Contains(notInFile, field.Name) {
+				t.Errorf("the configuration file in README does not set %s", field.Name)
+			}
+		}
+	}
+	if config.DataDir != server.DefaultDataDir || config.Socket != server.DefaultSocket || config.Listen != server.DefaultListen {
+		t.Errorf("README shows data %q, socket %q, listen %q; the defaults are %q, %q, %q", config.DataDir, config.Socket, config.Listen,
+			server.DefaultDataDir, server.DefaultSocket, server.DefaultListen)
+	}
+}

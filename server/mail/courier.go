@@ -128,14 +128,14 @@ func checkMessage(m app.Message) error {
 	if _, err := app.ParseAddress(m.Sender); err != nil {
 		return &ReplyError{
 			Reason: "sender_invalid", Message: "the sender's address is not one mail can be sent from; set mail.from", Err: err,
-			permanent: true,
+			Permanent: true,
 		}
 	}
 	if m.Recipient.String() == "" {
-		return &ReplyError{Reason: "recipient_invalid", Message: "the message has no recipient", permanent: true}
+		return &ReplyError{Reason: "recipient_invalid", Message: "the message has no recipient", Permanent: true}
 	}
 	if err := checkData(m.Data); err != nil {
-		return &ReplyError{Reason: "message_malformed", Message: "the message must not be sent: " + err.Error(), permanent: true}
+		return &ReplyError{Reason: "message_malformed", Message: "the message must not be sent: " + err.Error(), Permanent: true}
 	}
 	return nil
 }
@@ -315,7 +315,7 @@ func (d *dialogue) signIn(client *smtp.Client) error {
 // maxAnswers bounds what a server may say in one connection, maxLine what is kept of one line. RFC 5321, 4.5.3.1.5,
 // allows 512 bytes a line; textproto would collect an answer without end until the memory is full.
 const (
-	maxAnswers = 1 << 20
+	maxAnswers = 256 << 10
 	maxLine    = 1000
 )
 

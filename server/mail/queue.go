@@ -194,6 +194,7 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 		}
 		n := s.free()
 		if n == 0 {
+			s.troubles = 0
 			return s.host.wait()
 		}
 		claimed, err := s.config.Store.ClaimMessages(ctx, wallNow(), n, s.config.Lease, Backoff)

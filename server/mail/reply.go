@@ -23,19 +23,18 @@ import (
 // ReplyError says why a mail was not taken: the other side's answer, or what went wrong on the way to it. Its text
 // is made for the administrator: it holds no secret and no control character, and it fits a line.
 type ReplyError struct {
-	Reason   string // stable name, for example "tls_required"; "deferred" and "refused" are the other side's word
-	Message  string // what is wrong and what to do about it, or "" when the answer says it all
-	Code     int    // of the answer, or 0 when there was none
-	Enhanced string // the answer's enhanced status code (RFC 3463), for example "4.7.1", or ""
-	Text     string // the answer's words
-	HostDown bool   // no other mail would fare better now: the host should be left alone for a while
-	Err      error  // the cause, never shown
-
-	permanent bool
+	Reason    string // stable name, for example "tls_required"; "deferred" and "refused" are the other side's word
+	Message   string // what is wrong and what to do about it, or "" when the answer says it all
+	Code      int    // of the answer, or 0 when there was none
+	Enhanced  string // the answer's enhanced status code (RFC 3463), for example "4.7.1", or ""
+	Text      string // the answer's words
+	Permanent bool   // trying again is of no use: the answer was 5xx and about the mail
+	HostDown  bool   // no other mail would fare better now: the host should be left alone for a while
+	Err       error  // the cause, never shown
 }
 
-// Temporary reports whether the mail should be tried again. It is, unless the answer was 5xx and about the mail.
-func (e *ReplyError) Temporary() bool { return !e.permanent }
+// Temporary reports whether the mail should be tried again.
+func (e *ReplyError) Temporary() bool { return !e.Permanent }
 
 // Unwrap returns the cause.
 func (e *ReplyError) Unwrap() error { return e.Err }
@@ -181,7 +180,7 @@ func (s *Smarthost) explainAnswer(at step, code int, enhanced, text string, err 
 	case code < 500:
 		e.Reason = "deferred"
 	default:
-		e.Reason, e.permanent = "refused", true
+		e.Reason, e.Permanent = "refused", true
 	}
 	return e
 }

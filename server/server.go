@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,15 +156,21 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	if err != nil {
 		return err
 	}
-	s.web = web.NewServer(pages, web.ServerConfig{
-		Log: s.config.Log, MaxHeader: limits.MaxHeader, ReadHeaderTimeout: limits.ReadHeaderTimeout, ReadTimeout: limits.ReadTimeout,
-		WriteTimeout: limits.WriteTimeout, IdleTimeout: limits.IdleTimeout,
-	})
-	s.pages = web.LimitConnections(s.pages, limits.Connections, limits.ConnectionsPerIP)
+	s.web = timeouts(limits).NewServer(pages, s.config.Log)
+	s.pages = web.Bound(s.pages, web.Bounds{Total: limits.Connections, PerIP: limits.ConnectionsPerIP, Exempt: proxies})
 	s.api = localapi.NewServer(localapi.HandlerConfig{
-		Backend: s.service, Version: s.config.Version, Log: s.config.Log, Operators: s.config.Operators,
+		Backend: s.service, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
 	})
 	return nil
+}
+
+// timeouts returns the limits of the configuration file, with defaults for those it does not name.
+func timeouts(l WebLimits) web.Timeouts {
+	d := web.DefaultTimeouts()
+	return web.Timeouts{
+		ReadHeader: cmp.Or(l.ReadHeaderTimeout, d.ReadHeader), Read: cmp.Or(l.ReadTimeout, d.Read), Write: cmp.Or(l.WriteTimeout, d.Write),
+		Idle: cmp.Or(l.IdleTimeout, d.Idle), MaxHeaderBytes: cmp.Or(l.MaxHeader, d.MaxHeaderBytes),
+	}
 }
 
 // Service returns the domain, for a caller that seeds it before Run.

@@ -121,6 +121,7 @@ func TestWrongUsage(t *testing.T) {
 		{"help nope", `there is no command "nope"`},
 		{"help company nope", `there is no command "company nope"`},
 		{"mail list --state", "flag needs an argument"},
+		{"mail test jane@acme.com --lang xx", "en or sk"},
 	}
 	for _, tt := range tests {
 		got := term.run("", strings.Fields(tt.args)...)
@@ -417,7 +418,7 @@ func TestEmptyLists(t *testing.T) {
 	o.companies, o.accounts, o.waiting, o.messages, o.events, o.blocked = nil, nil, nil, nil, nil, nil
 	tests := []struct{ args, want string }{
 		{"company list", "foyer company add"},
-		{"account list", "login_link=on"},
+		{"account list", "login_link"},
 		{"account list --search x", "no such accounts"},
 		{"registration list", "nobody is waiting"},
 		{"mail list", "foyer mail test"},

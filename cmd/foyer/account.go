@@ -1,0 +1,111 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"foyer/app/localapi"
+)
+
+func (p *program) accountCommand() *cobra.Command {
+	return group("account", "Accounts of people who have confirmed their address",
+		"An account is a confirmed person. People make theirs themselves; here you see them, and\nclose or remove them.",
+		"  foyer account list --company Acme\n  foyer account disable jane@acme.com",
+		p.accountList(), p.accountShow(), p.accountEnable(false), p.accountEnable(true), p.accountRemove())
+}
+
+func (p *program) accountList() *cobra.Command {
+	var filter localapi.AccountFilter
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the accounts",
+		Example: "  foyer account list\n  foyer account list --company Acme --search jane",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			accounts, err := collect(p.client.Accounts(cmd.Context(), filter), 0)
+			if err != nil {
+				return err
+			}
+			none := "no accounts yet; people create theirs at the sign-up page, which is open while login_link is on"
+			if filter != (localapi.AccountFilter{}) {
+				none = "no such accounts"
+			}
+			return list(p, accounts, none, []string{"ADDRESS", "NAME", "COMPANY", "STATE", "ON THE LIST", "CREATED (UTC)"}, accountRow)
+		},
+	}
+	cmd.Flags().StringVar(&filter.Company, "company", "", "only those of the company `NAME`")
+	cmd.Flags().StringVar(&filter.Search, "search", "", "only those with `TEXT` in their address or name")
+	return cmd
+}
+
+func accountRow(a localapi.Account) []string {
+	return []string{a.Email, a.FirstName + " " + a.LastName, a.Company, a.State, listWord(a.ListMatch), at(a.CreatedAt)}
+}
+
+func listWord(match bool) string {
+	if match {
+		return "yes"
+	}
+	return "no longer"
+}
+
+func (p *program) accountShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ADDRESS",
+		Short:   "Show an account",
+		Example: "  foyer account show jane@acme.com",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := p.client.Account(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return p.printJSON(a)
+			}
+			return p.facts("Address", a.Email, "First name", a.FirstName, "Last name", a.LastName, "Phone", a.Phone,
+				"Company", a.Company, "Groups", strings.Join(a.Groups, ", "), "State", a.State, "Created", at(a.CreatedAt)+" UTC",
+				"Created by entry", a.Entry, "On the list", listWord(a.ListMatch))
+		},
+	}
+}
+
+func (p *program) accountEnable(on bool) *cobra.Command {
+	name, text := "disable", "Keep a person from signing in, and sign the person out"
+	if on {
+		name, text = "enable", "Let a person sign in again"
+	}
+	return &cobra.Command{
+		Use:     name + " ADDRESS",
+		Short:   text,
+		Example: "  foyer account " + name + " jane@acme.com",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := p.client.EnableAccount(cmd.Context(), args[0], on)
+			if err != nil {
+				return err
+			}
+			if on {
+				return p.done(a, "enabled %s", a.Email)
+			}
+			return p.done(a, "disabled %s and ended the sessions", a.Email)
+		},
+	}
+}
+
+func (p *program) accountRemove() *cobra.Command {
+	return &cobra.Command{
+		Use:     "remove ADDRESS",
+		Short:   "Remove an account",
+		Long:    "Remove an account with everything that belongs to it. It cannot be undone; to keep a\nperson out, disable the account. While the address is on a list, the person can sign up\nagain.",
+		Example: "  foyer account remove jane@acme.com",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.client.RemoveAccount(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return p.done(localapi.Removed{Removed: args[0]}, "removed the account %s", args[0])
+		},
+	}
+}

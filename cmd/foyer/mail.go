@@ -1,0 +1,186 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"foyer/app/localapi"
+	"foyer/assets"
+)
+
+func (p *program) mailCommand() *cobra.Command {
+	return group("mail", "Mails Foyer has written, and what became of them",
+		`Mails are queued, sending, deferred (tried again later), delivered, failed, or captured
+(kept here and sent nowhere: the setting mail.transport=capture).`,
+		"  foyer mail list --state deferred\n  foyer mail test you@office.example",
+		p.mailList(), p.mailShow(), p.mailRetry(), p.mailRemove(), p.mailTest(), p.mailBlocked(), p.mailUnblock())
+}
+
+func (p *program) mailList() *cobra.Command {
+	var state string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the mails, the newest first",
+		Example: "  foyer mail list\n  foyer mail list --state failed",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			messages, err := collect(p.client.Messages(cmd.Context(), state), 0)
+			if err != nil {
+				return err
+			}
+			none := "no mails yet; send one with: foyer mail test ADDRESS"
+			if state != "" {
+				none = "no mails are " + state
+			}
+			return list(p, messages, none, []string{"ID", "KIND", "RECIPIENT", "STATE", "TRIES", "NEXT TRY (UTC)", "CREATED (UTC)", "REPLY"}, messageRow)
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", "", "only those in `STATE`: queued, sending, deferred, delivered, failed or captured")
+	return cmd
+}
+
+func messageRow(m localapi.Message) []string {
+	return []string{
+		m.ID, m.Kind, m.Recipient, m.State, strconv.Itoa(m.Attempts), atOrNone(m.NextAttempt), at(m.CreatedAt), short(m.Reply, 60),
+	}
+}
+
+func (p *program) mailShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show a mail",
+		Long:    "Show a mail and its text. With --json, \"data\" is the whole message as it is sent.",
+		Example: "  foyer mail show 12\n  foyer mail show 12 --json",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := p.client.Message(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return p.printJSON(m)
+			}
+			return p.printMessage(m)
+		},
+	}
+}
+
+func (p *program) printMessage(m localapi.MessageDetail) error {
+	pairs := []string{
+		"ID", m.ID, "Kind", m.Kind, "State", m.State, "From", m.Sender, "To", m.Recipient, "Subject", m.Subject,
+		"Tries", strconv.Itoa(m.Attempts), "Created", at(m.CreatedAt) + " UTC",
+	}
+	if m.NextAttempt != nil {
+		pairs = append(pairs, "Next try", at(*m.NextAttempt)+" UTC")
+	}
+	if m.Reply != "" {
+		pairs = append(pairs, "Reply", m.Reply)
+	}
+	if err := p.facts(pairs...); err != nil {
+		return err
+	}
+	if err := p.say(""); err != nil {
+		return err
+	}
+	// Encoded as it is sent, a long link is in pieces.
+	text, err := plainText([]byte(m.Data))
+	if err != nil || text == "" {
+		text = m.Data
+	}
+	for line := range strings.Lines(text) {
+		if err := p.say("%s", strings.TrimRight(line, "\r\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) mailRetry() *cobra.Command {
+	return &cobra.Command{
+		Use:     "retry ID",
+		Short:   "Send a mail now",
+		Long:    "Send a mail now: one that waits is not kept waiting, one that failed or was captured is\nsent by the transport that is set now.",
+		Example: "  foyer mail retry 12",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := p.client.RetryMessage(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return p.done(m, "mail %s to %s is %s; see foyer mail show %s", m.ID, m.Recipient, m.State, m.ID)
+		},
+	}
+}
+
+func (p *program) mailRemove() *cobra.Command {
+	return &cobra.Command{
+		Use:     "remove ID",
+		Short:   "Remove a mail",
+		Example: "  foyer mail remove 12",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.client.RemoveMessage(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return p.done(localapi.Removed{Removed: args[0]}, "removed mail %s", args[0])
+		},
+	}
+}
+
+func (p *program) mailTest() *cobra.Command {
+	var lang string
+	cmd := &cobra.Command{
+		Use:     "test ADDRESS",
+		Short:   "Send a test mail",
+		Example: "  foyer mail test you@office.example",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(assets.Langs, lang) {
+				return usage(cmd, "mails are written in %s, not in %q", strings.Join(assets.Langs, " or "), lang)
+			}
+			m, err := p.client.TestMail(cmd.Context(), args[0], lang)
+			if err != nil {
+				return err
+			}
+			return p.done(m, "test mail %s to %s is %s; see what becomes of it with: foyer mail show %s", m.ID, m.Recipient, m.State, m.ID)
+		},
+	}
+	cmd.Flags().StringVar(&lang, "lang", "en", "language of the mail, `en` or sk")
+	return cmd
+}
+
+func (p *program) mailBlocked() *cobra.Command {
+	return &cobra.Command{
+		Use:     "blocked",
+		Short:   `List the addresses that get no mail because their owner said "this was not me"`,
+		Example: "  foyer mail blocked",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			blocked, err := p.client.Blocked(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return list(p, blocked, "no address is blocked", []string{"ADDRESS", "UNTIL (UTC)"}, func(b localapi.Blocked) []string {
+				return []string{b.Address, at(b.Until)}
+			})
+		},
+	}
+}
+
+func (p *program) mailUnblock() *cobra.Command {
+	return &cobra.Command{
+		Use:     "unblock ADDRESS",
+		Short:   "Let an address get mail again",
+		Example: "  foyer mail unblock jane@acme.com",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.client.Unblock(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return p.done(localapi.Removed{Removed: args[0]}, "%s gets mail again", args[0])
+		},
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"foyer/app"
+	"foyer/app/localapi"
+)
+
+func (p *program) settingsCommand() *cobra.Command {
+	return group("settings", "What can be changed while the service runs",
+		"Settings of the pages, the mail and the limits. A change holds at once.",
+		"  foyer settings get\n  foyer settings set login_link=on",
+		p.settingsGet(), p.settingsSet())
+}
+
+func (p *program) settingsGet() *cobra.Command {
+	return &cobra.Command{
+		Use:     "get [KEY]",
+		Short:   "Show all settings, or the value of one",
+		Long:    "Show all settings with what they are for, or the bare value of one. Of a secret it is\nshown only whether it is set.",
+		Example: "  foyer settings get\n  foyer settings get login_link",
+		Args:    between(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			settings, err := p.client.Settings(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				return p.printSetting(settings, args[0])
+			}
+			if p.json {
+				return p.printJSON(settings)
+			}
+			return p.printSettings(settings)
+		},
+	}
+}
+
+func (p *program) printSetting(settings localapi.Settings, key string) error {
+	value, ok := settings[key]
+	if !ok {
+		return app.Errorf(app.NotFound, "setting_unknown", "there is no setting %q; foyer settings get lists them", key)
+	}
+	if p.json {
+		return p.printJSON(localapi.Settings{key: value})
+	}
+	return p.say("%s", value.String())
+}
+
+func (p *program) printSettings(settings localapi.Settings) error {
+	var rows [][]string
+	shown := map[string]bool{}
+	for _, def := range app.SettingDefs() {
+		if value, ok := settings[def.Key]; ok {
+			rows = append(rows, []string{def.Key, short(value.String(), 50), def.Help})
+			shown[def.Key] = true
+		}
+	}
+	// A service of another version may have settings this program does not know.
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		if !shown[key] {
+			rows = append(rows, []string{key, short(settings[key].String(), 50), ""})
+		}
+	}
+	return p.table([]string{"KEY", "VALUE", "WHAT IT IS"}, rows, "")
+}
+
+func (p *program) settingsSet() *cobra.Command {
+	return &cobra.Command{
+		Use:   "set KEY=VALUE...",
+		Short: "Change settings, all or none",
+		Long: `Change settings. Either all of them are changed, or none. Switches are on or off;
+limits are numbers, and 0 switches a limit off; KEY= makes a text empty.
+
+A password on the command line stays in the history of your shell and can be seen
+by others while the command runs. Write mail.password=- and the value is read from
+standard input, one line.`,
+		Example: `  foyer settings set login_link=on site_name="Example Office"
+  foyer settings set mail.transport=smarthost mail.from=accounts@office.example \
+      mail.smarthost=smtp.office.example:587 mail.auth=plain \
+      mail.username=accounts mail.password=- < password.txt`,
+		Args: between(1, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			changes, err := p.changes(cmd, args)
+			if err != nil {
+				return err
+			}
+			settings, err := p.client.SetSettings(cmd.Context(), changes)
+			if err != nil {
+				return err
+			}
+			return p.done(settings, "changed %s", changesLine(settings, changes))
+		},
+	}
+}
+
+// changes reads KEY=VALUE arguments. A secret given as "-" is one line of standard input.
+func (p *program) changes(cmd *cobra.Command, args []string) (map[string]string, error) {
+	changes := map[string]string{}
+	input := bufio.NewReader(p.in)
+	for _, arg := range args {
+		key, value, ok := strings.Cut(arg, "=")
+		if !ok || key == "" {
+			return nil, usage(cmd, "%q is not KEY=VALUE", arg)
+		}
+		if _, twice := changes[key]; twice {
+			return nil, usage(cmd, "%s is given twice", key)
+		}
+		if def, err := app.SettingByKey(key); err == nil && def.Secret() && value == "-" {
+			if value, err = readLine(input); err != nil {
+				return nil, fmt.Errorf("read %s from standard input: %w", key, err)
+			}
+		}
+		changes[key] = value
+	}
+	return changes, nil
+}
+
+// readLine returns the next line without its end. The last one may lack an end; that there is none is an error.
+func readLine(input *bufio.Reader) (string, error) {
+	line, err := input.ReadString('\n')
+	if err == io.EOF && line != "" {
+		err = nil
+	}
+	return strings.TrimRight(line, "\r\n"), err
+}
+
+func changesLine(settings localapi.Settings, changes map[string]string) string {
+	words := make([]string, 0, len(changes))
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		if value := settings[key]; value.Secret {
+			words = append(words, key+" ("+value.String()+")")
+		} else {
+			words = append(words, key+"="+value.Text)
+		}
+	}
+	return strings.Join(words, ", ")
+}

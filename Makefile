@@ -54,7 +54,7 @@ check: format tidy lint vuln ## everything CI checks but the tests
 
 .PHONY: lint
 lint: need ## golangci-lint
-	@$(GOLANGCI) run --build-tags '$(TAGS)'
+	@$(GOLANGCI) run --build-tags '$(TAGS),bench'
 
 .PHONY: fmt
 fmt: need ## format the sources (gofumpt, gci)

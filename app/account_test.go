@@ -48,7 +48,7 @@ func TestProfileCheck(t *testing.T) {
 			refusal{with(func(p *app.Profile) { p.LastName = name }), "last_name", "name_invalid"})
 	}
 	for _, phone := range []string{
-		"call me", "+421x123", "123;456", "123,456", "1\n2", "1\r\n2", "1\x002", "1\u00a02", "\u0661\u0662", "１２", "+421#1", "*100#", "1\u202e2",
+		"call me", "+421x123", "123;456", "123,456", "1\n2", "1\r\n2", "1\x002", "1\u00a02", "\u0661\u0662", "１２", "+421#1", "*100#", "*100", "1\u202e2",
 		strings.Repeat("1", 33), "1a", "a1", "1a1", "tel:123",
 	} {
 		refused = append(refused, refusal{with(func(p *app.Profile) { p.Phone = phone }), "phone", "phone_invalid"})

@@ -178,6 +178,8 @@ func TestParseAddressLength(t *testing.T) {
 		{"255 bytes", local + "@" + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 62), false},
 		{"grows to 254 bytes", local + "@" + label50 + "." + label50 + "." + label50 + "." + strings.Repeat("t", 12), true},
 		{"grows to 255 bytes", local + "@" + label50 + "." + label50 + "." + label50 + "." + strings.Repeat("t", 13), false},
+		{"254 bytes that shrink", "a@" + strings.Repeat("ü", 50) + "." + strings.Repeat("é", 50) + "." + strings.Repeat("á", 23) + ".com", true},
+		{"255 bytes that shrink", "a@" + strings.Repeat("ü", 50) + "." + strings.Repeat("é", 50) + "." + strings.Repeat("á", 23) + ".test", false},
 		{"a label of 63", "a@" + strings.Repeat("b", 63) + ".test", true},
 		{"a label of 64", "a@" + strings.Repeat("b", 64) + ".test", false},
 	}

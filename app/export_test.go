@@ -1,6 +1,9 @@
 package app
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // What the tests of this package need to see of its inside.
 
@@ -26,4 +29,8 @@ func (l *Limiter) Len() int { return len(l.entries) }
 
 func CodeHash(key []byte, addr Address, code string) TokenHash {
 	return (&Service{key: key}).codeHash(addr, code)
+}
+
+func StopToken(key []byte, addr Address, now time.Time) Token {
+	return (&Service{key: key}).stopToken(addr, now)
 }

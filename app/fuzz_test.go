@@ -256,7 +256,7 @@ func (g *gateCase) entries(t *testing.T) []app.OwnedEntry {
 	var owned []app.OwnedEntry
 	for len(g.data) > 0 && len(owned) < 40 {
 		shape := g.next()
-		token := ""
+		var token string
 		switch shape % 3 {
 		case 0:
 			token = g.mailbox()

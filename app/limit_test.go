@@ -79,10 +79,10 @@ func TestLimiterChanged(t *testing.T) {
 func TestLimiterFailures(t *testing.T) {
 	l, now := app.NewLimiter(10), time.Unix(1_800_000_000, 0)
 	const free = 5
-	want := []time.Duration{0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60}
+	want := []int{0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60}
 	for i, seconds := range want {
 		l.Fail("jane", free, now)
-		if got := l.Wait("jane", now); got != seconds*time.Second {
+		if got := l.Wait("jane", now); got != time.Duration(seconds)*time.Second {
 			t.Errorf("after %d failures Wait = %s, want %d s", i+1, got, seconds)
 		}
 	}

@@ -66,7 +66,7 @@ func TestSharedDomainsFile(t *testing.T) {
 
 func TestSharedDomains(t *testing.T) {
 	shared := app.SharedDomains()
-	for _, domain := range strings.Fields(`
+	for domain := range strings.FieldsSeq(`
 		gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.co.uk icloud.com me.com mac.com aol.com
 		proton.me protonmail.com pm.me tuta.com tutanota.com zoho.com fastmail.com hey.com mail.com email.com gmx.com gmx.de gmx.at gmx.net
 		web.de t-online.de freenet.de orange.fr wanadoo.fr laposte.net free.fr libero.it virgilio.it wp.pl o2.pl onet.pl interia.pl
@@ -80,7 +80,7 @@ func TestSharedDomains(t *testing.T) {
 		}
 	}
 	// Domains of organisations, and of nobody.
-	for _, domain := range strings.Fields(`
+	for domain := range strings.FieldsSeq(`
 		google.com microsoft.com apple.com ibm.com bt.com orange.com telekom.de facebook.com company.com example.com onmicrosoft.com
 		mail.company.com com sk # #`) {
 		if shared[domain] {

@@ -43,7 +43,6 @@ type Message struct {
 	NextAttempt time.Time // zero when no attempt is due
 	ExpiresAt   time.Time // after this the message is given up: what it carries is worthless then
 	Reply       string    // the other side's last words, or what went wrong on the way to it
-	StopHash    TokenHash // of the secret in the "this was not me" link
 }
 
 // Notice is what a mail has to say; a Composer turns it into a Message. Of what people type it holds nothing but

@@ -202,8 +202,10 @@ func TestVerifyDamaged(t *testing.T) {
 	// Costs that would take minutes or all memory are not computed.
 	for _, cost := range []string{"m=4194304,t=1,p=1", "m=1048577,t=1,p=1", "m=64,t=21,p=1", "m=64,t=4294967295,p=1", "m=4294967295,t=4294967295,p=255"} {
 		bad := strings.Replace(phc, "m=64,t=1,p=1", cost, 1)
-		if ok, _ := verify(t, h, bad, password); ok {
-			t.Errorf("Verify(%q) = true", bad)
+		var ok bool
+		bytes := allocated(func() { ok, _ = verify(t, h, bad, password) })
+		if ok || bytes > 1<<20 {
+			t.Errorf("Verify(%q) = %v and took %d bytes, want false and the cost of today's parameters", bad, ok, bytes)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func account(state app.AccountState, companyEnabled bool) *app.Account {
 
 // limits of which each is another number, so that none can stand for another.
 var requestLimits = app.Limits{
-	MailPerAddress: 3, MailPerAddressDay: 5, MailPerDomain: 60, MailGlobal: 300, AccountsPerBase: 4, Registrations: 10_000,
+	MailPerAddress: 3, MailPerAddressDay: 5, MailPerDomain: 60, MailGlobal: 300, AccountsPerBase: 4, Registrations: 10_000, QueueMessages: 5_000,
 }
 
 func TestDecide(t *testing.T) {
@@ -67,6 +67,8 @@ func TestDecide(t *testing.T) {
 		{"domain, full", app.ActSignUp, "", app.RequestFacts{Verdict: listed(), DomainHour: 60}, "", "limit_mail_per_domain"},
 		{"global, one more fits", app.ActSignUp, "", app.RequestFacts{Verdict: listed(), GlobalHour: 299}, app.MailConfirm, app.OK},
 		{"global, full", app.ActSignUp, "", app.RequestFacts{Verdict: listed(), GlobalHour: 300}, "", "limit_mail_global"},
+		{"queue, one more fits", app.ActSignUp, "", app.RequestFacts{Verdict: listed(), Queued: 4_999}, app.MailConfirm, app.OK},
+		{"queue, full", app.ActSignUp, "", app.RequestFacts{Verdict: listed(), Queued: 5_000}, "", "limit_queue_messages"},
 		{"passed long ago", app.ActSignUp, "", app.RequestFacts{Verdict: listed(), GlobalHour: 100_000}, "", "limit_mail_global"},
 		{"blocked by its owner", app.ActSignUp, "", app.RequestFacts{Verdict: listed(), Blocked: true}, "", "blocked_by_owner"},
 		// They hold for mails about accounts too: else the form is a cannon against customers.
@@ -101,7 +103,7 @@ func TestDecideOrder(t *testing.T) {
 	r := app.Request{Refuse: "trap", Limits: requestLimits, Event: app.Event{Action: app.ActSignUp}}
 	f := app.RequestFacts{
 		Verdict: app.Verdict{Reason: app.RefusedByEntry}, Account: account(app.AccountDisabled, false), Blocked: true,
-		MailsHour: 3, MailsDay: 5, DomainHour: 60, GlobalHour: 300, BaseDay: 4, Waiting: 10_000,
+		MailsHour: 3, MailsDay: 5, DomainHour: 60, GlobalHour: 300, Queued: 5_000, BaseDay: 4, Waiting: 10_000,
 	}
 	steps := []struct {
 		reason string
@@ -118,6 +120,7 @@ func TestDecideOrder(t *testing.T) {
 		{"limit_mail_per_address_day", "", func() { f.MailsDay = 0 }},
 		{"limit_mail_per_domain", "", func() { f.DomainHour = 0 }},
 		{"limit_mail_global", "", func() { f.GlobalHour = 0 }},
+		{"limit_queue_messages", "", func() { f.Queued = 0 }},
 		{app.OK, app.MailConfirm, func() {}},
 	}
 	for _, step := range steps {
@@ -130,7 +133,7 @@ func TestDecideOrder(t *testing.T) {
 
 func TestDecideWithoutLimits(t *testing.T) {
 	r := app.Request{Event: app.Event{Action: app.ActSignUp}}
-	f := app.RequestFacts{Verdict: listed(), MailsHour: 1 << 30, MailsDay: 1 << 30, DomainHour: 1 << 30, GlobalHour: 1 << 30, BaseDay: 1 << 30, Waiting: 1 << 30}
+	f := app.RequestFacts{Verdict: listed(), MailsHour: 1 << 30, MailsDay: 1 << 30, DomainHour: 1 << 30, GlobalHour: 1 << 30, BaseDay: 1 << 30, Waiting: 1 << 30, Queued: 1 << 30}
 	if got := r.Decide(f); got.Mail != app.MailConfirm || got.Reason != app.OK {
 		t.Errorf("Decide = mail %q, reason %q; want %q: 0 switches a limit off", got.Mail, got.Reason, app.MailConfirm)
 	}
@@ -147,5 +150,22 @@ func TestDecideNeverMailsStrangers(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Mail about an account goes to the address the account has, whatever was typed.
+func TestLetter(t *testing.T) {
+	r := app.Request{Registration: app.Registration{Email: address(t, "JANE@company.com"), Lang: "en", IP: "192.0.2.1"}}
+	d := app.Decision{Mail: app.MailConfirm, Verdict: listed()}
+	want := app.Letter{Kind: app.MailConfirm, To: r.Email, Company: "Acme", Lang: "en", IP: "192.0.2.1"}
+	if got := r.Letter(d, nil); got != want {
+		t.Errorf("Letter without an account = %+v, want %+v", got, want)
+	}
+	d.Mail = app.MailReset
+	a := account(app.AccountActive, true)
+	a.Email, a.Lang = address(t, "Jane@company.com"), "sk"
+	want = app.Letter{Kind: app.MailReset, To: a.Email, Company: "Acme", Lang: "sk", IP: "192.0.2.1"}
+	if got := r.Letter(d, a); got != want {
+		t.Errorf("Letter about an account = %+v, want %+v", got, want)
 	}
 }

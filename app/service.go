@@ -23,7 +23,7 @@ type ServiceConfig struct {
 	Composer Composer
 	Outbox   Outbox
 	Hasher   *Hasher
-	Key      []byte // of the keyed hash of confirmation codes
+	Key      []byte // of the keyed hashes in codes and links
 	// PublicURL counts while the setting public_url is empty.
 	PublicURL string
 	Log       *slog.Logger
@@ -105,24 +105,27 @@ func (v Visitor) event(action Action, subject string) Event {
 // codeHash returns what is stored of a confirmation code. The code is short, so the hash is keyed: a copy of the
 // database alone does not give it.
 func (s *Service) codeHash(addr Address, code string) TokenHash {
+	return s.mac("code", addr.Key()+"\x00"+NormalizeCode(code))
+}
+
+// mac is a keyed hash of text, of one use only.
+func (s *Service) mac(use, text string) TokenHash {
 	mac := hmac.New(sha256.New, s.key)
-	mac.Write([]byte(addr.Key() + "\x00" + NormalizeCode(code)))
+	mac.Write([]byte(use + "\x00" + text))
 	return TokenHash(mac.Sum(nil))
 }
 
 // compose writes the mail n of the current settings and gives it its place in the queue.
 func (s *Service) compose(n Notice, ttl time.Duration) (Message, error) {
 	settings := s.Settings()
-	stop := NewToken()
 	n.Now = time.Now()
 	n.Valid = ttl
 	n.SiteName, n.Contact, n.From = settings.SiteName, settings.Contact, settings.Sender()
-	n.SignIn, n.Reset, n.Stop = settings.URL("/login"), settings.URL("/forgot"), settings.URL("/not-me/"+string(stop))
+	n.SignIn, n.Reset, n.Stop = settings.URL("/login"), settings.URL("/forgot"), settings.URL("/not-me/"+string(s.stopToken(n.To, n.Now)))
 	m, err := s.composer.Compose(n)
 	if err != nil {
 		return Message{}, &Error{Code: Internal, Reason: "compose", Err: err}
 	}
-	m.StopHash = stop.Hash()
 	m.CreatedAt, m.NextAttempt, m.ExpiresAt = n.Now, n.Now, n.Now.Add(ttl)
 	m.State = MessageQueued
 	if settings.Mail.Transport == "capture" {

@@ -125,6 +125,10 @@ func TestCodeHash(t *testing.T) {
 			t.Errorf("key %q, %s, %q have the same hash", tt.key, tt.addr, tt.code)
 		}
 	}
+	// The address ends where the code begins.
+	if app.CodeHash(key, address(t, "jane@company.com"), "2345ABCD") == app.CodeHash(key, address(t, "jane@company.com2"), "345ABCD") {
+		t.Error("an address and a code are told apart by nothing")
+	}
 	if want == app.TokenHash(sha256.Sum256([]byte("ABCD2345"))) {
 		t.Error("the hash of a code is not keyed")
 	}

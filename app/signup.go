@@ -176,28 +176,3 @@ func (s *Service) activate(ctx context.Context, r Registration, hash TokenHash, 
 	s.log.Info("account created", "address", account.Email.Masked(), "company", account.Company, "entry", account.Entry)
 	return account, nil
 }
-
-// StopLink returns nil when a "this was not me" link is known. It changes nothing. Gone otherwise.
-func (s *Service) StopLink(ctx context.Context, token Token) error {
-	_, err := s.store.MessageByStop(ctx, token.Hash())
-	return err
-}
-
-// Stop makes Foyer send nothing to an address for the days that limits.not_me_days says, and deletes its
-// registration. The owner types the address: a scanner that presses the button must not lock a customer out.
-// Gone for an unknown link; Invalid when the address is not the one the mail went to.
-func (s *Service) Stop(ctx context.Context, token Token, email string, v Visitor) error {
-	m, err := s.store.MessageByStop(ctx, token.Hash())
-	if err != nil {
-		return err
-	}
-	addr, err := ParseAddress(email)
-	if err != nil {
-		return err
-	}
-	if addr.Key() != m.Recipient.Key() {
-		return Fieldf("email", "stop_address", "the mail with this link went to another address")
-	}
-	until := time.Now().Add(time.Duration(s.Settings().Limits.NotMeDays) * 24 * time.Hour)
-	return s.store.BlockAddress(ctx, m.Recipient, until, v.event(ActMailBlock, m.Recipient.String()))
-}

@@ -64,9 +64,6 @@ type VisitorStore interface {
 	// UpdateProfile stores names and phone number of an account.
 	UpdateProfile(ctx context.Context, accountID int64, p Profile, ev Event) error
 
-	// MessageByStop returns the message whose "this was not me" link has this hash. Gone when there is none.
-	MessageByStop(ctx context.Context, hash TokenHash) (Message, error)
-
 	// BlockAddress stops mail to addr until the given time and deletes its registration and reset tokens.
 	BlockAddress(ctx context.Context, addr Address, until time.Time, ev Event) error
 

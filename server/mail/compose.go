@@ -108,8 +108,16 @@ func checkNotice(n app.Notice) error {
 		}
 	}
 	for _, v := range []struct{ name, value string }{
-		{"company", n.Company}, {"link", n.Link}, {"code", n.Code}, {"client address", n.IP}, {"sign-in link", n.SignIn},
-		{"reset link", n.Reset}, {"stop link", n.Stop}, {"site name", n.SiteName}, {"contact", n.Contact}, {"sender", n.From},
+		{"company", n.Company},
+		{"link", n.Link},
+		{"code", n.Code},
+		{"client address", n.IP},
+		{"sign-in link", n.SignIn},
+		{"reset link", n.Reset},
+		{"stop link", n.Stop},
+		{"site name", n.SiteName},
+		{"contact", n.Contact},
+		{"sender", n.From},
 	} {
 		if !utf8.ValidString(v.value) || strings.ContainsFunc(v.value, isControl) {
 			return broken("the %s holds a control character", v.name)
@@ -133,6 +141,7 @@ func (c *Composer) contents(n app.Notice) *contents {
 		v.Link = n.SignIn
 	case app.MailChanged:
 		v.Link = n.Reset
+	default: // n.Link, if there is one
 	}
 	// An office without a certificate of its own is reached inside its network only: a phone on mobile data
 	// would show an error nobody can explain.

@@ -67,6 +67,7 @@ func notice(tb testing.TB, kind app.MessageKind, lang string) app.Notice {
 		n.Link, n.Code, n.Valid = site+"/confirm/"+strings.Repeat("aB-9", 10)+"xyz", "ABCD-EFGH", 24*time.Hour
 	case app.MailReset:
 		n.Link, n.Valid = site+"/reset/"+strings.Repeat("aB-9", 10)+"xyz", time.Hour
+	default: // no link of its own
 	}
 	return n
 }

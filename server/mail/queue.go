@@ -23,7 +23,8 @@ type Store interface {
 	// ClaimMessages takes at most n messages that are due, the longest waiting first, and books an attempt for each:
 	// state sending, one attempt more, a lease, and now plus backoff(attempts) as the time of the next one. It
 	// returns them, with Data and with that attempt counted, after the booking is durable.
-	ClaimMessages(ctx context.Context, now time.Time, n int, lease time.Duration, backoff func(attempts int) time.Duration) ([]app.Message, error)
+	ClaimMessages(ctx context.Context, now time.Time, n int, lease time.Duration,
+		backoff func(attempts int) time.Duration) ([]app.Message, error)
 
 	// FinishMessage writes how an attempt ended: delivered, failed, captured, or deferred until next. NotFound or
 	// Conflict when the message is not there, or not being sent, any more.
@@ -112,8 +113,8 @@ func (q *Queue) Written(m app.Message) {
 // come back together. The steps from 5 to 15 minutes are for greylisting.
 func Backoff(attempts int) time.Duration {
 	const longest = 4 * time.Hour
-	steps := [...]time.Duration{1, 2, 5, 10, 15, 30, 60}
-	d := steps[min(max(attempts, 1), len(steps))-1] * time.Minute
+	steps := [...]int{1, 2, 5, 10, 15, 30, 60} // minutes
+	d := time.Duration(steps[min(max(attempts, 1), len(steps))-1]) * time.Minute
 	for i := len(steps); i < attempts && d < longest; i++ {
 		d += d / 2
 	}
@@ -187,10 +188,10 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 	s.host.adapt(settings.Mail, s.insist.Swap(false))
 	for {
 		if err := s.save(ctx); err != nil {
-			return s.trouble("mail outcome not written; no mail is sent until it is", err)
+			return s.trouble("an outcome is not written; no mail is sent until it is", err)
 		}
 		if err := s.release(ctx); err != nil {
-			return s.trouble("mail leases not released", err)
+			return s.trouble("leases are not released", err)
 		}
 		n := s.free()
 		if n == 0 {
@@ -199,7 +200,7 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 		}
 		claimed, err := s.config.Store.ClaimMessages(ctx, wallNow(), n, s.config.Lease, Backoff)
 		if err != nil {
-			return s.trouble("due mail not read", err)
+			return s.trouble("due mail is not read", err)
 		}
 		for _, m := range claimed {
 			s.start(m, settings)
@@ -227,7 +228,7 @@ func (s *scheduler) free() int {
 func (s *scheduler) next(ctx context.Context) time.Duration {
 	at, ok, err := s.config.Store.NextAttempt(ctx)
 	if err != nil {
-		return s.trouble("time of the next mail not read", err)
+		return s.trouble("the time of the next mail is not read", err)
 	}
 	s.troubles = 0
 	if !ok {
@@ -244,7 +245,7 @@ func (s *scheduler) next(ctx context.Context) time.Duration {
 // trouble reports a fault of the store, once until it works again, and returns when to try again.
 func (s *scheduler) trouble(what string, err error) time.Duration {
 	if s.troubles == 0 {
-		s.config.Log.Error(what, "err", err)
+		s.config.Log.Error("the mail queue cannot use its store", "trouble", what, "err", err)
 	}
 	s.troubles++
 	return min(time.Second<<min(s.troubles-1, 4), pollEvery)
@@ -371,7 +372,7 @@ func (s *scheduler) stop(ctx context.Context, cut context.CancelFunc) {
 		case o := <-s.finished:
 			s.note(o)
 			if err := s.save(ctx); err != nil {
-				s.trouble("mail outcome not written", err)
+				s.trouble("an outcome is not written", err)
 			}
 		case <-patience.C:
 			cut()

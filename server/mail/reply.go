@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/textproto"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -215,7 +216,8 @@ func (s *Smarthost) explainTLS(err error) (reason, message string) {
 		return "tls_name", "the certificate of " + host + " is for another name (" + namesOf(name.Certificate) +
 			"); set mail.smarthost to a name that is in it"
 	case errors.As(err, &unknown):
-		return "tls_unknown_ca", "the certificate of " + host + " is signed by nobody this machine trusts; add its authority to the system's, or give the mail server a certificate of a public one"
+		return "tls_unknown_ca", "the certificate of " + host + " is signed by nobody this machine trusts; " +
+			"add its authority to the system's, or give the mail server a certificate of a public one"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotBefore.After(time.Now()):
 		return "tls_expired", "the certificate of " + host + " is valid from " + day(invalid.Cert.NotBefore) + " on; check this machine's clock"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
@@ -235,7 +237,7 @@ func (s *Smarthost) timeoutWords(at step) string {
 }
 
 func namesOf(c *x509.Certificate) string {
-	names := c.DNSNames
+	names := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {
 		names = append(names, ip.String())
 	}
@@ -243,7 +245,7 @@ func namesOf(c *x509.Certificate) string {
 		return "no name at all"
 	}
 	if len(names) > 5 {
-		names = append(names[:5:5], "...")
+		names = append(names[:5], "...")
 	}
 	return strings.Join(names, ", ")
 }

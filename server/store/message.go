@@ -20,10 +20,10 @@ func (s *Store) insertMessage(tx *handle, m app.Message) (app.Message, error) {
 		ended = nullMillis(m.CreatedAt)
 	}
 	_, err := tx.exec(`INSERT INTO message (id, kind, sender, recipient, recipient_key, recipient_base, recipient_domain, subject, message_id,
-	stop_hash, state, attempts, reply, created_at, next_attempt, lease_until, expires_at, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, '', $12, $13, NULL, $14, $15)`,
+	state, attempts, reply, created_at, next_attempt, lease_until, expires_at, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '', $11, $12, NULL, $13, $14)`,
 		m.ID, string(m.Kind), m.Sender, m.Recipient.String(), m.Recipient.Key(), m.Recipient.Base(), m.Recipient.Domain(), m.Subject,
-		m.MessageID, m.StopHash[:], string(m.State), millis(m.CreatedAt), nullMillis(m.NextAttempt), millis(m.ExpiresAt), ended)
+		m.MessageID, string(m.State), millis(m.CreatedAt), nullMillis(m.NextAttempt), millis(m.ExpiresAt), ended)
 	if err != nil {
 		return m, err
 	}
@@ -82,15 +82,6 @@ func message(h *handle, id int64) (app.Message, error) {
 		return m, app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
 	}
 	return m, err
-}
-
-// MessageByStop returns the message whose "this was not me" link has this hash. Gone when there is none.
-func (s *Store) MessageByStop(_ context.Context, hash app.TokenHash) (app.Message, error) {
-	m, err := scanMessage(s.read.row(messageColumns+"WHERE stop_hash = $1", hash[:]))
-	if errors.Is(err, sql.ErrNoRows) {
-		return m, app.Errorf(app.Gone, "link_unknown", "this link is not valid any more")
-	}
-	return m, errorOf("read message", err)
 }
 
 // AddMessage writes a mail of the administrator's own and returns it with its ID.

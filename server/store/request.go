@@ -13,9 +13,16 @@ import (
 //
 // Whatever the decision, the same statements run: those that were not wanted are undone before the commit. An
 // address that is on no list costs what a listed one costs, in time and in pages written.
+//
+// The mail is written beforehand, from what can be read without waiting for the writer; should the facts change until
+// its turn comes, it is written anew.
 func (s *Store) Request(ctx context.Context, r app.Request) (d app.Decision, err error) {
+	ready, err := s.compose(s.read, r)
+	if err != nil {
+		return app.Decision{}, errorOf("prepare request", err)
+	}
 	err = s.write(ctx, "take request", func(tx *handle) error {
-		facts, err := s.requestFacts(tx, r)
+		facts, err := requestFacts(tx, r)
 		if err != nil {
 			return err
 		}
@@ -23,7 +30,16 @@ func (s *Store) Request(ctx context.Context, r app.Request) (d app.Decision, err
 		if err := s.links(tx, r, d, facts); err != nil {
 			return err
 		}
-		if err := s.letter(tx, r, &d, facts.Account); err != nil {
+		if letter := letterOf(r, d, facts); letter != ready.letter {
+			if ready.message, err = r.Compose(letter); err != nil {
+				return err
+			}
+		}
+		err = pretend(tx, d.Mail != "", func() error {
+			d.Message, err = s.insertMessage(tx, ready.message)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		ev := r.Event
@@ -33,7 +49,35 @@ func (s *Store) Request(ctx context.Context, r app.Request) (d app.Decision, err
 	return d, err
 }
 
-func (s *Store) requestFacts(tx *handle, r app.Request) (f app.RequestFacts, err error) {
+// draft is a mail that waits for its decision.
+type draft struct {
+	letter  app.Letter
+	message app.Message
+}
+
+func (s *Store) compose(h *handle, r app.Request) (draft, error) {
+	facts, err := requestFacts(h, r)
+	if err != nil {
+		return draft{}, err
+	}
+	letter := letterOf(r, r.Decide(facts), facts)
+	m, err := r.Compose(letter)
+	return draft{letter, m}, err
+}
+
+// letterOf returns the mail of a decision; without one, the mail that would have been hoped for.
+func letterOf(r app.Request, d app.Decision, f app.RequestFacts) app.Letter {
+	letter := r.Letter(d, f.Account)
+	if d.Mail == "" {
+		letter.Kind = app.MailConfirm
+		if r.Event.Action == app.ActForgot {
+			letter.Kind = app.MailReset
+		}
+	}
+	return letter
+}
+
+func requestFacts(tx *handle, r app.Request) (f app.RequestFacts, err error) {
 	entries, err := entriesFor(tx, app.Candidates(r.Email))
 	if err != nil {
 		return f, err
@@ -48,11 +92,11 @@ func (s *Store) requestFacts(tx *handle, r app.Request) (f app.RequestFacts, err
 	case !errors.Is(err, sql.ErrNoRows):
 		return f, err
 	}
-	return f, s.countMails(tx, r, &f)
+	return f, countMails(tx, r, &f)
 }
 
 // countMails counts what the limits that are switched on ask for, and no more.
-func (s *Store) countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
+func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 	now, l := r.CreatedAt, r.Limits
 	key, base := r.Email.Key(), r.Email.Base()
 	hour, day := millis(now.Add(-time.Hour)), millis(now.Add(-24*time.Hour))
@@ -66,7 +110,8 @@ func (s *Store) countMails(tx *handle, r app.Request, f *app.RequestFacts) error
 		{l.MailPerAddressDay, &f.MailsDay, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key = $3", []any{base, day, key}},
 		{l.AccountsPerBase, &f.BaseDay, "SELECT COUNT(DISTINCT recipient_key) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key <> $3 AND kind = 'confirm'", []any{base, day, key}},
 		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
-		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE created_at > $1 LIMIT $2)", []any{hour, l.MailGlobal}},
+		// Ids grow with time, so that the last so many rows are enough, and need no index.
+		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT created_at FROM message ORDER BY id DESC LIMIT $1) AS latest WHERE created_at > $2", []any{l.MailGlobal, hour}},
 		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE next_attempt IS NOT NULL LIMIT $1)", []any{l.QueueMessages}},
 		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 LIMIT $2)", []any{key, l.Registrations}},
 	}
@@ -137,25 +182,6 @@ func (s *Store) resetLink(tx *handle, r app.Request, d app.Decision, f app.Reque
 func anyCompany(tx *handle) (id int64, err error) {
 	err = tx.one("SELECT COALESCE(MAX(id), 0) FROM company", nil, &id)
 	return id, err
-}
-
-// letter writes the decision's mail and sets d.Message. Without a mail it writes one like it and undoes it.
-func (s *Store) letter(tx *handle, r app.Request, d *app.Decision, a *app.Account) error {
-	letter := r.Letter(*d, a)
-	if d.Mail == "" {
-		letter.Kind = app.MailConfirm
-		if r.Event.Action == app.ActForgot {
-			letter.Kind = app.MailReset
-		}
-	}
-	m, err := r.Compose(letter)
-	if err != nil {
-		return err
-	}
-	return pretend(tx, d.Mail != "", func() error {
-		d.Message, err = s.insertMessage(tx, m)
-		return err
-	})
 }
 
 // pretend runs work inside a savepoint and keeps what it did only if keep says so.

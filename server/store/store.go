@@ -286,7 +286,7 @@ func openPool(dsn string, check func(*sqlite3.SQLiteConn) error, size int) *sql.
 func checkWriter(conn *sqlite3.SQLiteConn) error {
 	for _, pragma := range []string{
 		"PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA journal_size_limit = 67108864",
-		"PRAGMA wal_autocheckpoint = 1000", "PRAGMA fullfsync = ON", "PRAGMA checkpoint_fullfsync = ON",
+		"PRAGMA wal_autocheckpoint = 4000", "PRAGMA fullfsync = ON", "PRAGMA checkpoint_fullfsync = ON",
 	} {
 		if _, err := conn.Exec(pragma, nil); err != nil {
 			return fmt.Errorf("%s: %w", pragma, err)

@@ -206,12 +206,24 @@ func TestContrast(t *testing.T) {
 			over, under string
 			least       float64
 		}{
-			{"ink", "ground", 4.5}, {"ink", "surface", 4.5}, {"ink", "tint", 4.5}, {"ink", "wrong-tint", 4.5},
-			{"soft", "ground", 4.5}, {"soft", "surface", 4.5}, {"soft", "tint", 4.5},
-			{"accent", "surface", 4.5}, {"accent", "ground", 4.5}, {"accent", "tint", 4.5}, {"accent-over", "tint", 4.5},
-			{"on-accent", "accent", 4.5}, {"on-accent", "accent-over", 4.5},
-			{"wrong", "surface", 4.5}, {"wrong", "wrong-tint", 4.5},
-			{"edge", "surface", 3}, {"focus", "surface", 3}, {"focus", "ground", 3},
+			{"ink", "ground", 4.5},
+			{"ink", "surface", 4.5},
+			{"ink", "tint", 4.5},
+			{"ink", "wrong-tint", 4.5},
+			{"soft", "ground", 4.5},
+			{"soft", "surface", 4.5},
+			{"soft", "tint", 4.5},
+			{"accent", "surface", 4.5},
+			{"accent", "ground", 4.5},
+			{"accent", "tint", 4.5},
+			{"accent-over", "tint", 4.5},
+			{"on-accent", "accent", 4.5},
+			{"on-accent", "accent-over", 4.5},
+			{"wrong", "surface", 4.5},
+			{"wrong", "wrong-tint", 4.5},
+			{"edge", "surface", 3},
+			{"focus", "surface", 3},
+			{"focus", "ground", 3},
 		} {
 			got := contrast(t, colors[pair.over], colors[pair.under])
 			if got < pair.least {

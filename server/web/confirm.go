@@ -115,7 +115,7 @@ func (p *page) lastProblem() string {
 
 // showConfirmCode is the page for the code in the mail, for a person whose mail is on another device.
 func (s *site) showConfirmCode(c *gin.Context) error {
-	return s.render(c.Writer, http.StatusOK, "code", visitOf(c.Request).page())
+	return s.renderPlain(c.Writer, c.Request, "code", func(p *page) any { return p })
 }
 
 // submitConfirmCode takes address and code. Without a password, it shows what they belong to and asks for one; with

@@ -271,7 +271,7 @@ func (d *fakeDomain) Reset(ctx context.Context, token app.Token, password, confi
 	return nil
 }
 
-func (d *fakeDomain) ChangePassword(_ context.Context, token app.Token, current, password, confirm string, _ app.Visitor) (app.Token, error) {
+func (d *fakeDomain) ChangePassword(_ context.Context, _ app.Token, current, password, confirm string, _ app.Visitor) (app.Token, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := app.CheckPassword(password, confirm, d.account.Email); err != nil {
@@ -299,7 +299,7 @@ func (d *fakeDomain) UpdateProfile(_ context.Context, _ app.Token, p app.Profile
 	return nil
 }
 
-func (d *fakeDomain) StopLink(_ context.Context, token app.Token) error {
+func (d *fakeDomain) StopLink(token app.Token) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, ok := d.stops[token]; !ok {
@@ -309,7 +309,7 @@ func (d *fakeDomain) StopLink(_ context.Context, token app.Token) error {
 }
 
 func (d *fakeDomain) Stop(ctx context.Context, token app.Token, email string, _ app.Visitor) error {
-	if err := d.StopLink(ctx, token); err != nil {
+	if err := d.StopLink(token); err != nil {
 		return err
 	}
 	addr, err := app.ParseAddress(email)

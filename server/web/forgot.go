@@ -9,7 +9,7 @@ import (
 )
 
 func (s *site) showForgot(c *gin.Context) error {
-	return s.render(c.Writer, http.StatusOK, "forgot", visitOf(c.Request).page())
+	return s.renderPlain(c.Writer, c.Request, "forgot", func(p *page) any { return p })
 }
 
 func (s *site) submitForgot(c *gin.Context) error {

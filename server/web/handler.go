@@ -36,7 +36,7 @@ type Service interface {
 	ChangePassword(ctx context.Context, token app.Token, current, password, confirm string, v app.Visitor) (app.Token, error)
 	UpdateProfile(ctx context.Context, token app.Token, p app.Profile, v app.Visitor) error
 
-	StopLink(ctx context.Context, token app.Token) error
+	StopLink(token app.Token) error
 	Stop(ctx context.Context, token app.Token, email string, v app.Visitor) error
 }
 

@@ -26,6 +26,7 @@ func (s *site) chooseLanguage(w http.ResponseWriter, r *http.Request, v *visit) 
 	if strings.Contains(r.URL.RawQuery, "lang=") {
 		if lang := r.URL.Query().Get("lang"); slices.Contains(assets.Langs, lang) {
 			v.lang = lang
+			//nolint:gosec // Secure on HTTPS; on plain HTTP browsers would drop the cookie
 			http.SetCookie(w, &http.Cookie{
 				Name: langCookie, Value: lang, Path: "/", MaxAge: langMaxAge,
 				Secure: v.settings.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,

@@ -102,7 +102,7 @@ func reasons(t testing.TB) []string {
 	t.Helper()
 	found := map[string]bool{}
 	files := token.NewFileSet()
-	for _, name := range []string{"account.go", "address.go", "password.go", "signin.go", "signup.go"} {
+	for _, name := range []string{"account.go", "address.go", "password.go", "signin.go", "signup.go", "stop.go"} {
 		file, err := parser.ParseFile(files, "../../app/"+name, nil, 0)
 		if err != nil {
 			t.Fatal(err)

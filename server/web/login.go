@@ -49,14 +49,14 @@ func (s *site) root(c *gin.Context) error {
 
 func (s *site) showLogin(c *gin.Context) error {
 	v := visitOf(c.Request)
-	p := loginPage{page: v.page()}
-	p.noticed(c.Request)
 	if token := v.session(c.Request); token != "" {
 		if session, err := s.service.Session(c.Request.Context(), token); err == nil {
-			p.SignedIn = session.Account.Email.String()
+			p := loginPage{page: v.page(), SignedIn: session.Account.Email.String()}
+			p.noticed(c.Request)
+			return s.render(c.Writer, http.StatusOK, "login", p)
 		}
 	}
-	return s.render(c.Writer, http.StatusOK, "login", p)
+	return s.renderPlain(c.Writer, c.Request, "login", func(p *page) any { return loginPage{page: p} })
 }
 
 func (s *site) submitLogin(c *gin.Context) error {

@@ -17,7 +17,7 @@ type notMePage struct {
 func (s *site) showNotMe(c *gin.Context) error {
 	v := visitOf(c.Request)
 	token := c.Param("token")
-	if err := s.service.StopLink(c.Request.Context(), app.Token(token)); err != nil {
+	if err := s.service.StopLink(app.Token(token)); err != nil {
 		return s.showNotMeGone(c, v, err)
 	}
 	return s.render(c.Writer, http.StatusOK, "notme", notMePage{page: v.page(), Action: "/not-me/" + token})

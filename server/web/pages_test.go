@@ -189,8 +189,8 @@ func TestTrapAndAgeOfTheForm(t *testing.T) {
 	if age := taken[2].Age; age != 0 {
 		t.Errorf("age without a stamp: %v, want 0", age)
 	}
-	forged := found[1][:10] + "AAAA" + found[1][14:]
-	a := h.post("/register", signUp+"&t="+forged)
+	_, hash, _ := strings.Cut(found[1], "-")
+	a := h.post("/register", signUp+"&t=1000000000000-"+hash)
 	a.want(t, "forged stamp", 422, "The page was open for too long.", `value="Jane"`, `name="t"`)
 	other := open(t) // a service that was started anew has another key
 	other.domain.set(func(s *app.Settings) { s.Limits.FormAge = 2 })
@@ -424,5 +424,30 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 	}
 	if !strings.Contains(log, "route=/confirm/:token status=410") || !strings.Contains(log, "ip=127.0.0.1") {
 		t.Errorf("the log lacks the route, the status or the address:\n%s", log)
+	}
+}
+
+func TestPagesFollowTheSettings(t *testing.T) {
+	h := open(t)
+	for _, path := range []string{"/login", "/register", "/register/sent", "/confirm", "/forgot"} {
+		h.domain.set(func(s *app.Settings) {
+			s.SiteName, s.Contact, s.LoginLink, s.PublicURL = "First", "one@novak.example", true, "http://localhost"
+		})
+		h.get(path).want(t, path, 200, "– First</title>", "one@novak.example", `lang="en"`)
+		h.domain.set(func(s *app.Settings) { s.SiteName = "Second" })
+		h.get(path).want(t, path, 200, "– Second</title>", "one@novak.example")
+		h.domain.set(func(s *app.Settings) { s.Contact = "two@novak.example" })
+		h.get(path).want(t, path, 200, "– Second</title>", "two@novak.example")
+		h.get(path, header("Accept-Language", "sk")).want(t, path, 200, `lang="sk"`, "Máte otázky?")
+		h.get(path).want(t, path, 200, `lang="en"`, "Questions?")
+	}
+	h.get("/login").want(t, "link on", 200, "/register")
+	h.domain.set(func(s *app.Settings) { s.LoginLink = false })
+	if a := h.get("/login"); strings.Contains(a.body, "/register") {
+		t.Error("the link stays on the page after it was switched off")
+	}
+	h.get("/login?notice=reset").want(t, "notice", 200, "Your new password is set.")
+	if a := h.get("/login"); strings.Contains(a.body, `role="status"`) {
+		t.Error("the notice of another visit is shown")
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +25,10 @@ func (s *site) showRegister(c *gin.Context) error {
 	if !v.settings.LoginLink {
 		return s.showClosed(c, v)
 	}
-	return s.render(c.Writer, http.StatusOK, "register", s.registerPage(v, nil))
+	if v.settings.Limits.FormAge > 0 {
+		return s.render(c.Writer, http.StatusOK, "register", s.registerPage(v, nil))
+	}
+	return s.renderPlain(c.Writer, c.Request, "register", func(p *page) any { return registerPage{page: p} })
 }
 
 func (s *site) registerPage(v *visit, f form) registerPage {
@@ -128,25 +131,22 @@ func (s *site) showRegisterSent(c *gin.Context) error {
 	if !v.settings.LoginLink {
 		return s.showClosed(c, v)
 	}
-	return s.render(c.Writer, http.StatusOK, "register_sent", v.page())
+	return s.renderPlain(c.Writer, c.Request, "register_sent", func(p *page) any { return p })
 }
 
 // maxFormAge is how long a sign-up form can be sent after it was shown, when a least age is set.
 const maxFormAge = 24 * time.Hour
 
-// stampMAC is how many bytes of its HMAC a time stamp carries.
-const stampMAC = 16
-
-// stamp returns the moment as text that only this process can make.
+// stamp returns the moment as text that only this process can make: milliseconds and their HMAC.
 func (s *site) stamp(now time.Time) string {
-	at := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
-	return base64.RawURLEncoding.EncodeToString(append(at, s.stampHash(at)...))
+	at := strconv.FormatInt(now.UnixMilli(), 10)
+	return at + "-" + s.stampHash(at)
 }
 
-func (s *site) stampHash(at []byte) []byte {
+func (s *site) stampHash(at string) string {
 	mac := hmac.New(sha256.New, s.formKey[:])
-	mac.Write(at)
-	return mac.Sum(nil)[:stampMAC]
+	mac.Write([]byte(at))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // formAge returns how long the form was open, negative when no least age is set. A form without a stamp is of age 0:
@@ -159,10 +159,14 @@ func (s *site) formAge(v *visit, f form, now time.Time) (age time.Duration, fres
 	if f["t"] == "" {
 		return 0, true
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(f["t"])
-	if err != nil || len(raw) != 8+stampMAC || !hmac.Equal(raw[8:], s.stampHash(raw[:8])) {
+	at, hash, _ := strings.Cut(f["t"], "-")
+	if !hmac.Equal([]byte(hash), []byte(s.stampHash(at))) {
 		return 0, false
 	}
-	age = max(0, now.Sub(time.UnixMilli(int64(binary.BigEndian.Uint64(raw)))))
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	age = max(0, now.Sub(time.UnixMilli(ms)))
 	return age, age <= maxFormAge
 }

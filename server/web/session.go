@@ -34,6 +34,7 @@ func (v *visit) session(r *http.Request) app.Token {
 // keepSession sets the cookie to a token, or deletes it when the token is "". The cookie ends with the browser; the
 // domain decides when the session does.
 func (v *visit) keepSession(w http.ResponseWriter, token app.Token) {
+	//nolint:gosec // Secure on HTTPS; on plain HTTP browsers would drop the cookie
 	c := &http.Cookie{
 		Name: sessionCookie(v.settings.Secure()), Value: string(token), Path: "/",
 		Secure: v.settings.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,

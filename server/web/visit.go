@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -55,7 +56,7 @@ func (s *site) observe(next http.Handler) http.Handler {
 
 // recovered answers a request whose handler has panicked.
 func (s *site) recovered(w *answer, r *http.Request, fault any) {
-	if fault == http.ErrAbortHandler {
+	if err, ok := fault.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(fault) // net/http's own way to give a connection up
 	}
 	s.log.Error("panic in a page", "route", visitOf(r).route, "panic", fault, "stack", string(debug.Stack()))

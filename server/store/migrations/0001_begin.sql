@@ -112,7 +112,6 @@ CREATE TABLE message (
     recipient_domain TEXT NOT NULL,
     subject          TEXT NOT NULL,
     message_id       TEXT NOT NULL,
-    stop_hash        BYTEA NOT NULL UNIQUE,
     state            TEXT NOT NULL,
     attempts         INTEGER NOT NULL,
     reply            TEXT NOT NULL,
@@ -124,7 +123,6 @@ CREATE TABLE message (
 );
 CREATE INDEX message_base ON message (recipient_base, created_at);
 CREATE INDEX message_domain ON message (recipient_domain, created_at);
-CREATE INDEX message_created ON message (created_at);
 CREATE INDEX message_due ON message (next_attempt) WHERE next_attempt IS NOT NULL;
 CREATE INDEX message_lease ON message (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX message_ended ON message (ended_at) WHERE ended_at IS NOT NULL;

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 # A Go that .ci/need had to download comes first; a system's own fetches the version that go.mod names.
-export PATH := $(CURDIR)/build/go/bin:$(PATH)
+export PATH := $(CURDIR)/build/_go/bin:$(PATH)
 export GOTOOLCHAIN ?= auto
 export GOFLAGS ?= -buildvcs=false
 

@@ -167,7 +167,10 @@ func (b *browser) shoot(name string) {
 		{"desk", 1280, 900, "light"},
 		{"phone", 390, 844, "dark"},
 	} {
-		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: view.scheme}}}
+		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: view.scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"}, // a picture must not fall into a change of colours
+		}}
 		b.do("set the window for "+name, chromedp.EmulateViewport(view.width, view.height), emulate(media))
 		png := read(b, "picture of "+name, chromedp.FullScreenshot(100))
 		if err := os.WriteFile(filepath.Join(b.shots, name+"-"+view.suffix+".png"), png, 0o600); err != nil {

@@ -35,7 +35,7 @@ const (
 )
 
 func TestBench(t *testing.T) {
-	fmt.Printf("%-58s %12s %12s %8s  %s\n", "what", "measured", "against", "ratio", "goal")
+	fmt.Printf("%-72s %12s %12s %8s  %s\n", "what", "measured", "against", "ratio", "goal")
 	t.Run("sign-up", benchSignUp)
 	t.Run("sign-in", benchSignIn)
 	t.Run("allow test", benchAllowTest)
@@ -45,7 +45,7 @@ func TestBench(t *testing.T) {
 }
 
 func report(what string, measured, against float64, goal string) {
-	fmt.Printf("%-58s %12.1f %12.1f %8.2f  %s\n", what, measured, against, measured/against, goal)
+	fmt.Printf("%-72s %12.1f %12.1f %8.2f  %s\n", what, measured, against, measured/against, goal)
 }
 
 // perSecond runs work from n goroutines for the bench time and returns how often it was done per second.
@@ -97,21 +97,82 @@ func signUps(t *testing.T, p *process, prefix string) func(worker int) error {
 }
 
 func benchSignUp(t *testing.T) {
-	p := service(t)
-	dir := t.TempDir()
-	small := rawCommits(t, dir, "small", 40, 1)
-	rate := perSecond(t, clients, signUps(t, p, "u"))
-	after := rawCommits(t, dir, "again", 40, 1)
-	rows := rawCommits(t, dir, "rows", 6000, 3)
-	report("sign-ups/s, 8 clients : raw FULL commits/s of one short row", rate, (small+after)/2, "at least 0.8")
-	report("sign-ups/s, 8 clients : raw FULL commits/s of as many bytes", rate, rows, "at least 0.8")
+	signUpsPerCommit(t, "this disk as it is", nil)
+	signUpsPerCommit(t, "a sync takes 2 ms more", []string{"LD_PRELOAD=" + slowSync(t)})
 }
 
-// rawCommits returns how many FULL commits a second this disk takes from one writer that does nothing else, each of
-// so many rows of so many bytes in all.
-func rawCommits(t *testing.T, dir, name string, size, rows int) float64 {
+func signUpsPerCommit(t *testing.T, disk string, env []string) {
 	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, name)+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_secure_delete=on")
+	p := serveWith(t, t.TempDir(), env...)
+	p.run("company", "add", "Acme", "acme.example")
+	p.unlimited()
+	dir := t.TempDir()
+	before := rawCommits(t, env, filepath.Join(dir, "before"), 40, 1)
+	rate := perSecond(t, clients, signUps(t, p, "u"))
+	after := rawCommits(t, env, filepath.Join(dir, "after"), 40, 1)
+	rows := rawCommits(t, env, filepath.Join(dir, "rows"), 6000, 4)
+	report("sign-ups/s : raw FULL commits/s of a short row; "+disk, rate, (before+after)/2, "at least 0.8")
+	report("sign-ups/s : raw FULL commits/s of its 4 rows; "+disk, rate, rows, "at least 0.8")
+	p.stop(syscall.SIGTERM)
+}
+
+// slowSync builds a library that makes every sync to disk take 2 ms more. The disks of virtual machines often do not
+// sync at all; a solid-state disk of an office's machine takes 1 to 5 ms, a turning one 10.
+func slowSync(t *testing.T) string {
+	t.Helper()
+	const source = `#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+static int slow(const char *name, int fd) {
+	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
+	usleep(2000);
+	return real(fd);
+}
+int fsync(int fd) { return slow("fsync", fd); }
+int fdatasync(int fd) { return slow("fdatasync", fd); }
+`
+	dir := t.TempDir()
+	c, lib := filepath.Join(dir, "slow.c"), filepath.Join(dir, "slow.so")
+	if err := os.WriteFile(c, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", lib, c, "-ldl").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return lib
+}
+
+// rawCommits runs TestRawCommits in a process of its own, with more in its environment, and returns its figure.
+func rawCommits(t *testing.T, env []string, path string, size, rows int) float64 {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestRawCommits$", "-test.v")
+	cmd.Env = append(append(os.Environ(), fmt.Sprintf("FOYER_RAW_COMMITS=%d %d %s", size, rows, path)), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	_, rest, _ := strings.Cut(string(out), "commits/s ")
+	var rate float64
+	if _, err := fmt.Sscan(rest, &rate); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return rate
+}
+
+// TestRawCommits is no test: it measures how many FULL commits a second the disk takes from one writer that does
+// nothing else, each of so many rows of so many bytes in all.
+func TestRawCommits(t *testing.T) {
+	var size, rows int
+	var path string
+	if _, err := fmt.Sscan(os.Getenv("FOYER_RAW_COMMITS"), &size, &rows, &path); err != nil {
+		t.Skip("it is run by TestBench")
+	}
+	fmt.Println("commits/s", commitRate(t, path, size, rows))
+}
+
+func commitRate(t *testing.T, path string, size, rows int) float64 {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_secure_delete=on")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +322,7 @@ func benchPages(t *testing.T) {
 		_, err = io.Copy(io.Discard, res.Body)
 		return errors.Join(err, res.Body.Close())
 	})
-	fmt.Printf("%-58s %12.1f\n", "GET /login per second, 8 clients", rate)
+	fmt.Printf("%-72s %12.1f\n", "GET /login per second, 8 clients", rate)
 }
 
 func benchIdle(t *testing.T) {

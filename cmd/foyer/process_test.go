@@ -78,15 +78,21 @@ func (l *lockedBuffer) String() string {
 var readyLine = regexp.MustCompile(`foyer is ready at (http\S+)`)
 
 // serve starts "foyer serve" on a data directory and returns when it says that it is ready.
-func serve(tb testing.TB, dir string, args ...string) *process {
+func serve(tb testing.TB, dir string) *process {
+	tb.Helper()
+	return serveWith(tb, dir)
+}
+
+// serveWith is serve with more in the environment.
+func serveWith(tb testing.TB, dir string, env ...string) *process {
 	tb.Helper()
 	path, err := binary()
 	if err != nil {
 		tb.Fatalf("build foyer: %v", err)
 	}
 	p := &process{tb: tb, dir: dir, log: &lockedBuffer{}, done: make(chan struct{})}
-	p.cmd = exec.Command(path, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
-	p.cmd.Env = append(os.Environ(), "FOYER_DATA=", "FOYER_SOCKET=")
+	p.cmd = exec.Command(path, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	p.cmd.Env = append(append(os.Environ(), "FOYER_DATA=", "FOYER_SOCKET="), env...)
 	p.cmd.Stderr = p.log
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

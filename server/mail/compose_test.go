@@ -545,6 +545,12 @@ func checkMail(tb testing.TB, n app.Notice, m app.Message) {
 	if i := bytes.IndexAny(rest, "\r\n\x00"); i >= 0 {
 		tb.Fatalf("the mail holds a bare %q", rest[i])
 	}
+	_, body, _ := bytes.Cut(m.Data, []byte("\r\n\r\n"))
+	for line := range bytes.SplitSeq(body, []byte("\r\n")) {
+		if len(line) > 76 || bytes.HasSuffix(line, []byte(" ")) {
+			tb.Fatalf("line of %d bytes, or with a blank at its end: %q", len(line), line)
+		}
+	}
 	for line := range bytes.SplitSeq(m.Data, []byte("\r\n")) {
 		if len(line) > 998 {
 			tb.Fatalf("line of %d bytes", len(line))
@@ -571,6 +577,7 @@ func checkMail(tb testing.TB, n app.Notice, m app.Message) {
 func FuzzCompose(f *testing.F) {
 	f.Add("Office", "Acme", "ask us", "https://x.example/confirm/abc", "ABCD-EFGH", "10.0.0.1", "a@b.example")
 	f.Add("Office\r\nBcc: x@y.example", "Acme\n.\n", "\x00", "javascript:alert(1)", "{{.}}", "::1", "a@b\r\n.example")
+	f.Add("Office ", "Acme ", "us ", "https://x.example/ ", "ABCD ", "10.0.0.1 ", "a@b.example")
 	f.Add("=?utf-8?q?x?=", strings.Repeat("ž", 600), "\u2028", "http://x/"+strings.Repeat("y", 900), "--=_", "", "x'&+y@b.example")
 	f.Add(strings.Repeat(" ", 300), " x  y ", ".", "", "", "", "a@b.example")
 	c := newComposer(f)

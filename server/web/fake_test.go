@@ -308,7 +308,7 @@ func (d *fakeDomain) StopLink(token app.Token) error {
 	return nil
 }
 
-func (d *fakeDomain) Stop(ctx context.Context, token app.Token, email string, _ app.Visitor) error {
+func (d *fakeDomain) Stop(_ context.Context, token app.Token, email string, _ app.Visitor) error {
 	if err := d.StopLink(token); err != nil {
 		return err
 	}

@@ -281,7 +281,7 @@ func (s Settings) Sender() string {
 		return addr.String() // an international domain as A-labels, which every mail server understands
 	}
 	host := "localhost"
-	if u, err := url.Parse(s.PublicURL); err == nil && u.Hostname() != "" {
+	if u, err := url.Parse(s.PublicURL); err == nil && isHostname(u.Hostname()) && net.ParseIP(u.Hostname()) == nil {
 		host = u.Hostname()
 	}
 	return "foyer@" + host

@@ -15,7 +15,6 @@ type accountPage struct {
 	Email    string
 	Unicode  string // as people write its domain, when that differs
 	Initials string
-	Groups   []string
 	Since    string // the day the account was made, as the language writes it
 	SinceISO string
 }
@@ -29,12 +28,6 @@ func (v *visit) accountPage(session app.Session, token app.Token) accountPage {
 	p.Wide, p.home, p.token = true, "/account", token
 	p.Since = a.CreatedAt.UTC().Format(p.T("web.format.date"))
 	p.values = form{"first_name": a.FirstName, "last_name": a.LastName, "phone": a.Phone}
-	for _, group := range a.Groups {
-		if group == app.CustomerAccounts {
-			group = p.T("web.group.customer_accounts")
-		}
-		p.Groups = append(p.Groups, group)
-	}
 	return p
 }
 

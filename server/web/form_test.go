@@ -73,6 +73,13 @@ func TestBodyLimit(t *testing.T) {
 	}
 	h.post("/register", signUp+"&x="+strings.Repeat("x", 60<<10)).wantRedirect(t, "just fits", "/register/sent")
 
+	// What is announced as too long is not waited for.
+	announced := "POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+		"Content-Length: 1073741824\r\n\r\n"
+	if got, want := h.raw(announced), http.StatusRequestEntityTooLarge; got != want {
+		t.Errorf("a gigabyte: got %d, want %d", got, want)
+	}
+
 	small := open(t, func(c *web.Config) { c.MaxBody = 10 })
 	small.post("/register", signUp).want(t, "configured", http.StatusRequestEntityTooLarge)
 }

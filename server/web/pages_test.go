@@ -401,6 +401,25 @@ func TestPanicIsAPage(t *testing.T) {
 	h.get("/login").want(t, "afterwards", 200)
 }
 
+// unavailable cannot tell who is signed in.
+type unavailable struct{ *fakeDomain }
+
+func (unavailable) Session(context.Context, app.Token) (app.Session, error) {
+	return app.Session{}, app.Errorf(app.Unavailable, "store_busy", "DETAIL")
+}
+
+func TestDatabaseThatCannotAnswer(t *testing.T) {
+	h := open(t, func(c *web.Config) { c.Service = unavailable{newFakeDomain()} })
+	me := cookie(app.NewToken())
+	a := h.get("/account", me)
+	a.want(t, "account", 503, "Not available at the moment", "Nothing was changed.")
+	if got := a.header.Get("Retry-After"); got != "5" {
+		t.Errorf("Retry-After %q, want 5", got)
+	}
+	h.get("/login", me).want(t, "login", 200, `action="/login"`)
+	h.get("/", me).wantRedirect(t, "root", "/login")
+}
+
 func TestLogHoldsNoSecrets(t *testing.T) {
 	h := open(t)
 	me := h.domain.signIn()

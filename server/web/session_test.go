@@ -67,6 +67,7 @@ func TestAccountNeedsASession(t *testing.T) {
 		{"unknown cookie", cookie(stranger)},
 		{"rubbish", header("Cookie", "sid=%00<script>")},
 		{"the name of the other mode", header("Cookie", "__Host-sid="+string(me))},
+		{"two cookies, ours first", header("Cookie", "sid="+string(me)+"; sid="+string(stranger))},
 		{"two cookies", header("Cookie", "sid="+string(stranger)+"; sid="+string(me))},
 	} {
 		h.get("/account", test.header).wantRedirect(t, "GET /account, "+test.name, "/login")

@@ -585,7 +585,7 @@ func TestSecondInstance(t *testing.T) {
 	if a := h.get(h.browser(), "/healthz"); a.status != http.StatusOK {
 		t.Errorf("the first one is harmed: %d", a.status)
 	}
-	if _, err := net.Dial("unix", filepath.Join(h.dir, "admin.sock")); err != nil { //nolint:noctx // a local socket
+	if _, err := net.Dial("unix", filepath.Join(h.dir, "admin.sock")); err != nil {
 		t.Errorf("its socket is gone: %v", err)
 	}
 }
@@ -677,4 +677,3 @@ func TestLogsAreClean(t *testing.T) {
 		t.Errorf("the log says nothing of the visits:\n%s", log)
 	}
 }
-

@@ -145,7 +145,7 @@ int fdatasync(int fd) { return slow("fdatasync", fd); }
 // rawCommits runs TestRawCommits in a process of its own, with more in its environment, and returns its figure.
 func rawCommits(t *testing.T, env []string, path string, size, rows int) float64 {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestRawCommits$", "-test.v")
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestRawCommits$", "-test.v") //nolint:gosec // this very program
 	cmd.Env = append(append(os.Environ(), fmt.Sprintf("FOYER_RAW_COMMITS=%d %d %s", size, rows, path)), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -193,7 +193,7 @@ func commitRate(t *testing.T, path string, size, rows int) float64 {
 			return err
 		}
 		for range rows {
-			if _, err := tx.StmtContext(ctx, insert).ExecContext(ctx, body); err != nil {
+			if _, err := tx.StmtContext(ctx, insert).ExecContext(ctx, body); err != nil { //nolint:sqlclosecheck // it ends with its transaction
 				return errors.Join(err, tx.Rollback())
 			}
 		}
@@ -314,15 +314,17 @@ func benchPages(t *testing.T) {
 	for i := range browsers {
 		browsers[i] = visitor(t)
 	}
-	rate := perSecond(t, clients, func(worker int) error {
-		res, err := browsers[worker].Get(p.url + "/login")
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(io.Discard, res.Body)
-		return errors.Join(err, res.Body.Close())
-	})
+	rate := perSecond(t, clients, func(worker int) error { return getLogin(browsers[worker], p) })
 	fmt.Printf("%-72s %12.1f\n", "GET /login per second, 8 clients", rate)
+}
+
+func getLogin(c *http.Client, p *process) error {
+	res, err := c.Get(p.url + "/login")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return errors.Join(err, res.Body.Close())
 }
 
 func benchIdle(t *testing.T) {
@@ -339,7 +341,7 @@ func benchIdle(t *testing.T) {
 	report("first start to healthy, ms", first, 150, "at most 150 ms")
 
 	p = serve(t, p.dir)
-	if _, err := visitor(t).Get(p.url + "/login"); err != nil {
+	if err := getLogin(visitor(t), p); err != nil {
 		t.Fatal(err)
 	}
 	memory, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -369,13 +371,14 @@ func startToHealthy(t *testing.T, dir string) float64 {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
+	client := visitor(t)
 	cmd := exec.Command(path, "serve", "--data", dir, "--listen", addr)
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	for {
-		res, err := http.Get("http://" + addr + "/healthz")
+		res, err := client.Get("http://" + addr + "/healthz")
 		if err == nil {
 			_ = res.Body.Close() // only the status counts
 			if res.StatusCode == http.StatusOK {

@@ -76,7 +76,7 @@ func TestMainJob(t *testing.T) {
 	if groups, ok := account["groups"].([]any); !ok || len(groups) != 1 || groups[0] != "Customer Accounts" {
 		t.Errorf("account show: groups %v", account["groups"])
 	}
-	t.Run("a second visit", func(t *testing.T) {
+	t.Run("a second visit", func(*testing.T) {
 		b.open(link)
 		b.sees("/confirm", "already")
 		b.shoot("11-already-confirmed")

@@ -18,7 +18,7 @@ import (
 // running is a foyer that serves, in this process.
 type running struct {
 	t      *testing.T
-	lines  *bufio.Scanner
+	lines  chan string  // of standard output
 	stderr bytes.Buffer // to be read after stop
 	stop   func() int   // ends it and returns its exit status
 }
@@ -28,7 +28,13 @@ func begin(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	reader, writer := io.Pipe()
-	r := &running{t: t, lines: bufio.NewScanner(reader)}
+	r := &running{t: t, lines: make(chan string, 1000)} // more than any test prints: foyer must not wait for its reader
+	go func() {
+		defer close(r.lines)
+		for lines := bufio.NewScanner(reader); lines.Scan(); {
+			r.lines <- lines.Text()
+		}
+	}()
 	p := &program{in: strings.NewReader(""), out: writer, err: &r.stderr, getenv: func(string) string { return "" }}
 	status := make(chan int, 1)
 	go func() {
@@ -42,8 +48,6 @@ func begin(t *testing.T, args ...string) *running {
 		}
 		ended = true
 		cancel()
-		for r.lines.Scan() { // it must not wait for a reader
-		}
 		return <-status
 	}
 	t.Cleanup(func() { r.stop() })
@@ -55,9 +59,9 @@ func (r *running) until(pattern string) string {
 	r.t.Helper()
 	want := regexp.MustCompile(pattern)
 	var seen []string
-	for r.lines.Scan() {
-		seen = append(seen, r.lines.Text())
-		if found := want.FindStringSubmatch(r.lines.Text()); found != nil {
+	for line := range r.lines {
+		seen = append(seen, line)
+		if found := want.FindStringSubmatch(line); found != nil {
 			return found[len(found)-1]
 		}
 	}

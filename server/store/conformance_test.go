@@ -25,7 +25,10 @@ type engine interface {
 }
 
 func TestConformance(t *testing.T) {
-	conform(t, func(tb testing.TB) engine { return open(tb, tb.TempDir()) })
+	conform(t, func(tb testing.TB) engine {
+		tb.Helper()
+		return open(tb, tb.TempDir())
+	})
 }
 
 func open(tb testing.TB, dir string) *store.Store {

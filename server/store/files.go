@@ -68,11 +68,11 @@ func inspect(dir, path string) (marker, error) {
 		return marker{}, dataErrorf(dir, markErr, "%s cannot be read", markerFile)
 	}
 	info, err := os.Stat(path)
-	gone := errors.Is(err, fs.ErrNotExist)
+	if errors.Is(err, fs.ErrNotExist) && markErr != nil {
+		return marker{fresh: true, missing: true}, nil //nolint:nilerr // neither file is there: this is a first start
+	}
 	switch {
-	case gone && markErr != nil:
-		return marker{fresh: true, missing: true}, nil
-	case gone:
+	case errors.Is(err, fs.ErrNotExist):
 		return marker{}, damaged(dir, nil, databaseFile+" is missing, and "+markerFile+" says that there was one")
 	case err != nil:
 		return marker{}, dataErrorf(dir, err, "%s cannot be read", databaseFile)

@@ -1,12 +1,11 @@
 package store
 
 import (
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"log/slog"
 )
 
 func TestRewrite(t *testing.T) {

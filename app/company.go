@@ -54,10 +54,14 @@ func CompanyKey(name string) string { return strings.ToLower(norm.NFC.String(nam
 
 // CheckCompanyName returns nil when name can be a company's name, or an Invalid error on field "name".
 func CheckCompanyName(name string) error {
-	if why := checkText(name, 100); why != "" || name == "" {
-		if why == "" {
-			why = "it is empty"
-		}
+	why := checkText(name, 100)
+	switch {
+	case name == "":
+		why = "it is empty"
+	case why == "" && !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }):
+		why = "it has neither a letter nor a digit"
+	}
+	if why != "" {
 		return Fieldf("name", "company_name_invalid", "%q cannot be a company's name: %s", name, why)
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ const (
 // Config is what the service needs before its database is open. Everything else is a setting in the database.
 type Config struct {
 	DataDir   string // the data directory
-	Socket    string // the admin socket; "" means admin.sock in the data directory
+	Socket    string // the admin socket; "" means DefaultSocket
 	Listen    string // where the pages are served, HOST:PORT
 	PublicURL string // when not "", stored as the setting public_url at start
 
@@ -159,10 +158,8 @@ func (c Config) withDefaults() Config {
 		c.DataDir = DefaultDataDir
 	}
 	if c.Socket == "" {
-		c.Socket = filepath.Join(c.DataDir, "admin.sock")
-		if c.DataDir == DefaultDataDir {
-			c.Socket = DefaultSocket
-		}
+		// Also with another data directory: the commands do not read the configuration file.
+		c.Socket = DefaultSocket
 	}
 	if c.Listen == "" {
 		c.Listen = DefaultListen

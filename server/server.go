@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -118,9 +117,6 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	if s.pages, err = lc.Listen(ctx, "tcp", s.config.Listen); err != nil {
 		return &app.Error{Code: app.Conflict, Reason: "listen", Message: fmt.Sprintf("the pages cannot be served at %s; choose another address with --listen", s.config.Listen), Err: err}
-	}
-	if err := os.MkdirAll(filepath.Dir(s.config.Socket), 0o755); err != nil { //nolint:gosec // the decision is taken after accept
-		return &app.Error{Code: app.Denied, Reason: "socket_dir", Message: fmt.Sprintf("the directory of the admin socket %s cannot be made; name another place with --socket", s.config.Socket), Err: err}
 	}
 	s.admin, err = localapi.Listen(s.config.Socket)
 	return err

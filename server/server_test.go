@@ -615,12 +615,13 @@ func TestStaleFiles(t *testing.T) {
 func TestStartRefusals(t *testing.T) {
 	taken := open(t)
 	dir := t.TempDir()
-	_, err := server.New(t.Context(), server.Config{DataDir: dir, Listen: strings.TrimPrefix(taken.url, "http://")})
+	_, err := server.New(t.Context(), server.Config{DataDir: dir, Socket: filepath.Join(dir, "admin.sock"), Listen: strings.TrimPrefix(taken.url, "http://")})
 	if app.ReasonOf(err) != "listen" || !strings.Contains(app.MessageOf(err), "--listen") {
 		t.Errorf("an address that is taken: %v", err)
 	}
 	start(t, dir).stop() // nothing of the failed start is in the way
-	_, err = server.New(t.Context(), server.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", PublicURL: "accounts.office.example"})
+	other := t.TempDir()
+	_, err = server.New(t.Context(), server.Config{DataDir: other, Socket: filepath.Join(other, "admin.sock"), Listen: "127.0.0.1:0", PublicURL: "accounts.office.example"})
 	if app.CodeOf(err) != app.Invalid {
 		t.Errorf("a public URL that is none: %v", err)
 	}

@@ -25,12 +25,16 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
+// binaryDir is where the program under test is built, "" when no test has needed it.
+var binaryDir string
+
 // binary is the program under test, built once.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "foyer-binary-")
 	if err != nil {
 		return "", err
 	}
+	binaryDir = dir
 	path := filepath.Join(dir, "foyer")
 	out, err := exec.Command("go", "build", "-tags", "nogui", "-o", path, ".").CombinedOutput()
 	if err != nil {
@@ -41,9 +45,7 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the temporary directory harms nobody
-	}
+	_ = os.RemoveAll(binaryDir) // a leftover in the temporary directory harms nobody
 	os.Exit(code)
 }
 

@@ -223,7 +223,7 @@ func (s *Store) RemoveCompany(ctx context.Context, name string, ev app.Event) er
 			return err
 		}
 		if c.Accounts > 0 {
-			return app.Errorf(app.Conflict, "company_has_accounts", "%s has %d accounts; remove them first, or disable the company", c.Name, c.Accounts)
+			return app.Errorf(app.Conflict, "company_has_accounts", "%s still has accounts (%d); remove them first, or disable the company", c.Name, c.Accounts)
 		}
 		if _, err := tx.exec("DELETE FROM allow_entry WHERE company_id = $1", c.ID); err != nil {
 			return err

@@ -294,6 +294,9 @@ func (s *Service) TestMail(ctx context.Context, actor, email, lang string) (Mess
 	if err != nil {
 		return Message{}, err
 	}
+	if m.State == MessageQueued {
+		m.NextAttempt = m.CreatedAt // somebody waits for it
+	}
 	m, err = s.store.AddMessage(ctx, m, adminEvent(actor, ActMailTest, addr.String()))
 	if err != nil {
 		return Message{}, err

@@ -209,6 +209,8 @@ var sharedDomains = wordSet(sharedDomainsFile)
 var sharedTenantRoots = map[string]bool{
 	"onmicrosoft.com": true, "mail.onmicrosoft.com": true, "onmicrosoft.us": true, "onmicrosoft.de": true,
 	"partner.onmschina.cn": true, "onmschina.cn": true,
+	"amazonaws.com": true, "windows.net": true, "azure.com": true, "googleusercontent.com": true, "platform.sh": true,
+	"sharepoint.com": true, "salesforce.com": true,
 }
 
 // Refusal returns why the entry must not be added as new, as an Invalid error on field "entries", or nil. Only
@@ -231,7 +233,10 @@ func (e Entry) Refusal() error {
 	if sharedDomains[domain] {
 		return quoted("shared_domain", "anybody can get an address there; list single addresses, as in jane@"+domain)
 	}
-	if suffix, _ := publicsuffix.PublicSuffix(domain); suffix == domain {
+	// A wildcard may also stand above public suffixes: "*.sch.uk" would let in every school.
+	below := "x." + domain
+	above, _ := publicsuffix.PublicSuffix(below)
+	if suffix, _ := publicsuffix.PublicSuffix(domain); suffix == domain || e.Kind == EntryWildcard && above == below {
 		return quoted("public_suffix", "anybody can register a name below it; list your customer's own domain")
 	}
 	return nil

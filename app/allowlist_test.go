@@ -284,6 +284,9 @@ func TestRefusal(t *testing.T) {
 		{"com.au", "public_suffix"},
 		{"any.ck", "public_suffix"},
 		{"blogspot.com", "public_suffix"},
+		{"*.sch.uk", "public_suffix"}, // every school of the country
+		{"*.kawasaki.jp", "public_suffix"},
+		{"*.amazonaws.com", "shared_domain"},
 		{"gmail.com", "shared_domain"},
 		{"*.gmail.com", "shared_domain"},
 		{"!gmail.com", "shared_domain"},

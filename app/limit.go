@@ -21,8 +21,12 @@ type Limiter struct {
 type bucket struct {
 	key      string
 	limiter  *rate.Limiter
-	failures int
-	until    time.Time // the next try is not before
+	guesses  int
+	guessed  time.Time // the last guess
+	until    time.Time // the next guess is not before
+	marked   bool
+	refused  int       // refusals not told of yet
+	reportAt time.Time // the next refusal that is told of is not before
 }
 
 // NewLimiter returns a limiter that remembers at most keys keys.
@@ -45,37 +49,73 @@ func (l *Limiter) Allow(key string, n int, window time.Duration, now time.Time) 
 	return b.limiter.AllowN(now, 1)
 }
 
-// Wait returns how long key has to wait before its next try, after failures.
-func (l *Limiter) Wait(key string, now time.Time) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return max(0, l.bucket(key).until.Sub(now))
-}
-
 // maxWait bounds the delay: a lock would let anybody keep the owner out.
 const maxWait = time.Minute
 
-// Fail counts a failure of key. From the free-th on, each makes the next try wait: 1, 2, 4 to 60 seconds. free 0
-// is no limit.
-func (l *Limiter) Fail(key string, free int, now time.Time) {
+// decay is the time in which the memory of guesses halves.
+const decay = 15 * time.Minute
+
+// Guess books one guess of key and returns 0, or returns how long key has to wait and books nothing. The first free
+// guesses cost nothing; after that each makes the next one wait: 1, 2, 4 to 60 seconds. A guess is booked before it is
+// known whether it is right, so that guesses made at the same time count too; Forget takes them back. free 0 is no
+// limit.
+func (l *Limiter) Guess(key string, free int, now time.Time) time.Duration {
 	if free == 0 {
-		return
+		return 0
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucket(key)
-	b.failures++
-	if over := b.failures - free; over >= 0 {
+	if wait := b.until.Sub(now); wait > 0 {
+		return wait
+	}
+	b.guesses >>= min(max(now.Sub(b.guessed)/decay, 0), 62)
+	b.guesses++
+	b.guessed = now
+	if over := b.guesses - free; over >= 0 {
 		b.until = now.Add(min(time.Second<<min(over, 6), maxWait))
 	}
+	return 0
 }
 
-// Forget clears the failures of key.
+// Forget clears the guesses of key.
 func (l *Limiter) Forget(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucket(key)
-	b.failures, b.until = 0, time.Time{}
+	b.guesses, b.until = 0, time.Time{}
+}
+
+// Remember marks key, and Remembers tells whether it is marked still.
+func (l *Limiter) Remember(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bucket(key).marked = true
+}
+
+// Remembers reports whether key was marked and not forgotten since for want of space.
+func (l *Limiter) Remembers(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.entries[key]
+	return ok && e.Value.(*bucket).marked
+}
+
+// reportEvery is how often refusals of one key are told of.
+const reportEvery = time.Minute
+
+// Refused counts a refusal of key. It returns true for the first and then for one a minute, with how many there were
+// since the last that it returned true for: a flood must not fill the audit.
+func (l *Limiter) Refused(key string, now time.Time) (count int, report bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.bucket(key)
+	b.refused++
+	if now.Before(b.reportAt) {
+		return 0, false
+	}
+	count, b.refused, b.reportAt = b.refused, 0, now.Add(reportEvery)
+	return count, true
 }
 
 func (l *Limiter) bucket(key string) *bucket {

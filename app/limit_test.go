@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,10 +51,9 @@ func TestLimiterOff(t *testing.T) {
 		if !l.Allow("a", 0, time.Hour, now) {
 			t.Fatal("0 must be no limit")
 		}
-		l.Fail("a", 0, now)
-	}
-	if got := l.Wait("a", now); got != 0 {
-		t.Errorf("Wait = %s, want 0: no limit of failures", got)
+		if got := l.Guess("a", 0, now); got != 0 {
+			t.Fatalf("Guess = %s, want 0: no limit of guesses", got)
+		}
 	}
 }
 
@@ -76,38 +77,99 @@ func TestLimiterChanged(t *testing.T) {
 	}
 }
 
-func TestLimiterFailures(t *testing.T) {
+func TestLimiterGuesses(t *testing.T) {
 	l, now := app.NewLimiter(10), time.Unix(1_800_000_000, 0)
 	const free = 5
-	want := []int{0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60}
-	for i, seconds := range want {
-		l.Fail("jane", free, now)
-		if got := l.Wait("jane", now); got != time.Duration(seconds)*time.Second {
-			t.Errorf("after %d failures Wait = %s, want %d s", i+1, got, seconds)
+	for i := range free {
+		if got := l.Guess("jane", free, now); got != 0 {
+			t.Errorf("guess %d has to wait %s, want none of the first %d to", i+1, got, free)
 		}
 	}
-	for range 100_000 {
-		l.Fail("jane", free, now)
+	// Every further guess waits; what comes before its time is not booked and makes nothing longer.
+	for _, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60, 60} {
+		delay := time.Duration(seconds) * time.Second
+		for range 1000 {
+			if got := l.Guess("jane", free, now); got != delay {
+				t.Fatalf("the next guess has to wait %s, want %s", got, delay)
+			}
+		}
+		if got := l.Guess("jane", free, now.Add(delay-time.Second)); got != time.Second {
+			t.Errorf("a second before its time it has to wait %s", got)
+		}
+		now = now.Add(delay)
+		if got := l.Guess("jane", free, now); got != 0 {
+			t.Errorf("after %s it has to wait %s more", delay, got)
+		}
 	}
-	if got := l.Wait("jane", now); got != time.Minute {
-		t.Errorf("after 100,000 failures Wait = %s, want 1m: a delay, and no lock", got)
-	}
-	if got := l.Wait("jane", now.Add(59*time.Second)); got != time.Second {
-		t.Errorf("Wait 59 s later = %s, want 1s", got)
-	}
-	if got := l.Wait("jane", now.Add(time.Minute)); got != 0 {
-		t.Errorf("Wait a minute later = %s, want 0", got)
-	}
-	if got := l.Wait("joe", now); got != 0 {
-		t.Errorf("Wait of another = %s, want 0", got)
+	if got := l.Guess("joe", free, now); got != 0 {
+		t.Errorf("another has to wait %s, want 0", got)
 	}
 	l.Forget("jane")
-	if got := l.Wait("jane", now); got != 0 {
-		t.Errorf("Wait after Forget = %s, want 0", got)
+	for range free {
+		if got := l.Guess("jane", free, now); got != 0 {
+			t.Errorf("after Forget a guess has to wait %s, want 0: counting begins anew", got)
+		}
 	}
-	l.Fail("jane", free, now)
-	if got := l.Wait("jane", now); got != 0 {
-		t.Errorf("Wait after Forget and one failure = %s, want 0: counting begins anew", got)
+}
+
+// The memory of guesses halves every 15 minutes: five a quarter of an hour are never more than nine.
+func TestLimiterGuessesDecay(t *testing.T) {
+	l, now := app.NewLimiter(10), time.Unix(1_800_000_000, 0)
+	for round := range 10 {
+		for i := range 5 {
+			if got := l.Guess("jane", 10, now); got != 0 {
+				t.Fatalf("round %d, guess %d has to wait %s", round, i, got)
+			}
+		}
+		now = now.Add(15 * time.Minute)
+	}
+}
+
+// Guesses made at the same moment count like others.
+func TestLimiterGuessesAtOnce(t *testing.T) {
+	l, now := app.NewLimiter(10), time.Unix(1_800_000_000, 0)
+	var free atomic.Int32
+	var group sync.WaitGroup
+	for range 100 {
+		group.Go(func() {
+			if l.Guess("jane", 5, now) == 0 {
+				free.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if free.Load() != 5 {
+		t.Errorf("%d of 100 guesses at once were let through, want 5", free.Load())
+	}
+}
+
+func TestLimiterRemembers(t *testing.T) {
+	l := app.NewLimiter(2)
+	if l.Remembers("a") {
+		t.Error("it remembers what it never saw")
+	}
+	l.Remember("a")
+	if !l.Remembers("a") || l.Remembers("b") {
+		t.Error("it does not remember what it should, or more")
+	}
+	l.Remember("b")
+	l.Remember("c")
+	if l.Remembers("a") || l.Len() != 2 {
+		t.Errorf("the oldest of %d is still there", l.Len())
+	}
+}
+
+func TestLimiterRefused(t *testing.T) {
+	l, now := app.NewLimiter(10), time.Unix(1_800_000_000, 0)
+	for minute, want := range []int{1, 100, 100} {
+		if n, due := l.Refused("a", now.Add(time.Duration(minute)*time.Minute)); !due || n != want {
+			t.Errorf("minute %d: %d, %v; want %d to be told of", minute, n, due, want)
+		}
+		for range 99 {
+			if _, due := l.Refused("a", now.Add(time.Duration(minute)*time.Minute+59*time.Second)); due {
+				t.Error("told of twice in a minute")
+			}
+		}
 	}
 }
 
@@ -115,7 +177,7 @@ func TestLimiterIsBounded(t *testing.T) {
 	const bound = 1000
 	l, now := app.NewLimiter(bound), time.Unix(1_800_000_000, 0)
 	for range 10 {
-		l.Fail("victim", 1, now)
+		l.Guess("victim", 1, now)
 	}
 	for i := range 100_000 {
 		key := fmt.Sprint("key ", i)
@@ -123,9 +185,9 @@ func TestLimiterIsBounded(t *testing.T) {
 		case 0:
 			l.Allow(key, 5, time.Hour, now)
 		case 1:
-			l.Fail(key, 1, now)
+			l.Guess(key, 1, now)
 		case 2:
-			l.Wait(key, now)
+			l.Refused(key, now)
 		default:
 			l.Forget(key)
 		}
@@ -133,7 +195,7 @@ func TestLimiterIsBounded(t *testing.T) {
 			t.Fatalf("after %d keys the limiter holds %d, want at most %d", i+1, l.Len(), bound)
 		}
 		// A key in use is not forgotten, however many others come.
-		if i%(bound/2) == 0 && l.Wait("victim", now) != time.Minute {
+		if i%(bound/2) == 0 && l.Guess("victim", 1, now) == 0 {
 			t.Fatalf("after %d keys the failures of a key in use are forgotten", i+1)
 		}
 	}
@@ -142,9 +204,9 @@ func TestLimiterIsBounded(t *testing.T) {
 		t.Errorf("the limiter holds %d keys, want %d", got, bound)
 	}
 	for i := range bound {
-		l.Wait(fmt.Sprint("other ", i), now)
+		l.Guess(fmt.Sprint("other ", i), 1, now)
 	}
-	if got := l.Wait("victim", now); got != 0 {
-		t.Errorf("Wait of the key that was used longest ago = %s, want 0: it is forgotten", got)
+	if got := l.Guess("victim", 1, now); got != 0 {
+		t.Errorf("the key that was used longest ago has to wait %s, want 0: it is forgotten", got)
 	}
 }

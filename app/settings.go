@@ -37,8 +37,9 @@ type Limits struct {
 	SignupPerIP       int // sign-ups an hour from one client address
 	LoginPerIP        int // sign-in attempts in 5 minutes from one client address
 	LoginFailures     int // wrong passwords for one address before each further try has to wait
-	MailPerAddress    int // mails an hour to one address
-	MailPerAddressDay int // mails a day to one address
+	PasswordChanges   int // changes an hour of one account's password on its page
+	MailPerAddress    int // mails an hour to one mailbox, its plus tags together
+	MailPerAddressDay int // mails a day to one mailbox, its plus tags together
 	MailPerDomain     int // mails an hour to one domain
 	MailGlobal        int // mails an hour in all
 	AccountsPerBase   int // new addresses a day that differ in their plus tag only
@@ -53,6 +54,7 @@ type Limits struct {
 	NotMeDays         int // days an address gets no mail after "this was not me"
 	MailDays          int // days an ended message is kept
 	AuditDays         int // days an audit event is kept
+	AuditThousands    int // thousands of audit events that are kept, the latest
 	FormAge           int // seconds a sign-up form must be open before it may be sent
 }
 
@@ -125,11 +127,13 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address",
 		func(s *Settings) *int { return &s.Limits.LoginPerIP }),
-	number("limits.login_failures", 5, "wrong passwords for one address before each further try waits 1, 2, 4 to 60 seconds",
+	number("limits.login_failures", 5, "wrong passwords for one address from one client address before each further try waits 1, 2, 4 to 60 seconds",
 		func(s *Settings) *int { return &s.Limits.LoginFailures }),
-	number("limits.mail_per_address", 3, "mails an hour to one address",
+	number("limits.password_changes", 10, "changes an hour of one account's password on its page",
+		func(s *Settings) *int { return &s.Limits.PasswordChanges }),
+	number("limits.mail_per_address", 3, "mails an hour to one address, its plus tags together",
 		func(s *Settings) *int { return &s.Limits.MailPerAddress }),
-	number("limits.mail_per_address_day", 5, "mails a day to one address",
+	number("limits.mail_per_address_day", 5, "mails a day to one address, its plus tags together",
 		func(s *Settings) *int { return &s.Limits.MailPerAddressDay }),
 	number("limits.mail_per_domain", 60, "mails an hour to one domain",
 		func(s *Settings) *int { return &s.Limits.MailPerDomain }),
@@ -159,6 +163,8 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.MailDays }),
 	number("limits.audit_days", 365, "days an audit event is kept",
 		func(s *Settings) *int { return &s.Limits.AuditDays }),
+	number("limits.audit_thousands", 1000, "audit events that are kept, in thousands",
+		func(s *Settings) *int { return &s.Limits.AuditThousands }),
 	number("limits.form_age", 0, "seconds a sign-up form must have been open before it may be sent",
 		func(s *Settings) *int { return &s.Limits.FormAge }),
 }

@@ -13,12 +13,11 @@ import (
 func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor) (Token, error) {
 	limits, now := s.Settings().Limits, time.Now()
 	addr, parseErr := ParseAddress(email)
-	subject := addr.String()
+	event := v.event(ActSignIn, addr.String())
 	if parseErr != nil {
-		subject = "an address that cannot be one"
+		event.Subject = "an address that cannot be one"
 	}
 	refuse := func(err *Error) (Token, error) {
-		event := v.event(ActSignIn, subject)
 		event.Outcome = err.Reason
 		if auditErr := s.store.AddEvent(context.WithoutCancel(ctx), event); auditErr != nil {
 			return "", auditErr
@@ -26,12 +25,10 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 		return "", err
 	}
 	if !s.limiter.Allow("login "+v.network(), limits.LoginPerIP, 5*time.Minute, now) {
-		return refuse(tooMany())
+		return "", s.turnAway(ctx, event, v, tooMany())
 	}
-	failKey := "failed " + addr.Key()
-	if wait := s.limiter.Wait(failKey, now); wait > 0 {
-		seconds := fmt.Sprint(int(wait.Seconds()) + 1)
-		return refuse(Errorf(Limited, "wait", "too many wrong passwords; try again in %s seconds", seconds).With("Seconds", seconds))
+	if wait := s.guess(addr, v, limits.LoginFailures, now); wait > 0 {
+		return "", s.turnAway(ctx, event, v, waitFor(wait))
 	}
 	var account Account
 	if parseErr == nil {
@@ -50,13 +47,12 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 		return "", err
 	}
 	if !ok {
-		s.limiter.Fail(failKey, limits.LoginFailures, time.Now())
 		return refuse(Errorf(Denied, "signin_wrong", "the address or the password is not right"))
 	}
 	if err := mayEnter(account); err != nil {
 		return refuse(err)
 	}
-	s.limiter.Forget(failKey)
+	s.guessedRight(addr, v)
 	rehash := ""
 	if stale {
 		if rehash, err = s.hasher.Hash(ctx, password, limits.HashQueue); err != nil {
@@ -64,12 +60,34 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 		}
 	}
 	token, session := newSession(account)
-	event := v.event(ActSignIn, subject)
 	event.Company = account.Company
 	if err := s.store.StartSession(ctx, session, rehash, event); err != nil {
 		return "", err
 	}
 	return token, nil
+}
+
+// guess books one guess at the password of addr and returns 0, or how long to wait before the next. It counts by address
+// and client network: whoever guesses at somebody's password must not keep the owner out, who comes from elsewhere. That
+// guesses from many networks are bounded too, those from networks the owner has never signed in from share one count.
+func (s *Service) guess(addr Address, v Visitor, free int, now time.Time) time.Duration {
+	const strangers = 10 // times as many guesses are free for all strangers together
+	if wait := s.guesses.Guess(guessKey(addr, v), free, now); wait > 0 || s.guesses.Remembers("known "+guessKey(addr, v)) {
+		return wait
+	}
+	return s.guesses.Guess(addr.Key(), strangers*free, now)
+}
+
+func guessKey(addr Address, v Visitor) string { return addr.Key() + " " + v.network() }
+
+func (s *Service) guessedRight(addr Address, v Visitor) {
+	s.guesses.Forget(guessKey(addr, v))
+	s.guesses.Remember("known " + guessKey(addr, v))
+}
+
+func waitFor(wait time.Duration) *Error {
+	seconds := fmt.Sprint(int(wait.Seconds()) + 1)
+	return Errorf(Limited, "wait", "too many wrong passwords; try again in %s seconds", seconds).With("Seconds", seconds)
 }
 
 // mayEnter says whether the account may have a session: Denied otherwise.
@@ -153,7 +171,7 @@ func (s *Service) Reset(ctx context.Context, token Token, password, confirm stri
 		return err
 	}
 	hash := token.Hash()
-	change := PasswordChange{AccountID: account.ID, Reset: &hash, Event: v.event(ActReset, account.Email.String())}
+	change := PasswordChange{Account: account, Reset: &hash, Event: v.event(ActReset, account.Email.String())}
 	return s.setPassword(ctx, account, password, confirm, change, v)
 }
 
@@ -165,12 +183,12 @@ func (s *Service) ChangePassword(ctx context.Context, token Token, current, pass
 	if err != nil {
 		return "", err
 	}
-	account, limits, failKey := session.Account, s.Settings().Limits, "change "+session.Account.Email.Key()
-	if s.limiter.Wait(failKey, time.Now()) > 0 {
-		return "", tooMany()
-	}
+	account, limits, key := session.Account, s.Settings().Limits, "change "+session.Account.Email.Key()
 	if err := CheckPassword(password, confirm, account.Email); err != nil {
 		return "", err
+	}
+	if wait := s.guesses.Guess(key, limits.LoginFailures, time.Now()); wait > 0 {
+		return "", waitFor(wait)
 	}
 	if len(current) > 4*MaxPassword {
 		current = ""
@@ -180,15 +198,17 @@ func (s *Service) ChangePassword(ctx context.Context, token Token, current, pass
 		return "", err
 	}
 	if !ok {
-		s.limiter.Fail(failKey, limits.LoginFailures, time.Now())
 		return "", Fieldf("current_password", "password_current", "this is not your present password")
 	}
-	s.limiter.Forget(failKey)
+	s.guesses.Forget(key)
+	if !s.limiter.Allow(key, limits.PasswordChanges, time.Hour, time.Now()) {
+		return "", tooMany()
+	}
 	next, kept := newSession(account)
 	kept.CreatedAt = session.CreatedAt
 	event := v.event(ActPassword, account.Email.String())
 	event.Actor = account.Email.String()
-	change := PasswordChange{AccountID: account.ID, Keep: &kept, Event: event}
+	change := PasswordChange{Account: account, Session: session.Hash, Keep: &kept, Event: event}
 	if err := s.setPassword(ctx, account, password, confirm, change, v); err != nil {
 		return "", err
 	}
@@ -211,7 +231,7 @@ func (s *Service) setPassword(ctx context.Context, a Account, password, confirm 
 	if err := s.store.SetPassword(ctx, c); err != nil {
 		return err
 	}
-	s.limiter.Forget("failed " + a.Email.Key())
+	s.guessedRight(a.Email, v)
 	s.outbox.Written(c.Notice)
 	return nil
 }

@@ -30,6 +30,10 @@ func (s *Service) SignUp(ctx context.Context, f SignUpForm, v Visitor) error {
 	if err := f.Check(); err != nil {
 		return err
 	}
+	if !s.limiter.Allow("signup "+v.network(), settings.Limits.SignupPerIP, time.Hour, time.Now()) {
+		// The answer everybody gets. It depends on the client alone, so it may be quick.
+		return s.report(ctx, v.event(ActSignUp, addr.String()), v, "limit_signup_per_ip")
+	}
 	r := s.request(ActSignUp, addr, v, settings.Limits.ConfirmTTL())
 	r.FirstName, r.LastName, r.Phone = f.FirstName, f.LastName, f.Phone
 	switch {
@@ -37,8 +41,6 @@ func (s *Service) SignUp(ctx context.Context, f SignUpForm, v Visitor) error {
 		r.Refuse = "trap"
 	case f.Age >= 0 && f.Age < time.Duration(settings.Limits.FormAge)*time.Second:
 		r.Refuse = "too_fast"
-	case !s.limiter.Allow("signup "+v.network(), settings.Limits.SignupPerIP, time.Hour, r.CreatedAt):
-		r.Refuse = "limit_signup_per_ip"
 	}
 	d, err := s.send(ctx, r)
 	if err != nil {
@@ -57,11 +59,10 @@ func (s *Service) Forgot(ctx context.Context, email string, v Visitor) error {
 		return err
 	}
 	limits := s.Settings().Limits
-	r := s.request(ActForgot, addr, v, limits.ResetTTL())
-	if !s.limiter.Allow("forgot "+v.network(), limits.SignupPerIP, time.Hour, r.CreatedAt) {
-		r.Refuse = "limit_signup_per_ip"
+	if !s.limiter.Allow("forgot "+v.network(), limits.SignupPerIP, time.Hour, time.Now()) {
+		return s.report(ctx, v.event(ActForgot, addr.String()), v, "limit_signup_per_ip")
 	}
-	_, err = s.send(ctx, r)
+	_, err = s.send(ctx, s.request(ActForgot, addr, v, limits.ResetTTL()))
 	return err
 }
 
@@ -148,7 +149,7 @@ func (s *Service) byCode(ctx context.Context, email, code string, v Visitor) (Re
 	}
 	limits, now := s.Settings().Limits, time.Now()
 	if !s.limiter.Allow("code "+v.network(), limits.LoginPerIP, 5*time.Minute, now) {
-		return Registration{}, TokenHash{}, tooMany()
+		return Registration{}, TokenHash{}, s.turnAway(ctx, v.event(ActConfirm, addr.String()), v, tooMany())
 	}
 	return s.store.RegistrationByCode(ctx, CodeTry{
 		Email: addr, Code: s.codeHash(addr, code), Now: now, Tries: limits.CodeTries,

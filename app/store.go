@@ -57,8 +57,10 @@ type VisitorStore interface {
 	AccountByResetToken(ctx context.Context, hash TokenHash, now time.Time) (Account, error)
 
 	// SetPassword stores a new password hash, deletes every session and every reset token of the account,
-	// starts the session Keep when it has a hash, and writes the notice mail. With a Reset token the token
-	// must still be valid: Gone otherwise.
+	// starts the session Keep if there is one, and writes the notice mail. What was checked before the hash was
+	// computed must still hold: the account may enter (Denied), a Reset token is valid (Gone), and for a change
+	// from the account page the password and the session are still those that were checked (Denied,
+	// "signin_needed").
 	SetPassword(ctx context.Context, p PasswordChange) error
 
 	// UpdateProfile stores names and phone number of an account.
@@ -178,11 +180,12 @@ type Activation struct {
 
 // PasswordChange is a new password, by reset link or on the account page.
 type PasswordChange struct {
-	AccountID int64
-	Hash      string
-	Reset     *TokenHash // the reset link's hash, or nil
-	Keep      *Session   // the session that goes on, under a new hash, or nil
-	Notice    Message
-	Now       time.Time
-	Event     Event
+	Account Account // as it was read, with the password hash that was verified
+	Hash    string
+	Reset   *TokenHash // the reset link's hash; or else
+	Session TokenHash  // the session the change was made in
+	Keep    *Session   // and the one that goes on in its place
+	Notice  Message
+	Now     time.Time
+	Event   Event
 }

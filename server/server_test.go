@@ -678,3 +678,69 @@ func TestLogsAreClean(t *testing.T) {
 		t.Errorf("the log says nothing of the visits:\n%s", log)
 	}
 }
+
+// TestChangeAgainstReset has somebody who knows the old password change it while its owner resets it.
+func TestChangeAgainstReset(t *testing.T) {
+	h := open(t, "limits.login_per_ip", "0", "limits.mail_per_address", "0", "limits.login_failures", "0")
+	thief := h.account("jane@acme.example")
+	csrf := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(h.get(thief, "/account").body)[1]
+	h.post(h.browser(), "/forgot", "email", "jane@acme.example")
+	reset := find(h, h.mail("jane@acme.example"), resetPath)
+	var group sync.WaitGroup
+	statuses := make([]int, 20)
+	for i := range statuses {
+		group.Go(func() {
+			if i == 0 {
+				statuses[0] = h.post(h.browser(), reset, "password", "the owner's password", "password_confirm", "the owner's password").status
+				return
+			}
+			statuses[i] = h.post(&http.Client{Jar: thief.Jar, CheckRedirect: thief.CheckRedirect}, "/account/password", "csrf", csrf,
+				"current_password", password, "password", "the thief's password", "password_confirm", "the thief's password").status
+		})
+	}
+	group.Wait()
+	// Whichever came first: not both passwords can be right, and one change at the most has gone through.
+	owner := h.post(h.browser(), "/login", "email", "jane@acme.example", "password", "the owner's password").to == "/account"
+	stolen := h.post(h.browser(), "/login", "email", "jane@acme.example", "password", "the thief's password").to == "/account"
+	if owner == stolen {
+		t.Errorf("the owner's password works: %v, the thief's: %v (%v)", owner, stolen, statuses)
+	}
+	if (statuses[0] == http.StatusSeeOther) != owner {
+		t.Errorf("the reset was answered %d, and the owner's password works: %v", statuses[0], owner)
+	}
+}
+
+// TestOverTheLimitWritesLittle floods the service from one client.
+func TestOverTheLimitWritesLittle(t *testing.T) {
+	h := open(t)
+	c := h.browser()
+	for i := range 100 {
+		h.post(c, "/register", "first_name", "J", "last_name", "D", "email", fmt.Sprintf("u%d@other.example", i), "phone", "")
+		h.post(c, "/login", "email", fmt.Sprintf("u%d@other.example", i), "password", "")
+	}
+	if n := len(h.events(app.ActSignUp)); n > 22 {
+		t.Errorf("100 sign-ups left %d events", n)
+	}
+	if n := len(h.events(app.ActSignIn)); n > 22 {
+		t.Errorf("100 sign-ins left %d events", n)
+	}
+}
+
+// TestOwnerComesFromElsewhere has a stranger guess at a password from one network; its owner signs in from another.
+func TestOwnerComesFromElsewhere(t *testing.T) {
+	h := open(t, "limits.login_per_ip", "0")
+	h.account("jane@acme.example")
+	visitor := func(ip string) app.Visitor { return app.Visitor{IP: ip, Lang: "en"} }
+	for range 30 {
+		_, err := h.app.SignIn(t.Context(), "jane@acme.example", "wrong password", visitor("203.0.113.7"))
+		if code := app.CodeOf(err); code != app.Denied && code != app.Limited {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.app.SignIn(t.Context(), "jane@acme.example", password, visitor("203.0.113.7")); app.ReasonOf(err) != "wait" {
+		t.Errorf("the guesser need not wait: %v", err)
+	}
+	if _, err := h.app.SignIn(t.Context(), "jane@acme.example", password, visitor("198.51.100.9")); err != nil {
+		t.Errorf("the owner is kept out: %v", err)
+	}
+}

@@ -174,7 +174,7 @@ func (w world) account(email string) app.Account {
 
 func (w world) events() []app.Event {
 	w.Helper()
-	events, err := w.Events(w.Context(), app.EventQuery{Limit: 1000})
+	events, err := w.Events(w.Context(), app.EventQuery{Limit: 10_000})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -666,7 +666,7 @@ func testPasswords(t *testing.T, w world) {
 	w.refuses(err, app.Gone, "link_expired")
 	hash := token.Hash()
 	change := app.PasswordChange{
-		AccountID: jane.ID, Hash: "new", Reset: &hash, Now: start, Notice: message(app.MailChanged, jane.Email, "notice"),
+		Account: jane, Hash: "new", Reset: &hash, Now: start, Notice: message(app.MailChanged, jane.Email, "notice"),
 		Event: app.Event{At: start, Action: app.ActReset},
 	}
 	if err := w.SetPassword(ctx, change); err != nil {
@@ -682,12 +682,26 @@ func testPasswords(t *testing.T, w world) {
 	jane.PasswordHash = "new"
 	before := w.session(jane)
 	kept := app.Session{Account: jane, CreatedAt: start, SeenAt: start, Hash: app.NewToken().Hash()}
-	change = app.PasswordChange{AccountID: jane.ID, Hash: "newer", Keep: &kept, Now: start, Notice: message(app.MailChanged, jane.Email, "notice"), Event: app.Event{At: start}}
+	change = app.PasswordChange{Account: jane, Hash: "newer", Session: before.Hash, Keep: &kept, Now: start, Notice: message(app.MailChanged, jane.Email, "notice"), Event: app.Event{At: start}}
 	if err := w.SetPassword(ctx, change); err != nil {
 		t.Fatal(err)
 	}
 	if w.signedIn(before) || !w.signedIn(kept) {
 		t.Error("a change must end the old session and keep the new one")
+	}
+	// A change that was under way meanwhile: its session is gone, or its password is another by now.
+	again := kept
+	again.Hash = app.NewToken().Hash()
+	change.Keep = &again
+	w.refuses(w.SetPassword(ctx, change), app.Denied, "signin_needed")
+	change.Session = kept.Hash
+	w.refuses(w.SetPassword(ctx, change), app.Denied, "signin_needed")
+	if _, err := w.SetAccountState(ctx, jane.Email, app.AccountDisabled, admin); err != nil {
+		t.Fatal(err)
+	}
+	w.refuses(w.SetPassword(ctx, change), app.Denied, "account_disabled")
+	if w.signedIn(again) {
+		t.Error("a change that came too late has started a session")
 	}
 }
 
@@ -979,6 +993,19 @@ func testPurge(t *testing.T, w world) {
 	}
 	if _, err := w.RegistrationByToken(ctx, token.Hash(), start); err != nil {
 		t.Errorf("registration: %v", err)
+	}
+	for range 1500 {
+		if err := w.AddEvent(ctx, admin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	few := limits
+	few.AuditDays, few.AuditThousands = 0, 1
+	if err := w.Purge(ctx, start, few); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.events()); n != 1000 {
+		t.Errorf("%d events were kept, want the latest 1000", n)
 	}
 	future := time.Now().Add(400 * 24 * time.Hour)
 	if err := w.Purge(ctx, future, limits); err != nil {

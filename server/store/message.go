@@ -69,11 +69,17 @@ func (s *Store) messageWhole(h *handle, id int64) (app.Message, error) {
 		return m, err
 	}
 	var sealed []byte
-	if err := h.one("SELECT data FROM message_data WHERE message_id = $1", []any{id}, &sealed); err != nil {
+	err = h.one("SELECT data FROM message_data WHERE message_id = $1", []any{id}, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, fmt.Errorf("%w: it is missing", errUnreadable)
+	}
+	if err != nil {
 		return m, err
 	}
-	m.Data, err = s.seal.open(sealed, dataPlace(id))
-	return m, err
+	if m.Data, err = s.seal.open(sealed, dataPlace(id)); err != nil {
+		return m, fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	return m, nil
 }
 
 func message(h *handle, id int64) (app.Message, error) {
@@ -142,25 +148,44 @@ func (s *Store) onMessage(ctx context.Context, doing string, id int64, ev app.Ev
 	return m, err
 }
 
+func dueMessages(h *handle, now time.Time, n int) ([]int64, error) {
+	var ids []int64
+	err := h.each(`SELECT id FROM message
+WHERE (next_attempt <= $1 AND state IN ('queued', 'deferred')) OR (lease_until < $1 AND state = 'sending')
+ORDER BY next_attempt LIMIT $2`, []any{millis(now), n}, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+// errUnreadable is in the chain when the data of a message is missing or was sealed by another key.
+var errUnreadable = errors.New("the message's data is damaged")
+
 // ClaimMessages books one attempt for up to n messages that are due and returns them with Data and with the attempt
 // counted. It is durable before it returns, so that a crash never makes the service hammer the other side.
 func (s *Store) ClaimMessages(ctx context.Context, now time.Time, n int, lease time.Duration, backoff func(attempts int) time.Duration) ([]app.Message, error) {
+	// Most looks find nothing; they must not take the writer's time.
+	if due, err := dueMessages(s.read, now, n); err != nil || len(due) == 0 {
+		return nil, errorOf("find due messages", err)
+	}
 	var claimed []app.Message
 	err := s.write(ctx, "claim messages", func(tx *handle) error {
-		var ids []int64
-		err := tx.each(`SELECT id FROM message
-WHERE (next_attempt <= $1 AND state IN ('queued', 'deferred')) OR (lease_until < $1 AND state = 'sending')
-ORDER BY next_attempt LIMIT $2`, []any{millis(now), n}, func(rows *sql.Rows) error {
-			var id int64
-			err := rows.Scan(&id)
-			ids = append(ids, id)
-			return err
-		})
+		ids, err := dueMessages(tx, now, n)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
 			m, err := s.messageWhole(tx, id)
+			if errors.Is(err, errUnreadable) {
+				s.log.Error("a message cannot be read", "id", id, "err", err)
+				if err := finish(tx, id, app.MessageFailed, "the stored message is damaged and cannot be read", time.Time{}); err != nil {
+					return err
+				}
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -183,18 +208,19 @@ ORDER BY next_attempt LIMIT $2`, []any{millis(now), n}, func(rows *sql.Rows) err
 
 // FinishMessage records how an attempt ended. next counts for MessageDeferred only.
 func (s *Store) FinishMessage(ctx context.Context, id int64, state app.MessageState, reply string, next time.Time) error {
-	now := time.Now()
-	ended := nullMillis(now)
+	return s.write(ctx, "finish message", func(tx *handle) error { return finish(tx, id, state, reply, next) })
+}
+
+func finish(tx *handle, id int64, state app.MessageState, reply string, next time.Time) error {
+	ended := nullMillis(time.Now())
 	if state == app.MessageDeferred {
 		ended = sql.NullInt64{}
 	} else {
 		next = time.Time{}
 	}
-	return s.write(ctx, "finish message", func(tx *handle) error {
-		_, err := tx.exec("UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4 WHERE id = $5",
-			string(state), reply, nullMillis(next), ended, id)
-		return err
-	})
+	_, err := tx.exec("UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4 WHERE id = $5",
+		string(state), reply, nullMillis(next), ended, id)
+	return err
 }
 
 // NextAttempt returns when the next message is due, and false when none is.

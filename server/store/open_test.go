@@ -255,6 +255,34 @@ func TestSecretsAtRest(t *testing.T) {
 	}
 }
 
+// TestDamagedMessage has one mail whose data is gone: it is failed with a reason, and the others go on.
+func TestDamagedMessage(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, dir)
+	w := world{t, s}
+	w.company("Acme", "acme.example")
+	for _, email := range []string{"a@acme.example", "b@acme.example", "c@acme.example"} {
+		w.signUp(email)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "foyer.db")
+	if err := errors.Join(direct(path, "DELETE FROM message_data WHERE message_id = 1"),
+		direct(path, "UPDATE message_data SET data = (SELECT data FROM message_data WHERE message_id = 3) WHERE message_id = 2")); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	claimed, err := s.ClaimMessages(t.Context(), start.Add(time.Minute), 10, time.Minute, func(int) time.Duration { return time.Minute })
+	if err != nil || len(claimed) != 1 || claimed[0].Recipient.String() != "c@acme.example" {
+		t.Errorf("claimed %d, %v; want the one that can be read", len(claimed), err)
+	}
+	failed, err := s.Messages(t.Context(), app.MessageQuery{State: app.MessageFailed, Limit: 10})
+	if err != nil || len(failed) != 2 || !strings.Contains(failed[0].Reply, "damaged") {
+		t.Errorf("%d failed, %v; want two with a reason", len(failed), err)
+	}
+}
+
 func TestRestart(t *testing.T) {
 	dir := filled(t)
 	s := open(t, dir)

@@ -38,7 +38,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time, l app.Limits) error {
 				return err
 			}
 		}
-		return purgeAudit(tx, keepDays(now, l.AuditDays))
+		return purgeAudit(tx, keepDays(now, l.AuditDays), l.AuditThousands)
 	})
 }
 
@@ -50,10 +50,23 @@ func keepDays(now time.Time, days int) time.Time {
 	return now.Add(-time.Duration(days) * 24 * time.Hour)
 }
 
+// auditBatch is more than a flood of requests can write in the minute between two purges.
+const auditBatch = 50_000
+
 // purgeAudit looks at the oldest events only: they are in order of their ids, so there is no need for an index.
-func purgeAudit(tx *handle, before time.Time) error {
+func purgeAudit(tx *handle, before time.Time, thousands int) error {
+	if thousands > 0 {
+		var newest, oldest int64
+		if err := tx.one("SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM audit", nil, &oldest, &newest); err != nil {
+			return err
+		}
+		limit := min(newest-int64(thousands)*1000, oldest+auditBatch)
+		if _, err := tx.exec("DELETE FROM audit WHERE id <= $1", limit); err != nil {
+			return err
+		}
+	}
 	var last int64
-	err := tx.each("SELECT id, at FROM audit ORDER BY id LIMIT $1", []any{purgeBatch}, func(rows *sql.Rows) error {
+	err := tx.each("SELECT id, at FROM audit ORDER BY id LIMIT $1", []any{auditBatch}, func(rows *sql.Rows) error {
 		var id, at int64
 		if err := rows.Scan(&id, &at); err != nil {
 			return err

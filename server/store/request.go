@@ -98,6 +98,8 @@ func requestFacts(tx *handle, r app.Request) (f app.RequestFacts, err error) {
 // countMails counts what the limits that are switched on ask for, and no more.
 func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 	now, l := r.CreatedAt, r.Limits
+	// A mailbox is counted with all its plus tags. Notices of changed passwords do not count: they go out for what
+	// somebody did who was signed in, and must not use up what others may get.
 	key, base := r.Email.Key(), r.Email.Base()
 	hour, day := millis(now.Add(-time.Hour)), millis(now.Add(-24*time.Hour))
 	counts := []struct {
@@ -106,12 +108,12 @@ func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 		query string
 		args  []any
 	}{
-		{l.MailPerAddress, &f.MailsHour, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key = $3", []any{base, hour, key}},
-		{l.MailPerAddressDay, &f.MailsDay, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key = $3", []any{base, day, key}},
+		{l.MailPerAddress, &f.MailsHour, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND kind <> 'password_changed'", []any{base, hour}},
+		{l.MailPerAddressDay, &f.MailsDay, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND kind <> 'password_changed'", []any{base, day}},
 		{l.AccountsPerBase, &f.BaseDay, "SELECT COUNT(DISTINCT recipient_key) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key <> $3 AND kind = 'confirm'", []any{base, day, key}},
-		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
+		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 AND kind <> 'password_changed' LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
 		// Ids grow with time, so that the last so many rows are enough, and need no index.
-		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT created_at FROM message ORDER BY id DESC LIMIT $1) AS latest WHERE created_at > $2", []any{l.MailGlobal, hour}},
+		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT created_at FROM message WHERE kind <> 'password_changed' ORDER BY id DESC LIMIT $1) AS latest WHERE created_at > $2", []any{l.MailGlobal, hour}},
 		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE next_attempt IS NOT NULL LIMIT $1)", []any{l.QueueMessages}},
 		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 LIMIT $2)", []any{key, l.Registrations}},
 	}

@@ -105,18 +105,37 @@ func accountByReset(h *handle, hash app.TokenHash, now time.Time) (app.Account, 
 	return a, nil
 }
 
+// stillHolds looks again at what was checked before the new password was hashed: of a change and a reset, or a change
+// and a disabling, that run side by side, the one that comes second must not undo the first.
+func stillHolds(tx *handle, p app.PasswordChange) error {
+	now, err := accountByEmail(tx, p.Account.Email)
+	if err != nil {
+		return err
+	}
+	if err := now.MayEnter(); err != nil {
+		return err
+	}
+	if p.Reset != nil {
+		_, err := accountByReset(tx, *p.Reset, p.Now)
+		return err
+	}
+	err = tx.one("SELECT 1 FROM session WHERE token_hash = $1 AND account_id = $2", []any{p.Session[:], now.ID}, new(int))
+	if errors.Is(err, sql.ErrNoRows) || (err == nil && now.PasswordHash != p.Account.PasswordHash) {
+		return app.Errorf(app.Denied, "signin_needed", "sign in first")
+	}
+	return err
+}
+
 // SetPassword stores a new password hash and ends every other session; see app.VisitorStore.
 func (s *Store) SetPassword(ctx context.Context, p app.PasswordChange) error {
 	return s.write(ctx, "set password", func(tx *handle) error {
-		if p.Reset != nil {
-			if _, err := accountByReset(tx, *p.Reset, p.Now); err != nil {
-				return err
-			}
-		}
-		if _, err := tx.exec("UPDATE account SET password_hash = $1 WHERE id = $2", p.Hash, p.AccountID); err != nil {
+		if err := stillHolds(tx, p); err != nil {
 			return err
 		}
-		if err := endAccess(tx, p.AccountID); err != nil {
+		if _, err := tx.exec("UPDATE account SET password_hash = $1 WHERE id = $2", p.Hash, p.Account.ID); err != nil {
+			return err
+		}
+		if err := endAccess(tx, p.Account.ID); err != nil {
 			return err
 		}
 		if p.Keep != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"container/list"
+	"context"
 	"sync"
 	"time"
 
@@ -21,12 +22,22 @@ type Limiter struct {
 type bucket struct {
 	key      string
 	limiter  *rate.Limiter
-	guesses  int
-	guessed  time.Time // the last guess
-	until    time.Time // the next guess is not before
+	wrong    int           // guesses
+	underWay int           // guesses
+	ended    chan struct{} // closed when a guess has ended, nil when nobody waits for that
+	last     time.Time     // the last guess
+	until    time.Time     // the next guess is not before
 	marked   bool
 	refused  int       // refusals not told of yet
 	reportAt time.Time // the next refusal that is told of is not before
+}
+
+// wake lets those that wait for the end of a guess look again.
+func (b *bucket) wake() {
+	if b.ended != nil {
+		close(b.ended)
+		b.ended = nil
+	}
 }
 
 // NewLimiter returns a limiter that remembers at most keys keys.
@@ -55,35 +66,78 @@ const maxWait = time.Minute
 // decay is the time in which the memory of guesses halves.
 const decay = 15 * time.Minute
 
-// Guess books one guess of key and returns 0, or returns how long key has to wait and books nothing. The first free
-// guesses cost nothing; after that each makes the next one wait: 1, 2, 4 to 60 seconds. A guess is booked before it is
-// known whether it is right, so that guesses made at the same time count too; Forget takes them back. free 0 is no
-// limit.
-func (l *Limiter) Guess(key string, free int, now time.Time) time.Duration {
+// Begin asks for a guess of key. It returns 0 when the guess may be made, which must then be ended with End; or how long
+// key has to wait, and then there is nothing to end. The first free wrong guesses cost nothing; after that each makes
+// the next one wait: 1, 2, 4 to 60 seconds. Guesses that are under way may all be wrong: where they would be too many,
+// Begin blocks until one has ended, or returns maxWait when ctx is done. free 0 is no limit.
+func (l *Limiter) Begin(ctx context.Context, key string, free int, now time.Time) time.Duration {
 	if free == 0 {
 		return 0
 	}
+	began, blocked := time.Now(), time.Duration(0)
+	for {
+		wait, ended := l.begin(key, free, now.Add(blocked))
+		if ended == nil {
+			return wait
+		}
+		select {
+		case <-ended:
+			blocked = time.Since(began)
+		case <-ctx.Done():
+			return maxWait
+		}
+	}
+}
+
+// begin is one attempt of Begin. The channel is nil when it is decided, and else closed when a guess has ended.
+func (l *Limiter) begin(key string, free int, now time.Time) (wait time.Duration, ended <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucket(key)
 	if wait := b.until.Sub(now); wait > 0 {
-		return wait
+		return wait, nil
 	}
-	b.guesses >>= min(max(now.Sub(b.guessed)/decay, 0), 62)
-	b.guesses++
-	b.guessed = now
-	if over := b.guesses - free; over >= 0 {
-		b.until = now.Add(min(time.Second<<min(over, 6), maxWait))
+	b.wrong >>= min(max(now.Sub(b.last)/decay, 0), 62)
+	b.last = now
+	if b.underWay > 0 && b.wrong+b.underWay >= free {
+		if b.ended == nil {
+			b.ended = make(chan struct{})
+		}
+		return 0, b.ended
 	}
-	return 0
+	b.underWay++
+	return 0, nil
 }
 
-// Forget clears the guesses of key.
-func (l *Limiter) Forget(key string) {
+// Guess is how a guess has ended.
+type Guess int
+
+// The ends of a guess. Unknown is one that could not be checked: it counts as none.
+const (
+	GuessUnknown Guess = iota
+	GuessWrong
+	GuessRight
+)
+
+// End ends a guess that Begin has let through, with the same free.
+func (l *Limiter) End(key string, free int, result Guess, now time.Time) {
+	if free == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.bucket(key)
-	b.guesses, b.until = 0, time.Time{}
+	b.underWay = max(0, b.underWay-1) // it is 0 when the key was forgotten meanwhile
+	switch result {
+	case GuessRight:
+		b.wrong, b.until = 0, time.Time{}
+	case GuessWrong:
+		b.wrong++
+		if over := b.wrong - free; over >= 0 {
+			b.until = now.Add(min(time.Second<<min(over, 6), maxWait))
+		}
+	}
+	b.wake()
 }
 
 // Remember marks key, and Remembers tells whether it is marked still.
@@ -126,6 +180,7 @@ func (l *Limiter) bucket(key string) *bucket {
 	if l.recent.Len() >= l.max {
 		oldest := l.recent.Back()
 		delete(l.entries, oldest.Value.(*bucket).key)
+		oldest.Value.(*bucket).wake()
 		l.recent.Remove(oldest)
 	}
 	b := &bucket{key: key}

@@ -1,10 +1,12 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"foyer/app"
@@ -51,8 +53,8 @@ func TestLimiterOff(t *testing.T) {
 		if !l.Allow("a", 0, time.Hour, now) {
 			t.Fatal("0 must be no limit")
 		}
-		if got := l.Guess("a", 0, now); got != 0 {
-			t.Fatalf("Guess = %s, want 0: no limit of guesses", got)
+		if got := l.Begin(t.Context(), "a", 0, now); got != 0 {
+			t.Fatalf("Begin = %s, want 0: no limit of guesses", got)
 		}
 	}
 }
@@ -77,37 +79,48 @@ func TestLimiterChanged(t *testing.T) {
 	}
 }
 
+// wrong makes a wrong guess and returns how long it has to wait instead.
+func wrong(tb testing.TB, l *app.Limiter, key string, free int, now time.Time) time.Duration {
+	tb.Helper()
+	wait := l.Begin(tb.Context(), key, free, now)
+	if wait == 0 {
+		l.End(key, free, app.GuessWrong, now)
+	}
+	return wait.Round(time.Second)
+}
+
 func TestLimiterGuesses(t *testing.T) {
 	l, now := app.NewLimiter(10), time.Unix(1_800_000_000, 0)
 	const free = 5
 	for i := range free {
-		if got := l.Guess("jane", free, now); got != 0 {
+		if got := wrong(t, l, "jane", free, now); got != 0 {
 			t.Errorf("guess %d has to wait %s, want none of the first %d to", i+1, got, free)
 		}
 	}
-	// Every further guess waits; what comes before its time is not booked and makes nothing longer.
+	// Every further guess waits; what comes before its time is not counted and makes nothing longer.
 	for _, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60, 60} {
 		delay := time.Duration(seconds) * time.Second
-		for range 1000 {
-			if got := l.Guess("jane", free, now); got != delay {
+		for range 100 {
+			if got := wrong(t, l, "jane", free, now); got != delay {
 				t.Fatalf("the next guess has to wait %s, want %s", got, delay)
 			}
 		}
-		if got := l.Guess("jane", free, now.Add(delay-time.Second)); got != time.Second {
-			t.Errorf("a second before its time it has to wait %s", got)
-		}
 		now = now.Add(delay)
-		if got := l.Guess("jane", free, now); got != 0 {
+		if got := wrong(t, l, "jane", free, now); got != 0 {
 			t.Errorf("after %s it has to wait %s more", delay, got)
 		}
 	}
-	if got := l.Guess("joe", free, now); got != 0 {
+	if got := wrong(t, l, "joe", free, now); got != 0 {
 		t.Errorf("another has to wait %s, want 0", got)
 	}
-	l.Forget("jane")
+	now = now.Add(time.Minute)
+	if got := l.Begin(t.Context(), "jane", free, now); got != 0 {
+		t.Fatalf("after a minute it has to wait %s", got)
+	}
+	l.End("jane", free, app.GuessRight, now)
 	for range free {
-		if got := l.Guess("jane", free, now); got != 0 {
-			t.Errorf("after Forget a guess has to wait %s, want 0: counting begins anew", got)
+		if got := wrong(t, l, "jane", free, now); got != 0 {
+			t.Errorf("after a right guess it has to wait %s, want 0: counting begins anew", got)
 		}
 	}
 }
@@ -117,7 +130,7 @@ func TestLimiterGuessesDecay(t *testing.T) {
 	l, now := app.NewLimiter(10), time.Unix(1_800_000_000, 0)
 	for round := range 10 {
 		for i := range 5 {
-			if got := l.Guess("jane", 10, now); got != 0 {
+			if got := wrong(t, l, "jane", 10, now); got != 0 {
 				t.Fatalf("round %d, guess %d has to wait %s", round, i, got)
 			}
 		}
@@ -125,21 +138,52 @@ func TestLimiterGuessesDecay(t *testing.T) {
 	}
 }
 
-// Guesses made at the same moment count like others.
+// Of wrong guesses made at the same moment no more are let through than of others; right ones all are.
 func TestLimiterGuessesAtOnce(t *testing.T) {
-	l, now := app.NewLimiter(10), time.Unix(1_800_000_000, 0)
-	var free atomic.Int32
-	var group sync.WaitGroup
-	for range 100 {
-		group.Go(func() {
-			if l.Guess("jane", 5, now) == 0 {
-				free.Add(1)
+	for result, want := range map[app.Guess]int32{app.GuessWrong: 5, app.GuessRight: 100, app.GuessUnknown: 100} {
+		synctest.Test(t, func(t *testing.T) {
+			l := app.NewLimiter(10)
+			var through, atOnce, most atomic.Int32
+			var group sync.WaitGroup
+			for range 100 {
+				group.Go(func() {
+					if l.Begin(t.Context(), "jane", 5, time.Now()) > 0 {
+						return
+					}
+					through.Add(1)
+					if n := atOnce.Add(1); n > most.Load() {
+						most.Store(n)
+					}
+					<-time.After(time.Millisecond) // of the bubble's own time: all others are waiting now
+					atOnce.Add(-1)
+					l.End("jane", 5, result, time.Now())
+				})
+			}
+			group.Wait()
+			if through.Load() != want || most.Load() > 5 {
+				t.Errorf("result %d: %d of 100 guesses were let through, %d at once; want %d, at most 5", result, through.Load(), most.Load(), want)
 			}
 		})
 	}
-	group.Wait()
-	if free.Load() != 5 {
-		t.Errorf("%d of 100 guesses at once were let through, want 5", free.Load())
+}
+
+// A guess that waits for others ends with its request, and with the memory of its key.
+func TestLimiterGuessGivenUp(t *testing.T) {
+	l, now := app.NewLimiter(1), time.Unix(1_800_000_000, 0)
+	l.Begin(t.Context(), "jane", 1, now)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := l.Begin(ctx, "jane", 1, now); got <= 0 {
+		t.Error("a guess whose request is gone was let through")
+	}
+	done := make(chan time.Duration)
+	go func() { done <- l.Begin(t.Context(), "jane", 1, now) }()
+	for range 3 {
+		l.Remember("other") // there is room for one key: jane is forgotten
+	}
+	l.End("jane", 1, app.GuessRight, now)
+	if got := <-done; got != 0 {
+		t.Errorf("the waiting guess has to wait %s", got)
 	}
 }
 
@@ -177,7 +221,7 @@ func TestLimiterIsBounded(t *testing.T) {
 	const bound = 1000
 	l, now := app.NewLimiter(bound), time.Unix(1_800_000_000, 0)
 	for range 10 {
-		l.Guess("victim", 1, now)
+		wrong(t, l, "victim", 1, now)
 	}
 	for i := range 100_000 {
 		key := fmt.Sprint("key ", i)
@@ -185,17 +229,17 @@ func TestLimiterIsBounded(t *testing.T) {
 		case 0:
 			l.Allow(key, 5, time.Hour, now)
 		case 1:
-			l.Guess(key, 1, now)
+			wrong(t, l, key, 1, now)
 		case 2:
 			l.Refused(key, now)
 		default:
-			l.Forget(key)
+			l.Remember(key)
 		}
 		if l.Len() > bound {
 			t.Fatalf("after %d keys the limiter holds %d, want at most %d", i+1, l.Len(), bound)
 		}
 		// A key in use is not forgotten, however many others come.
-		if i%(bound/2) == 0 && l.Guess("victim", 1, now) == 0 {
+		if i%(bound/2) == 0 && wrong(t, l, "victim", 1, now) == 0 {
 			t.Fatalf("after %d keys the failures of a key in use are forgotten", i+1)
 		}
 	}
@@ -204,9 +248,9 @@ func TestLimiterIsBounded(t *testing.T) {
 		t.Errorf("the limiter holds %d keys, want %d", got, bound)
 	}
 	for i := range bound {
-		l.Guess(fmt.Sprint("other ", i), 1, now)
+		wrong(t, l, fmt.Sprint("other ", i), 1, now)
 	}
-	if got := l.Guess("victim", 1, now); got != 0 {
+	if got := wrong(t, l, "victim", 1, now); got != 0 {
 		t.Errorf("the key that was used longest ago has to wait %s, want 0: it is forgotten", got)
 	}
 }

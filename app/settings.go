@@ -58,17 +58,15 @@ type Limits struct {
 	FormAge           int // seconds a sign-up form must be open before it may be sent
 }
 
-type settingKind string
-
+// The kinds of settings.
 const (
-	kindSwitch settingKind = "switch" // on or off
-	kindText   settingKind = "text"
-	kindNumber settingKind = "number" // 0 or more
-	kindSecret settingKind = "secret" // write-only
+	KindSwitch = "switch" // on or off
+	KindText   = "text"
+	KindNumber = "number" // 0 or more; 0 is no limit
+	KindSecret = "secret" // write-only
 )
 
-// SettingDef describes one setting: its key, its kind ("switch", "text", "number" or "secret"), its default as
-// text and one line of help.
+// SettingDef describes one setting: its key, its kind, its default as text and one line of help.
 type SettingDef struct {
 	Key     string
 	Kind    string
@@ -79,18 +77,18 @@ type SettingDef struct {
 }
 
 // Secret reports whether the setting is write-only.
-func (d SettingDef) Secret() bool { return d.Kind == string(kindSecret) }
+func (d SettingDef) Secret() bool { return d.Kind == KindSecret }
 
 func toggle(key, def, help string, field func(*Settings) *bool) SettingDef {
-	return SettingDef{Key: key, Kind: string(kindSwitch), Default: def, Help: help, field: field}
+	return SettingDef{Key: key, Kind: KindSwitch, Default: def, Help: help, field: field}
 }
 
 func text(key, def, help string, field func(*Settings) *string, check func(string) string) SettingDef {
-	return SettingDef{Key: key, Kind: string(kindText), Default: def, Help: help, field: field, check: check}
+	return SettingDef{Key: key, Kind: KindText, Default: def, Help: help, field: field, check: check}
 }
 
 func number(key string, def int, help string, field func(*Settings) *int) SettingDef {
-	return SettingDef{Key: key, Kind: string(kindNumber), Default: strconv.Itoa(def), Help: help, field: field}
+	return SettingDef{Key: key, Kind: KindNumber, Default: strconv.Itoa(def), Help: help, field: field}
 }
 
 // SettingDefs returns every setting, in the order in which they are listed.
@@ -120,7 +118,7 @@ var settingDefs = []SettingDef{
 	text("mail.username", "", "user name at the smarthost",
 		func(s *Settings) *string { return &s.Mail.Username }, func(v string) string { return checkText(v, 320) }),
 	{
-		Key: "mail.password", Kind: string(kindSecret), Help: "password at the smarthost; write-only",
+		Key: "mail.password", Kind: KindSecret, Help: "password at the smarthost; write-only",
 		field: func(s *Settings) *string { return &s.Mail.Password },
 	},
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address",

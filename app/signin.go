@@ -27,9 +27,11 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 	if !s.limiter.Allow("login "+v.network(), limits.LoginPerIP, 5*time.Minute, now) {
 		return "", s.turnAway(ctx, event, v, tooMany())
 	}
-	if wait := s.guess(addr, v, limits.LoginFailures, now); wait > 0 {
+	guess, wait := s.beginGuess(ctx, limits.LoginFailures, s.guessKeys(addr, v, limits.LoginFailures))
+	if wait > 0 {
 		return "", s.turnAway(ctx, event, v, waitFor(wait))
 	}
+	defer guess.end()
 	var account Account
 	if parseErr == nil {
 		found, err := s.store.AccountByEmail(ctx, addr)
@@ -46,13 +48,14 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 	if err != nil {
 		return "", err
 	}
+	guess.result(ok)
 	if !ok {
 		return refuse(Errorf(Denied, "signin_wrong", "the address or the password is not right"))
 	}
 	if err := mayEnter(account); err != nil {
 		return refuse(err)
 	}
-	s.guessedRight(addr, v)
+	s.guesses.Remember(homeKey(addr, v))
 	rehash := ""
 	if stale {
 		if rehash, err = s.hasher.Hash(ctx, password, limits.HashQueue); err != nil {
@@ -65,24 +68,6 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 		return "", err
 	}
 	return token, nil
-}
-
-// guess books one guess at the password of addr and returns 0, or how long to wait before the next. It counts by address
-// and client network: whoever guesses at somebody's password must not keep the owner out, who comes from elsewhere. That
-// guesses from many networks are bounded too, those from networks the owner has never signed in from share one count.
-func (s *Service) guess(addr Address, v Visitor, free int, now time.Time) time.Duration {
-	const strangers = 10 // times as many guesses are free for all strangers together
-	if wait := s.guesses.Guess(guessKey(addr, v), free, now); wait > 0 || s.guesses.Remembers("known "+guessKey(addr, v)) {
-		return wait
-	}
-	return s.guesses.Guess(addr.Key(), strangers*free, now)
-}
-
-func guessKey(addr Address, v Visitor) string { return addr.Key() + " " + v.network() }
-
-func (s *Service) guessedRight(addr Address, v Visitor) {
-	s.guesses.Forget(guessKey(addr, v))
-	s.guesses.Remember("known " + guessKey(addr, v))
 }
 
 func waitFor(wait time.Duration) *Error {
@@ -187,9 +172,11 @@ func (s *Service) ChangePassword(ctx context.Context, token Token, current, pass
 	if err := CheckPassword(password, confirm, account.Email); err != nil {
 		return "", err
 	}
-	if wait := s.guesses.Guess(key, limits.LoginFailures, time.Now()); wait > 0 {
+	guess, wait := s.beginGuess(ctx, limits.LoginFailures, []guessKey{{key, 1}})
+	if wait > 0 {
 		return "", waitFor(wait)
 	}
+	defer guess.end()
 	if len(current) > 4*MaxPassword {
 		current = ""
 	}
@@ -197,10 +184,10 @@ func (s *Service) ChangePassword(ctx context.Context, token Token, current, pass
 	if err != nil {
 		return "", err
 	}
+	guess.result(ok)
 	if !ok {
 		return "", Fieldf("current_password", "password_current", "this is not your present password")
 	}
-	s.guesses.Forget(key)
 	if !s.limiter.Allow(key, limits.PasswordChanges, time.Hour, time.Now()) {
 		return "", tooMany()
 	}
@@ -231,7 +218,7 @@ func (s *Service) setPassword(ctx context.Context, a Account, password, confirm 
 	if err := s.store.SetPassword(ctx, c); err != nil {
 		return err
 	}
-	s.guessedRight(a.Email, v)
+	s.guesses.Remember(homeKey(a.Email, v))
 	s.outbox.Written(c.Notice)
 	return nil
 }

@@ -163,19 +163,17 @@ func (s *Service) Account(ctx context.Context, email string) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	account.ListMatch = onList(account, entries)
+	account.ListMatch = account.OnList(entries)
 	return account, nil
 }
 
-// onList reports whether the gate would give the account's address its company today. The company's switch does
-// not count: it closes the company, it does not take anybody off the list.
-func onList(a Account, entries []OwnedEntry) bool {
+// OnList is the mark "still on the list": whether the gate, given the entries that could cover the account's address,
+// would give it its company today. The company's switch does not count: it closes the company, it does not take anybody
+// off the list.
+func (a Account) OnList(entries []OwnedEntry) bool {
 	v := Gate(a.Email, entries)
 	return v.CompanyID == a.CompanyID && (v.Allowed || v.Reason == CompanyDisabled)
 }
-
-// OnList is the mark "still on the list" of an account, given the entries that could cover its address.
-func (a Account) OnList(entries []OwnedEntry) bool { return onList(a, entries) }
 
 // SetAccountState enables or disables an account; disabling ends its sessions. NotFound.
 func (s *Service) SetAccountState(ctx context.Context, actor, email string, state AccountState) (Account, error) {
@@ -269,8 +267,18 @@ func (s *Service) Message(ctx context.Context, id int64) (Message, error) {
 	return s.store.Message(ctx, id)
 }
 
-// RetryMessage makes a message due now; a captured one leaves by the transport that is set now. NotFound, Conflict.
+// RetryMessage makes a message due now; a captured one leaves by the transport that is set now. NotFound; Conflict,
+// also for one that was written before there was a sender's address that can leave.
 func (s *Service) RetryMessage(ctx context.Context, actor string, id int64) (Message, error) {
+	if s.Settings().Mail.Transport != "capture" {
+		m, err := s.store.Message(ctx, id)
+		if err != nil {
+			return Message{}, err
+		}
+		if _, err := ParseAddress(m.Sender); err != nil {
+			return Message{}, Errorf(Conflict, "message_sender", "message %d was written before mail.from was set, and %s cannot send; have it written anew", id, m.Sender)
+		}
+	}
 	m, err := s.store.RetryMessage(ctx, id, time.Now(), adminEvent(actor, ActMailRetry, ""))
 	if err != nil {
 		return Message{}, err

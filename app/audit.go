@@ -6,7 +6,7 @@ import "time"
 type Event struct {
 	ID      int64
 	At      time.Time
-	Actor   string // "root (uid 0)" for an administrator, "visitor", or the account's address
+	Actor   string // "root (uid 0)" for an administrator, "visitor", the account's address, or what acted by itself
 	IP      string // where a browser's request came from; "" for the administrator
 	Action  Action
 	Outcome string // "ok", or the reason of a refusal
@@ -47,7 +47,6 @@ const (
 	ActMailTest       Action = "mail.test"
 	ActMailBlock      Action = "mail.block"
 	ActMailUnblock    Action = "mail.unblock"
-	ActSystem         Action = "system.start"
 )
 
 // OK is the outcome of an event that is no refusal.

@@ -131,6 +131,7 @@ func (l *Limiter) End(key string, free int, result Guess, now time.Time) {
 	switch result {
 	case GuessRight:
 		b.wrong, b.until = 0, time.Time{}
+	case GuessUnknown:
 	case GuessWrong:
 		b.wrong++
 		if over := b.wrong - free; over >= 0 {

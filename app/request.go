@@ -7,7 +7,7 @@ type Request struct {
 	Code         TokenHash // the keyed hash of the code it will carry
 	Refuse       string    // a reason known beforehand (a limit, a trap), or ""
 	Limits       Limits
-	Event        Event // Action says which wish it is: ActSignUp, ActForgot or ActResend
+	Event        Event // Action says which wish it is: ActSignUp or ActForgot
 	// Compose writes the mail that was decided on.
 	Compose func(l Letter) (Message, error)
 }
@@ -74,7 +74,7 @@ func (r Request) Decide(f RequestFacts) Decision {
 	default:
 		d.Mail = MailConfirm
 	}
-	if d.Mail == "" || r.Event.Action == ActResend {
+	if d.Mail == "" {
 		return d
 	}
 	if reason := r.mailLimit(f); reason != "" {

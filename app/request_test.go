@@ -78,11 +78,6 @@ func TestDecide(t *testing.T) {
 		{"disabled, day full", app.ActSignUp, "", app.RequestFacts{Account: account(app.AccountDisabled, true), MailsDay: 5}, "", "limit_mail_per_address_day"},
 		{"forgot, domain full", app.ActForgot, "", app.RequestFacts{Account: account(app.AccountActive, true), DomainHour: 60}, "", "limit_mail_per_domain"},
 		{"forgot, blocked", app.ActForgot, "", app.RequestFacts{Account: account(app.AccountActive, true), Blocked: true}, "", "blocked_by_owner"},
-		// The administrator's own wish passes the limits on mails, and never the list.
-		{"resend", app.ActResend, "", app.RequestFacts{Verdict: listed(), MailsHour: 3, MailsDay: 5, DomainHour: 60, GlobalHour: 300, Blocked: true}, app.MailConfirm, app.OK},
-		{"resend, off the list", app.ActResend, "", app.RequestFacts{Verdict: off}, "", "not_listed"},
-		{"resend, refused", app.ActResend, "", app.RequestFacts{Verdict: refused}, "", "refused_by_entry"},
-		{"resend, company disabled", app.ActResend, "", app.RequestFacts{Verdict: disabled}, "", "company_disabled"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -141,7 +136,7 @@ func TestDecideWithoutLimits(t *testing.T) {
 
 // Whatever the facts, a stranger gets no mail: neither by the form, nor by "forgot", nor by the administrator.
 func TestDecideNeverMailsStrangers(t *testing.T) {
-	for _, action := range []app.Action{app.ActSignUp, app.ActForgot, app.ActResend, ""} {
+	for _, action := range []app.Action{app.ActSignUp, app.ActForgot, ""} {
 		for _, reason := range []app.VerdictReason{app.NotListed, app.RefusedByEntry, app.CompanyDisabled, ""} {
 			for _, lim := range []app.Limits{{}, requestLimits} {
 				r := app.Request{Limits: lim, Event: app.Event{Action: action}, Registration: app.Registration{CreatedAt: time.Now()}}

@@ -56,7 +56,7 @@ func NewCode() string {
 
 // NormalizeCode returns a typed code as NewCode made it: blanks and hyphens gone, letters in upper case.
 func NormalizeCode(s string) string {
-	s = strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		if r == ' ' || r == '-' {
 			return -1
 		}
@@ -65,5 +65,4 @@ func NormalizeCode(s string) string {
 		}
 		return r
 	}, s)
-	return s
 }

@@ -17,8 +17,8 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 	if parseErr != nil {
 		event.Subject = "an address that cannot be one"
 	}
-	refuse := func(err *Error) (Token, error) {
-		event.Outcome = err.Reason
+	refuse := func(err error) (Token, error) {
+		event.Outcome = ReasonOf(err)
 		if auditErr := s.store.AddEvent(context.WithoutCancel(ctx), event); auditErr != nil {
 			return "", auditErr
 		}
@@ -27,7 +27,11 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 	if !s.limiter.Allow("login "+v.network(), limits.LoginPerIP, 5*time.Minute, now) {
 		return "", s.turnAway(ctx, event, v, tooMany())
 	}
-	guess, wait := s.beginGuess(ctx, limits.LoginFailures, s.guessKeys(addr, v, limits.LoginFailures))
+	var keys []guessKey // none for what is no address: guessing there leads nowhere
+	if parseErr == nil {
+		keys = s.guessKeys(addr, v, limits.LoginFailures)
+	}
+	guess, wait := s.beginGuess(ctx, limits.LoginFailures, keys)
 	if wait > 0 {
 		return "", s.turnAway(ctx, event, v, waitFor(wait))
 	}
@@ -40,11 +44,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 		}
 		account = found
 	}
-	// Longer than a password can be is wrong without hashing megabytes, but costs the same.
-	if len(password) > 4*MaxPassword {
-		password = ""
-	}
-	ok, stale, err := s.hasher.Verify(ctx, account.PasswordHash, password, limits.HashQueue)
+	ok, stale, err := s.verify(ctx, account, password)
 	if err != nil {
 		return "", err
 	}
@@ -52,7 +52,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 	if !ok {
 		return refuse(Errorf(Denied, "signin_wrong", "the address or the password is not right"))
 	}
-	if err := mayEnter(account); err != nil {
+	if err := account.MayEnter(); err != nil {
 		return refuse(err)
 	}
 	s.guesses.Remember(homeKey(addr, v))
@@ -70,27 +70,28 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 	return token, nil
 }
 
+// verify is Hasher.Verify for an account, the zero one included. Longer than a password can be is wrong without hashing
+// megabytes, but costs the same.
+func (s *Service) verify(ctx context.Context, a Account, password string) (ok, stale bool, err error) {
+	if len(password) > 4*MaxPassword {
+		password = ""
+	}
+	return s.hasher.Verify(ctx, a.PasswordHash, password, s.Settings().Limits.HashQueue)
+}
+
 func waitFor(wait time.Duration) *Error {
 	seconds := fmt.Sprint(int(wait.Seconds()) + 1)
 	return Errorf(Limited, "wait", "too many wrong passwords; try again in %s seconds", seconds).With("Seconds", seconds)
 }
 
-// mayEnter says whether the account may have a session: Denied otherwise.
-func mayEnter(a Account) *Error {
+// MayEnter returns nil when the account may have a session, or a Denied error, "account_disabled" or
+// "company_disabled".
+func (a Account) MayEnter() error {
 	switch {
 	case a.State != AccountActive:
 		return Errorf(Denied, "account_disabled", "this account is disabled")
 	case !a.CompanyEnabled:
 		return Errorf(Denied, "company_disabled", "the access of your company is switched off")
-	}
-	return nil
-}
-
-// MayEnter returns nil when the account may have a session, or a Denied error, "account_disabled" or
-// "company_disabled".
-func (a Account) MayEnter() error {
-	if err := mayEnter(a); err != nil {
-		return err
 	}
 	return nil
 }
@@ -172,29 +173,30 @@ func (s *Service) ChangePassword(ctx context.Context, token Token, current, pass
 	if err := CheckPassword(password, confirm, account.Email); err != nil {
 		return "", err
 	}
+	event := v.event(ActPassword, account.Email.String())
+	event.Actor, event.Company = account.Email.String(), account.Company
 	guess, wait := s.beginGuess(ctx, limits.LoginFailures, []guessKey{{key, 1}})
 	if wait > 0 {
-		return "", waitFor(wait)
+		return "", s.turnAway(ctx, event, v, waitFor(wait))
 	}
 	defer guess.end()
-	if len(current) > 4*MaxPassword {
-		current = ""
-	}
-	ok, _, err := s.hasher.Verify(ctx, account.PasswordHash, current, limits.HashQueue)
+	ok, _, err := s.verify(ctx, account, current)
 	if err != nil {
 		return "", err
 	}
 	guess.result(ok)
 	if !ok {
+		event.Outcome = "password_current"
+		if err := s.store.AddEvent(context.WithoutCancel(ctx), event); err != nil {
+			return "", err
+		}
 		return "", Fieldf("current_password", "password_current", "this is not your present password")
 	}
 	if !s.limiter.Allow(key, limits.PasswordChanges, time.Hour, time.Now()) {
-		return "", tooMany()
+		return "", s.turnAway(ctx, event, v, tooMany())
 	}
 	next, kept := newSession(account)
 	kept.CreatedAt = session.CreatedAt
-	event := v.event(ActPassword, account.Email.String())
-	event.Actor = account.Email.String()
 	change := PasswordChange{Account: account, Session: session.Hash, Keep: &kept, Event: event}
 	if err := s.setPassword(ctx, account, password, confirm, change, v); err != nil {
 		return "", err

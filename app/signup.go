@@ -135,6 +135,14 @@ func (s *Service) RegistrationByCode(ctx context.Context, email, code string, v 
 
 // ConfirmCode does with the code what Confirm does with the link.
 func (s *Service) ConfirmCode(ctx context.Context, email, code, password, confirm string, v Visitor) (Account, error) {
+	// The password first: one that cannot be used must not cost a try.
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Account{}, err
+	}
+	if err := CheckPassword(password, confirm, addr); err != nil {
+		return Account{}, err
+	}
 	r, hash, err := s.byCode(ctx, email, code, v)
 	if err != nil {
 		return Account{}, err

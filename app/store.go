@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// Store is what the domain needs of a database. Each method is one whole unit of work in one transaction: a
-// change is durable when the method returns nil, and nothing of it is there when it returns an error. Every
-// change writes its audit Event in the same transaction.
+// Store is what the domain needs of a database. Each method that changes something is one whole unit of work in one
+// transaction: the change is durable when the method returns nil, and nothing of it is there when it returns an
+// error, but that a refusal may have been counted and written to the audit. A change by a person writes its audit
+// Event in the same transaction. Reads may be several statements.
 //
 // Errors are *Error: NotFound, Conflict, Gone as each method says, and Unavailable or Internal when the
 // database cannot do it now.

@@ -13,13 +13,14 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"foyer/app"
+	"foyer/app/localapi"
 )
 
 // Where things are when neither a flag, the environment nor the configuration file says otherwise.
 const (
 	DefaultConfigFile = "/etc/foyer/foyer.toml"
 	DefaultDataDir    = "/var/lib/foyer"
-	DefaultSocket     = "/run/foyer/admin.sock"
+	DefaultSocket     = localapi.DefaultSocket
 	DefaultListen     = ":8080"
 )
 

@@ -53,7 +53,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context) error {
-	if err := s.openStore(ctx); err != nil {
+	key, err := s.openStore(ctx)
+	if err != nil {
 		return err
 	}
 	if err := s.listen(ctx); err != nil {
@@ -63,32 +64,27 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.openService(ctx, texts); err != nil {
+	if err := s.openService(ctx, key, texts); err != nil {
 		return err
 	}
 	return s.openPages(texts)
 }
 
-func (s *Server) openStore(ctx context.Context) (err error) {
+func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
 	if err := store.MakeDir(s.config.DataDir); err != nil {
-		return err
+		return nil, err
 	}
 	if s.lock, err = lock(s.config.DataDir); err != nil {
-		return err
+		return nil, err
 	}
-	key, err := store.LoadKey(s.config.DataDir)
-	if err != nil {
-		return err
+	if key, err = store.LoadKey(s.config.DataDir); err != nil {
+		return nil, err
 	}
 	s.store, err = store.Open(ctx, store.Config{Dir: s.config.DataDir, Key: key, Log: s.config.Log})
-	return err
+	return key, err
 }
 
-func (s *Server) openService(ctx context.Context, texts *assets.Texts) error {
-	key, err := store.LoadKey(s.config.DataDir)
-	if err != nil {
-		return err
-	}
+func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Texts) error {
 	codeKey, err := store.DeriveKey(key, "confirmation codes")
 	if err != nil {
 		return err
@@ -108,7 +104,7 @@ func (s *Server) openService(ctx context.Context, texts *assets.Texts) error {
 	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
 		return err
 	}
-	_, err = s.service.SetSettings(ctx, "command line", map[string]string{"public_url": s.config.PublicURL})
+	_, err = s.service.SetSettings(ctx, "start of the service", map[string]string{"public_url": s.config.PublicURL})
 	return err
 }
 
@@ -118,7 +114,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.pages, err = lc.Listen(ctx, "tcp", s.config.Listen); err != nil {
 		return &app.Error{Code: app.Conflict, Reason: "listen", Message: fmt.Sprintf("the pages cannot be served at %s; choose another address with --listen", s.config.Listen), Err: err}
 	}
-	s.admin, err = localapi.Listen(s.config.Socket)
+	s.admin, err = localapi.Listen(ctx, s.config.Socket)
 	return err
 }
 
@@ -192,11 +188,7 @@ func (s *Server) Run(ctx context.Context) error {
 		defer cancel()
 		return errors.Join(shutdown(grace, s.web), shutdown(grace, s.api))
 	})
-	err := group.Wait()
-	if errors.Is(err, context.Canceled) {
-		err = nil
-	}
-	return errors.Join(err, s.close())
+	return errors.Join(group.Wait(), s.close())
 }
 
 func serve(srv *http.Server, l net.Listener) error {
@@ -232,6 +224,8 @@ func (s *Server) close() error {
 	return errors.Join(errs...)
 }
 
+const healthTimeout = 5 * time.Second
+
 // health asks the database at most once a second, however often a watcher or a stranger asks.
 type health struct {
 	check func(ctx context.Context) error
@@ -244,6 +238,9 @@ func (h *health) ok(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if time.Since(h.at) > time.Second {
+		// The answer is everybody's: that the one who asked has gone must not become it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthTimeout)
+		defer cancel()
 		h.last, h.at = h.check(ctx), time.Now()
 	}
 	return h.last

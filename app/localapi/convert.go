@@ -101,7 +101,7 @@ func settingsOf(s app.Settings) Settings {
 			out[def.Key] = Setting{Secret: true, Set: value != ""}
 			continue
 		}
-		out[def.Key] = Setting{Text: value, Number: def.Kind == "number"}
+		out[def.Key] = Setting{Text: value, Number: def.Kind == app.KindNumber}
 	}
 	return out
 }

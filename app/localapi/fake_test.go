@@ -2,6 +2,7 @@ package localapi_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -290,7 +291,7 @@ func serve(t testing.TB, backend localapi.Backend) *localapi.Client {
 func serveConfig(t testing.TB, c localapi.HandlerConfig) *localapi.Client {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "admin.sock")
-	l, err := localapi.Listen(path)
+	l, err := localapi.Listen(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,6 +309,8 @@ func serveOn(t testing.TB, l net.Listener, server *http.Server) {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package localapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,23 +35,23 @@ func checkSocketPath(path string) error {
 // decided by who it is. A socket that a killed service left behind is replaced; the caller holds the lock of the
 // data directory already. Conflict, "socket_taken", when a program answers there, and "socket_not_socket" when the
 // path is something else than a socket. Invalid, "socket_path_long", when the path does not fit.
-func Listen(path string) (net.Listener, error) {
+func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := checkSocketPath(path); err != nil {
 		return nil, err
 	}
 	if err := makeSocketDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	if err := removeStale(path); err != nil {
+	if err := removeStale(ctx, path); err != nil {
 		return nil, err
 	}
-	inner, err := net.Listen("unix", path)
+	inner, err := new(net.ListenConfig).Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on the admin socket: %w", err)
 	}
 	// Connecting needs the permission to write, which bind(2) under the usual umask gives to the owner alone: the
 	// socket is strict until this line.
-	if err := os.Chmod(path, 0o666); err != nil {
+	if err := os.Chmod(path, 0o666); err != nil { //nolint:gosec // who may do what is decided after accept
 		return nil, errors.Join(fmt.Errorf("open the admin socket to everybody: %w", err), inner.Close())
 	}
 	return &listener{Listener: inner, open: map[uint32]int{}}, nil
@@ -59,12 +60,12 @@ func Listen(path string) (net.Listener, error) {
 // makeSocketDir makes the directory of the socket when it is missing. It has to be passable for everybody, whatever
 // the umask; a directory that exists is left as it is (a data directory is private, and so is the socket in it).
 func makeSocketDir(dir string) error {
-	err := os.Mkdir(dir, 0o755)
+	err := os.Mkdir(dir, 0o755) //nolint:gosec // it holds nothing but the socket
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err == nil {
-		err = os.Chmod(dir, 0o755)
+		err = os.Chmod(dir, 0o755) //nolint:gosec // it holds nothing but the socket
 	}
 	if err != nil {
 		return fmt.Errorf("directory of the admin socket: %w", err)
@@ -72,7 +73,7 @@ func makeSocketDir(dir string) error {
 	return nil
 }
 
-func removeStale(path string) error {
+func removeStale(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -85,7 +86,7 @@ func removeStale(path string) error {
 			"%s is in the place of the admin socket and is not a socket: move it away, or name another path with --socket", path)
 	}
 	// The lock is of the data directory; the path may be that of another service all the same.
-	conn, err := net.Dial("unix", path)
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err == nil {
 		return errors.Join(app.Errorf(app.Conflict, "socket_taken",
 			"another program answers at %s: stop it, or name another path with --socket", path), conn.Close())

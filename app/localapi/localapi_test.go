@@ -620,7 +620,7 @@ func TestConcurrentCalls(t *testing.T) {
 func TestListen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "run", "admin.sock")
-	l, err := localapi.Listen(path)
+	l, err := localapi.Listen(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -631,7 +631,7 @@ func TestListen(t *testing.T) {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("directory: got %v, %v, want mode 0755", info.Mode(), err)
 	}
-	if _, err := localapi.Listen(path); app.ReasonOf(err) != "socket_taken" {
+	if _, err := localapi.Listen(t.Context(), path); app.ReasonOf(err) != "socket_taken" {
 		t.Errorf("a second listener: got %v, want socket_taken", err)
 	}
 	if err := l.Close(); err != nil {
@@ -649,7 +649,7 @@ func TestListen(t *testing.T) {
 	if err := stale.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l, err = localapi.Listen(path)
+	l, err = localapi.Listen(t.Context(), path)
 	if err != nil {
 		t.Fatalf("over the socket of a killed service: %v", err)
 	}
@@ -672,17 +672,17 @@ func TestListenTouchesNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, folder, link} {
-		if _, err := localapi.Listen(path); app.ReasonOf(err) != "socket_not_socket" {
+		if _, err := localapi.Listen(t.Context(), path); app.ReasonOf(err) != "socket_not_socket" {
 			t.Errorf("%s: got %v, want socket_not_socket", path, err)
 		}
 	}
 	if data, err := os.ReadFile(file); err != nil || string(data) != "precious" {
 		t.Errorf("the file is %q, %v", data, err)
 	}
-	if _, err := localapi.Listen(filepath.Join(dir, strings.Repeat("x", 120))); app.CodeOf(err) != app.Invalid {
+	if _, err := localapi.Listen(t.Context(), filepath.Join(dir, strings.Repeat("x", 120))); app.CodeOf(err) != app.Invalid {
 		t.Errorf("a path that is too long: got %v, want invalid", err)
 	}
-	if _, err := localapi.Listen(filepath.Join(dir, "no", "such", "dir.sock")); err == nil {
+	if _, err := localapi.Listen(t.Context(), filepath.Join(dir, "no", "such", "dir.sock")); err == nil {
 		t.Error("in a directory whose parent is missing: got no error")
 	}
 }

@@ -48,7 +48,7 @@ const maxGroups = 65536
 func peerGroups(fd uintptr) ([]uint32, error) {
 	groups := make([]uint32, 64)
 	for {
-		size := uint32(len(groups) * 4)
+		size := uint32(len(groups) * 4) //nolint:gosec // at most 4 * maxGroups
 		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
 			uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0)
 		switch {

@@ -50,7 +50,7 @@ func TestOtherUsers(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l, err := localapi.Listen(path)
+	l, err := localapi.Listen(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestConnectionsOfOneUser(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l, err := localapi.Listen(filepath.Join(dir, "s"))
+	l, err := localapi.Listen(t.Context(), filepath.Join(dir, "s"))
 	if err != nil {
 		t.Fatal(err)
 	}

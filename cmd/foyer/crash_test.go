@@ -96,6 +96,8 @@ func TestKilledUnderLoad(t *testing.T) {
 		select {
 		case <-enough:
 		case <-time.After(60 * time.Second):
+			mu.Lock()
+			defer mu.Unlock()
 			t.Fatalf("the load has come to a halt after %d sign-ups:\n%s", len(acknowledged), p.log)
 		}
 		p.stop(syscall.SIGKILL)

@@ -123,22 +123,25 @@ func (p *program) welcome(url string, kept bool) string {
 
   The administrator's side, from another terminal:
 
-    foyer company list %[2]s
-    foyer company add "Acme Ltd" acme.com %[2]s
-    foyer allow test jane@example.com %[2]s
-    foyer account list %[2]s
-    foyer mail list %[2]s
-    foyer audit list %[2]s
+    %[4]s company list %[2]s
+    %[4]s company add "Acme Ltd" acme.com %[2]s
+    %[4]s allow test jane@example.com %[2]s
+    %[4]s account list %[2]s
+    %[4]s mail list %[2]s
+    %[4]s audit list %[2]s
 
   %[3]s
   Ctrl+C stops the demo.
 
-`, safe(url), where, data)
+`, safe(url), where, data, startedAs())
 }
+
+// startedAs returns how this program was called, so that what is printed can be typed: "foyer", or "bin/foyer".
+func startedAs() string { return quoted(os.Args[0]) }
 
 func (p *program) farewell(kept bool) string {
 	if kept {
-		return fmt.Sprintf("\n  Stopped. Go on with: foyer demo --data %s\n", quoted(p.data))
+		return fmt.Sprintf("\n  Stopped. Go on with: %s demo --data %s\n", startedAs(), quoted(p.data))
 	}
 	return "\n  Stopped. Nothing is left behind.\n"
 }

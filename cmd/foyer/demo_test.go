@@ -79,7 +79,7 @@ func TestWholeTexts(t *testing.T) {
 func TestWelcome(t *testing.T) {
 	p := &program{data: "/tmp/my demo"}
 	text := p.welcome("http://127.0.0.1:8080", true)
-	for _, want := range []string{"http://127.0.0.1:8080/login", "foyer company list --data '/tmp/my demo'", "kept in /tmp/my demo", "Ctrl+C"} {
+	for _, want := range []string{"http://127.0.0.1:8080/login", " company list --data '/tmp/my demo'", "kept in /tmp/my demo", "Ctrl+C"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

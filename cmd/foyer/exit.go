@@ -55,7 +55,7 @@ func exitStatus(err error) int {
 	if _, ok := errors.AsType[*server.DataError](err); ok {
 		return exitData
 	}
-	if _, ok := errors.AsType[*serveError](err); ok {
+	if _, ok := errors.AsType[*serveError](err); ok && app.CodeOf(err) != app.Invalid {
 		return exitFailed
 	}
 	switch app.CodeOf(err) {
@@ -71,8 +71,10 @@ func exitStatus(err error) int {
 		if reason := app.ReasonOf(err); reason == "service_unreachable" || reason == "version_mismatch" {
 			return exitUnreachable
 		}
+		return exitFailed
+	default:
+		return exitFailed
 	}
-	return exitFailed
 }
 
 // errorLine returns what is printed of err: one line, without control characters.

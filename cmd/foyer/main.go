@@ -184,18 +184,15 @@ func group(name, short, long, example string, below ...*cobra.Command) *cobra.Co
 
 // names returns the names of the commands below cmd as a phrase.
 func names(cmd *cobra.Command) string {
-	text := ""
-	for i, c := range cmd.Commands() {
-		switch {
-		case i == 0:
-		case i == len(cmd.Commands())-1:
-			text += " and "
-		default:
-			text += ", "
-		}
-		text += c.Name()
+	var words []string
+	for _, c := range cmd.Commands() {
+		words = append(words, c.Name())
 	}
-	return text
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // unknownCommand is the Args of a command that only has others below it.

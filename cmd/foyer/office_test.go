@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -354,7 +356,7 @@ type terminal struct {
 func newTerminal(t *testing.T) *terminal {
 	t.Helper()
 	term := &terminal{t: t, office: newOffice(t), socket: filepath.Join(t.TempDir(), "admin.sock")}
-	l, err := localapi.Listen(term.socket)
+	l, err := localapi.Listen(t.Context(), term.socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +367,9 @@ func newTerminal(t *testing.T) *terminal {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	return term
 }

@@ -201,11 +201,11 @@ func TestCannotServe(t *testing.T) {
 		{[]string{"demo", "--data", data, "--listen", busy.Addr().String()}, exitFailed, "--listen"},
 		{[]string{"serve", "--data", data, "--listen", "nonsense"}, exitFailed, "--listen"},
 		{[]string{"serve", "--data", file, "--listen", "127.0.0.1:0"}, exitData, file},
-		{[]string{"serve", "--data", data, "--config", bad}, exitFailed, `"nope"`},
-		{[]string{"serve", "--data", data, "--config", filepath.Join(dir, "none.toml")}, exitFailed, "none.toml"},
-		{[]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--public-url", "ftp://x"}, exitFailed, "https://"},
+		{[]string{"serve", "--data", data, "--config", bad}, exitInvalid, `"nope"`},
+		{[]string{"serve", "--data", data, "--config", filepath.Join(dir, "none.toml")}, exitInvalid, "none.toml"},
+		{[]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--public-url", "ftp://x"}, exitInvalid, "https://"},
 		{[]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--socket", file}, exitFailed, "--socket"},
-		{[]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--socket", "/tmp/" + strings.Repeat("x", 120)}, exitFailed, "--socket"},
+		{[]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--socket", "/tmp/" + strings.Repeat("x", 120)}, exitInvalid, "--socket"},
 	}
 	for _, tt := range tests {
 		got := runWith(t, "", nil, tt.args...)

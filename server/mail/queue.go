@@ -18,7 +18,7 @@ import (
 )
 
 // Store is where the queue's messages live. Its state is rows, so a process that dies loses nothing: what it had
-// taken is due again when its lease ends, or at once after ReleaseMessages.
+// taken is tried again at the time that was booked for that, or when its lease ends.
 type Store interface {
 	// ClaimMessages takes at most n messages that are due, the longest waiting first, and books an attempt for each:
 	// state sending, one attempt more, a lease, and now plus backoff(attempts) as the time of the next one. It
@@ -33,7 +33,7 @@ type Store interface {
 	// NextAttempt returns the earliest time at which something is due, or false when nothing waits.
 	NextAttempt(ctx context.Context) (time.Time, bool, error)
 
-	// ReleaseMessages makes the messages due that another process had taken, and brings attempts that are planned
+	// ReleaseMessages defers the messages that another process had taken to the attempt that was booked, and brings attempts that are planned
 	// for a time too far ahead (the clock was wrong) back to where they belong.
 	ReleaseMessages(ctx context.Context) error
 }
@@ -92,8 +92,8 @@ func NewQueue(c QueueConfig) *Queue {
 	return &Queue{config: c, kick: make(chan struct{}, 1)}
 }
 
-// Written tells the queue that m is in the store and durable. It returns at once. A test mail, or one that is tried
-// again by hand, is attempted even while the host rests: the administrator wants to see what happens.
+// Written tells the queue that m is in the store and durable. It returns at once. A test mail, or one with an
+// attempt behind it that is tried again by hand, is attempted even while the host rests: the administrator wants to see what happens.
 func (q *Queue) Written(m app.Message) {
 	if m.State == app.MessageCaptured {
 		q.config.Captured(m)

@@ -301,21 +301,19 @@ func (s *Store) RemoveEntries(ctx context.Context, name string, entries []app.En
 				return "", e
 			}
 		}
-		return c.Name, nil
+		var err error
+		offList, err = countOffList(tx, c.ID)
+		return c.Name, err
 	})
-	if err != nil {
-		return c, 0, err
-	}
-	offList, err = s.offList(c.ID)
 	return c, offList, err
 }
 
-// offList counts the accounts of a company that the gate would not give this company today.
-func (s *Store) offList(companyID int64) (int, error) {
+// countOffList counts the accounts of a company that the gate would not give this company today.
+func countOffList(h *handle, companyID int64) (int, error) {
 	count, last := 0, ""
 	for {
 		var page []app.Account
-		err := s.read.each("SELECT email FROM account WHERE company_id = $1 AND email_key > $2 ORDER BY email_key LIMIT 1000",
+		err := h.each("SELECT email FROM account WHERE company_id = $1 AND email_key > $2 ORDER BY email_key LIMIT 1000",
 			[]any{companyID, last}, func(rows *sql.Rows) error {
 				a := app.Account{CompanyID: companyID}
 				err := scanAddress(rows, &a.Email)
@@ -323,12 +321,12 @@ func (s *Store) offList(companyID int64) (int, error) {
 				return err
 			})
 		if err != nil || len(page) == 0 {
-			return count, errorOf("match accounts", err)
+			return count, err
 		}
 		for _, account := range page {
-			entries, err := entriesFor(s.read, app.Candidates(account.Email))
+			entries, err := entriesFor(h, app.Candidates(account.Email))
 			if err != nil {
-				return 0, errorOf("match accounts", err)
+				return 0, err
 			}
 			if !account.OnList(entries) {
 				count++

@@ -907,9 +907,11 @@ func testMessages(t *testing.T, w world) {
 		t.Fatalf("claimed %d, %v", len(claimed), err)
 	}
 	w.refuses(w.RemoveMessage(ctx, last.ID, admin), app.Conflict, "message_sending")
+	w.refuses(w.FinishMessage(ctx, last.ID+1, app.MessageFailed, "550 no", time.Time{}), app.NotFound, "message_unknown")
 	if err := w.FinishMessage(ctx, last.ID, app.MessageFailed, "550 no", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
+	w.refuses(w.FinishMessage(ctx, last.ID, app.MessageDelivered, "250 yes", time.Time{}), app.Conflict, "message_state")
 	if err := w.RemoveMessage(ctx, last.ID, admin); err != nil {
 		t.Fatal(err)
 	}
@@ -974,7 +976,11 @@ func testPurge(t *testing.T, w world) {
 	s := w.session(jane)
 	_, token := w.signUp("late@acme.example")
 	limits := app.Limits{SessionIdle: 30, SessionHours: 12, MailDays: 14, AuditDays: 10}
-	for _, m := range w.messages() {
+	claimed, err := w.ClaimMessages(ctx, start, 10, time.Minute, func(int) time.Duration { return time.Minute })
+	if err != nil || len(claimed) != 2 {
+		t.Fatalf("claimed %d, %v", len(claimed), err)
+	}
+	for _, m := range claimed {
 		if err := w.FinishMessage(ctx, m.ID, app.MessageDelivered, "250", time.Time{}); err != nil {
 			t.Fatal(err)
 		}
@@ -1014,7 +1020,7 @@ func testPurge(t *testing.T, w world) {
 	if len(w.messages()) != 0 || len(w.events()) != 0 {
 		t.Errorf("%d messages and %d events were kept", len(w.messages()), len(w.events()))
 	}
-	_, err := w.RegistrationByToken(ctx, token.Hash(), start)
+	_, err = w.RegistrationByToken(ctx, token.Hash(), start)
 	w.refuses(err, app.Gone, "link_unknown")
 	if _, err := w.AccountByEmail(ctx, jane.Email); err != nil {
 		t.Errorf("an account was purged: %v", err)

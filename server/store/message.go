@@ -206,9 +206,19 @@ func (s *Store) ClaimMessages(ctx context.Context, now time.Time, n int, lease t
 	return claimed, nil
 }
 
-// FinishMessage records how an attempt ended. next counts for MessageDeferred only.
+// FinishMessage records how an attempt ended. next counts for MessageDeferred only. NotFound, or Conflict when the
+// message is not being sent.
 func (s *Store) FinishMessage(ctx context.Context, id int64, state app.MessageState, reply string, next time.Time) error {
-	return s.write(ctx, "finish message", func(tx *handle) error { return finish(tx, id, state, reply, next) })
+	return s.write(ctx, "finish message", func(tx *handle) error {
+		m, err := message(tx, id)
+		if err != nil {
+			return err
+		}
+		if m.State != app.MessageSending {
+			return app.Errorf(app.Conflict, "message_state", "message %d is not being sent", id)
+		}
+		return finish(tx, id, state, reply, next)
+	})
 }
 
 func finish(tx *handle, id int64, state app.MessageState, reply string, next time.Time) error {
@@ -238,11 +248,11 @@ func (s *Store) NextAttempt(_ context.Context) (time.Time, bool, error) {
 const maxDelay = 4*time.Hour + 30*time.Minute
 
 // ReleaseMessages makes attempts of a process that is gone due by their backoff, and attempts that a wrong clock put
-// far ahead due now. It is called once at start: there is one process.
+// far ahead due now. It is called at start and after the clock was set back, when nothing is under way.
 func (s *Store) ReleaseMessages(ctx context.Context) error {
 	now := time.Now()
 	return s.write(ctx, "release messages", func(tx *handle) error {
-		_, err := tx.exec("UPDATE message SET state = 'deferred', lease_until = NULL, reply = 'the attempt was cut off when the service stopped' WHERE state = 'sending'")
+		_, err := tx.exec("UPDATE message SET state = 'deferred', lease_until = NULL, reply = 'the attempt was cut off' WHERE state = 'sending'")
 		if err != nil {
 			return err
 		}

@@ -115,7 +115,7 @@ func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 		// Ids grow with time, so that the last so many rows are enough, and need no index.
 		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT created_at FROM message WHERE kind <> 'password_changed' ORDER BY id DESC LIMIT $1) AS latest WHERE created_at > $2", []any{l.MailGlobal, hour}},
 		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE next_attempt IS NOT NULL LIMIT $1)", []any{l.QueueMessages}},
-		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 LIMIT $2)", []any{key, l.Registrations}},
+		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 AND expires_at > $2 LIMIT $3)", []any{key, millis(now), l.Registrations}},
 	}
 	for _, c := range counts {
 		if c.limit == 0 {
@@ -133,8 +133,8 @@ func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 	return err
 }
 
-// links writes the registration or the reset link that the decision asks for. Both are written in any case; the
-// savepoint goes where the answer was no.
+// links writes the registration or the reset link that the decision asks for. It is written in any case;
+// the savepoint goes where the answer was no.
 func (s *Store) links(tx *handle, r app.Request, d app.Decision, f app.RequestFacts) error {
 	if r.Event.Action == app.ActForgot {
 		return s.resetLink(tx, r, d, f)

@@ -15,13 +15,13 @@ func (s *Store) StartSession(ctx context.Context, session app.Session, rehash st
 		// The account was read before the password was hashed; it may have been disabled or have got another
 		// password since.
 		now, err := accountByEmail(tx, session.Account.Email)
-		if err != nil {
+		if err != nil && app.CodeOf(err) != app.NotFound {
 			return err
 		}
-		if err := now.MayEnter(); err != nil {
-			return err
+		if err == nil && now.MayEnter() != nil {
+			return now.MayEnter()
 		}
-		if now.PasswordHash != session.Account.PasswordHash {
+		if err != nil || now.PasswordHash != session.Account.PasswordHash {
 			return app.Errorf(app.Denied, "signin_wrong", "the address or the password is not right")
 		}
 		if rehash != "" {

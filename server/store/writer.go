@@ -28,6 +28,10 @@ func (h *handle) stmt(query string) (*sql.Stmt, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if first := h.stmts[query]; first != nil {
+		_ = stmt.Close() //nolint:sqlclosecheck // somebody else was quicker; nothing ran on it
+		return first, nil
+	}
 	if h.stmts == nil {
 		h.stmts = map[string]*sql.Stmt{}
 	}

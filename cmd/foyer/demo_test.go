@@ -84,7 +84,7 @@ func TestWelcome(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	if text := (&program{data: "/d", socket: "/s"}).welcome("http://x", false); !strings.Contains(text, "foyer mail list --socket /s") || !strings.Contains(text, "goes away") {
+	if text := (&program{data: "/d", socket: "/s"}).welcome("http://x", false); !strings.Contains(text, " mail list --socket /s") || !strings.Contains(text, "goes away") {
 		t.Errorf("with a socket elsewhere:\n%s", text)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 )
 
@@ -92,7 +93,25 @@ func (s *Service) request(action Action, addr Address, v Visitor, ttl time.Durat
 	return r
 }
 
+// beat is what the time of an answer is rounded up to.
+const beat = 3 * time.Millisecond
+
+// onBeat waits until a whole number of beats has passed since began, and up to half a beat more. The same work is done
+// for every address, but rows that are found or deleted cost some 0.05 ms more, which 300 samples showed. Rounding
+// alone would not do: Go's timers are late by what is missing to a whole millisecond, and that tells how long the work
+// took.
+func onBeat(ctx context.Context, began time.Time) {
+	more := time.Duration(rand.Int64N(int64(beat / 2))) //nolint:gosec // noise, not a secret
+	rest := time.NewTimer(beat - time.Since(began)%beat + more)
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-ctx.Done():
+	}
+}
+
 func (s *Service) send(ctx context.Context, r Request) (Decision, error) {
+	defer onBeat(ctx, r.CreatedAt)
 	d, err := s.store.Request(ctx, r)
 	if err != nil {
 		return Decision{}, err

@@ -98,7 +98,8 @@ type AdminStore interface {
 	// EntriesFor returns the entries whose value is one of values.
 	EntriesFor(ctx context.Context, values []string) ([]OwnedEntry, error)
 
-	// Accounts returns one page of accounts by address, without Groups and ListMatch.
+	// Accounts returns one page of accounts by address, without Groups and ListMatch. NotFound when there is no such
+	// company.
 	Accounts(ctx context.Context, q AccountQuery) ([]Account, error)
 	// SetAccountState enables or disables; disabling ends the account's sessions. NotFound.
 	SetAccountState(ctx context.Context, addr Address, state AccountState, ev Event) (Account, error)

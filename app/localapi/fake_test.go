@@ -145,9 +145,14 @@ func (o *office) TestAddress(_ context.Context, email string) (app.Address, app.
 	return addr, app.Gate(addr, entries), []app.Way{{Name: "form", Result: "closed"}}, nil
 }
 
-func (o *office) Accounts(_ context.Context, q app.AccountQuery) ([]app.Account, error) {
+func (o *office) Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error) {
 	if err := o.do("", "accounts"); err != nil {
 		return nil, err
+	}
+	if q.Company != "" {
+		if _, err := o.Company(ctx, q.Company); err != nil {
+			return nil, err
+		}
 	}
 	var out []app.Account
 	for _, a := range o.accounts {

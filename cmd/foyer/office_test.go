@@ -214,7 +214,12 @@ func (o *office) TestAddress(_ context.Context, email string) (app.Address, app.
 	return addr, app.Gate(addr, owned), []app.Way{{Name: "form", Result: "closed: login_link is off"}}, nil
 }
 
-func (o *office) Accounts(_ context.Context, q app.AccountQuery) ([]app.Account, error) {
+func (o *office) Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error) {
+	if q.Company != "" {
+		if _, err := o.Company(ctx, q.Company); err != nil {
+			return nil, err
+		}
+	}
 	var out []app.Account
 	for _, a := range o.accounts {
 		if strings.Contains(a.Email.Key(), q.Search) && a.Email.Key() > q.After && (q.Company == "" || a.Company == q.Company) {

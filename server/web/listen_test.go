@@ -240,7 +240,7 @@ func serve(t *testing.T, timeouts web.Timeouts) net.Conn {
 }
 
 func TestDefaultTimeouts(t *testing.T) {
-	server := web.NewServer(nil, slog.New(slog.DiscardHandler))
+	server := web.DefaultTimeouts().NewServer(nil, slog.New(slog.DiscardHandler))
 	got := []any{server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout, server.IdleTimeout, server.MaxHeaderBytes}
 	want := []any{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 16 << 10}
 	for i := range want {

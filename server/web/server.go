@@ -16,17 +16,12 @@ type Timeouts struct {
 	MaxHeaderBytes int
 }
 
-// DefaultTimeouts returns those of NewServer.
+// DefaultTimeouts returns those that count where nobody says otherwise.
 func DefaultTimeouts() Timeouts {
 	return Timeouts{
 		ReadHeader: 5 * time.Second, Read: 15 * time.Second, Write: 30 * time.Second, Idle: 60 * time.Second,
 		MaxHeaderBytes: 16 << 10,
 	}
-}
-
-// NewServer returns a server of h with the default timeouts.
-func NewServer(h http.Handler, log *slog.Logger) *http.Server {
-	return DefaultTimeouts().NewServer(h, log)
 }
 
 // NewServer returns a server of h with these timeouts. What net/http itself has to say goes to log.

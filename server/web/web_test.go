@@ -64,7 +64,7 @@ func open(t testing.TB, change ...func(*web.Config)) *house {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = web.NewServer(handler, log)
+	server.Config = web.DefaultTimeouts().NewServer(handler, log)
 	server.Start()
 	t.Cleanup(server.Close)
 	h.url = server.URL

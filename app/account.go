@@ -33,6 +33,7 @@ type Account struct {
 	PasswordHash   string // a PHC string, or "" for an account without a password
 	Entry          string // the allow-list entry that matched when the account was created
 	ListMatch      bool   // whether the gate gives the account's address its company today
+	Identities     []Identity
 	CreatedAt      time.Time
 }
 
@@ -51,6 +52,11 @@ type Registration struct {
 	CodeTries int // wrong codes so far
 	CreatedAt time.Time
 	ExpiresAt time.Time
+
+	// Identity is the identity at a provider that signed up, nil for the form. The registration is bound to it, and to
+	// the browser that brought it.
+	Identity *Identity
+	Browser  TokenHash
 }
 
 // Profile is what a person says of himself or herself.

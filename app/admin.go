@@ -61,7 +61,10 @@ func (s *Service) EnableCompany(ctx context.Context, actor, name string, on bool
 func (s *Service) RemoveCompany(ctx context.Context, actor, name string) error {
 	event := adminEvent(actor, ActCompanyRemove, name)
 	event.Company = name
-	return s.store.RemoveCompany(ctx, name, event)
+	if err := s.store.RemoveCompany(ctx, name, event); err != nil {
+		return err
+	}
+	return s.loadDirectory(context.WithoutCancel(ctx)) // its tenants went with it
 }
 
 // Allow adds the entries of a field to a company's list, all or none. With move, entries of other companies change
@@ -106,7 +109,7 @@ func joinEntries(list []Entry) string {
 
 // Way says what one way in would do for an address.
 type Way struct {
-	Name   string // "form"
+	Name   string // "form", or the name of a connector
 	Result string // one English sentence
 }
 
@@ -126,7 +129,38 @@ func (s *Service) TestAddress(ctx context.Context, email string) (Address, Verdi
 		return Address{}, Verdict{}, nil, err
 	}
 	verdict := Gate(addr, entries)
-	return addr, verdict, []Way{{Name: "form", Result: s.formWay(verdict, account)}}, nil
+	ways := []Way{{Name: "form", Result: s.formWay(verdict, account)}}
+	for _, c := range s.directory.Load().connectors {
+		ways = append(ways, Way{Name: c.Name, Result: s.connectorWay(c, verdict, account)})
+	}
+	return addr, verdict, ways, nil
+}
+
+// connectorWay says what signing in with a provider would do for somebody who has the address there.
+func (s *Service) connectorWay(c Connector, v Verdict, a Account) string {
+	tenants := s.directory.Load().tenants[v.CompanyID]
+	switch {
+	case !c.Enabled:
+		return "closed: the connector is disabled"
+	case !c.Works(s.Settings().PublicURL):
+		return "closed: the connector cannot work; foyer connector show " + c.Name + " says why"
+	case a.ID != 0 && a.MayEnter() != nil:
+		return "refused, openly: the account is disabled"
+	case a.ID != 0 && slices.ContainsFunc(a.Identities, func(i Identity) bool { return c.Issues(i.Issuer) }):
+		return "the account signs in with it"
+	case a.ID != 0:
+		return "the person would have to prove that the account is theirs, and could then add it"
+	case !c.SignUp:
+		return "refused, openly: its sign-up switch is off"
+	case !v.Allowed:
+		return "refused, openly"
+	case c.Tenant == ManyTenants && len(tenants) == 0:
+		return "refused, openly: no Entra tenant is set for " + v.Company
+	case c.TrustVerified:
+		return "the form would be shown, for an account in " + v.Company + "; without a confirmation mail if " + c.Title() + " vouches for the address"
+	default:
+		return "the form would be shown and a confirmation mail sent, for an account in " + v.Company
+	}
 }
 
 func (s *Service) formWay(v Verdict, a Account) string {

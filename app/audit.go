@@ -34,6 +34,15 @@ const (
 	ActAccountDisable Action = "account.disable"
 	ActAccountEnable  Action = "account.enable"
 	ActAccountRemove  Action = "account.remove"
+	ActLink           Action = "account.link"
+	ActLinkCode       Action = "account.link_code"
+	ActUnlink         Action = "account.unlink"
+	ActIdentity       Action = "account.identity" // what a provider says of an account has changed
+	ActConnectorAdd   Action = "connector.add"
+	ActConnectorSet   Action = "connector.set"
+	ActConnectorDel   Action = "connector.remove"
+	ActConnectorWarn  Action = "connector.secret" // the client secret expires soon, or has
+	ActTenants        Action = "company.tenants"
 	ActCompanyAdd     Action = "company.add"
 	ActCompanyRename  Action = "company.rename"
 	ActCompanyEnable  Action = "company.enable"

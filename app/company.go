@@ -18,6 +18,7 @@ type Company struct {
 	Accounts  int // how many accounts it has
 	Entries   []Entry
 	Overlaps  []Overlap
+	Tenants   []string // the Entra tenants whose people are its people; none says nothing
 }
 
 // Overlap is a hint: an entry of another company covers part of what Entry covers, or the other way round.

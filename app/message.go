@@ -12,6 +12,9 @@ const (
 	MailDisabled MessageKind = "disabled"         // the account is disabled; whom to ask
 	MailReset    MessageKind = "reset"            // link to choose a new password
 	MailChanged  MessageKind = "password_changed" // notice that the password was changed
+	MailLinkCode MessageKind = "link_code"        // code that links an identity at a provider to the account
+	MailLinked   MessageKind = "linked"           // notice that an identity was linked
+	MailUnlinked MessageKind = "unlinked"         // notice that it was unlinked
 	MailTest     MessageKind = "test"             // the administrator's test
 )
 
@@ -52,6 +55,7 @@ type Notice struct {
 	To       Address
 	Lang     string // "en" or "sk"
 	Company  string // the company's name, for MailConfirm
+	Through  string // how people call the provider: of a sign-up with one, and for the mails about linking
 	Link     string // the full link of this mail: confirmation or reset
 	Code     string // the confirmation code
 	IP       string // who asked, from where

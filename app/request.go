@@ -1,13 +1,13 @@
 package app
 
-// Request is a visitor's wish for a mail: a sign-up or a forgotten password.
+// Request is a visitor's wish for a mail: a sign-up, a forgotten password, or the code that links an identity.
 type Request struct {
 	Registration           // the sign-up; for a forgotten password only Email, Lang, IP, CreatedAt and ExpiresAt count
 	Token        TokenHash // of the link the mail will carry
 	Code         TokenHash // the keyed hash of the code it will carry
 	Refuse       string    // a reason known beforehand (a limit, a trap), or ""
 	Limits       Limits
-	Event        Event // Action says which wish it is: ActSignUp or ActForgot
+	Event        Event // Action says which wish it is: ActSignUp, ActForgot or ActLinkCode
 	// Compose writes the mail that was decided on.
 	Compose func(l Letter) (Message, error)
 }
@@ -19,17 +19,26 @@ type Letter struct {
 	Company string
 	Lang    string
 	IP      string // who asked
+	Through string // the name of the connector it is about, "" for none
 }
 
 // Letter returns the mail that the decision asks for. Mail about an account goes to the address the account has, in the
 // account's language, and never to what was typed: the two may differ in more than meets the eye (the password resets
 // of GitHub in 2019 went to the address that was typed).
 func (r Request) Letter(d Decision, a *Account) Letter {
-	l := Letter{Kind: d.Mail, To: r.Email, Company: d.Verdict.Company, Lang: r.Lang, IP: r.IP}
+	l := Letter{Kind: d.Mail, To: r.Email, Company: d.Verdict.Company, Lang: r.Lang, IP: r.IP, Through: r.Through()}
 	if a != nil {
 		l.To, l.Lang = a.Email, a.Lang
 	}
 	return l
+}
+
+// Through returns the name of the connector a registration came through, "" for the form.
+func (r Registration) Through() string {
+	if r.Identity == nil {
+		return ""
+	}
+	return r.Identity.Connector
 }
 
 // RequestFacts is what the database knows about the address of a Request.
@@ -63,7 +72,7 @@ func (r Request) Decide(f RequestFacts) Decision {
 		d.Reason = r.Refuse
 	case f.Account != nil:
 		d.Mail, d.Reason = r.mailForAccount(*f.Account)
-	case r.Event.Action == ActForgot:
+	case r.Event.Action == ActForgot || r.Event.Action == ActLinkCode:
 		d.Reason = "no_account"
 	case !f.Verdict.Allowed:
 		d.Reason = string(f.Verdict.Reason)
@@ -85,6 +94,13 @@ func (r Request) Decide(f RequestFacts) Decision {
 
 func (r Request) mailForAccount(a Account) (MessageKind, string) {
 	switch {
+	// Who signs up with an identity is told on the page: a mail would only say it again.
+	case r.Identity != nil && r.Event.Action == ActSignUp:
+		return "", "account_exists"
+	case r.Event.Action == ActLinkCode && a.MayEnter() == nil:
+		return MailLinkCode, OK
+	case r.Event.Action == ActLinkCode:
+		return "", ReasonOf(a.MayEnter())
 	case a.State != AccountActive:
 		return MailDisabled, "account_disabled"
 	case !a.CompanyEnabled:

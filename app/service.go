@@ -26,6 +26,9 @@ type ServiceConfig struct {
 	Outbox   Outbox
 	Hasher   *Hasher
 	Key      []byte // of the keyed hashes in codes and links
+	// ClockOff returns how far the clock of a connector's provider was ahead of ours when it last answered, and whether that
+	// is too far. nil is never.
+	ClockOff func(c Connector) (ahead time.Duration, off bool)
 	// PublicURL counts while the setting public_url is empty.
 	PublicURL string
 	Log       *slog.Logger
@@ -40,22 +43,36 @@ type Service struct {
 	key      []byte
 	log      *slog.Logger
 
-	publicURL    string // while the setting is empty
-	settings     atomic.Pointer[Settings]
-	settingsLock sync.Mutex // one change at a time
-	limiter      *Limiter   // of attempts
-	guesses      *Limiter   // of passwords; apart, so that a flood of attempts does not make it forget
-	seen         seenSessions
+	clockOff      func(c Connector) (time.Duration, bool)
+	publicURL     string // while the setting is empty
+	settings      atomic.Pointer[Settings]
+	settingsLock  sync.Mutex // one change at a time, of settings and connectors
+	directory     atomic.Pointer[directory]
+	directoryLock sync.Mutex
+	flows         *shelf[flow]   // sign-ins with a provider that are under way, by their state
+	proven        *shelf[proven] // identities that were brought back, by the browser
+	healthLock    sync.Mutex
+	health        map[int64]connectorHealth // of connectors, by ID
+	limiter       *Limiter                  // of attempts
+	guesses       *Limiter                  // of passwords; apart, so that a flood of attempts does not make it forget
+	seen          seenSessions
 }
 
 // limiterKeys bounds the memory of the limiter to a few megabytes.
 const limiterKeys = 50_000
+
+// flowKeys bounds the sign-ins with a provider that are under way at one time, to some ten megabytes.
+const flowKeys = 10_000
 
 // NewService returns a service over an open store, with the stored settings loaded.
 func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 	s := &Service{
 		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
+		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
+	}
+	if s.clockOff == nil {
+		s.clockOff = func(Connector) (time.Duration, bool) { return 0, false }
 	}
 	stored, err := s.store.Settings(ctx)
 	if err != nil {
@@ -66,7 +83,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		return nil, err
 	}
 	s.settings.Store(&settings)
-	return s, nil
+	return s, s.loadDirectory(ctx)
 }
 
 // Settings returns the settings of this moment.
@@ -227,6 +244,9 @@ func (s *Service) tidy(ctx context.Context) {
 			s.seen.putBack(seen)
 			s.log.Error("sessions not written", "err", err)
 		}
+	}
+	if err := s.warnOfSecrets(ctx, time.Now()); err != nil {
+		s.log.Error("warnings of client secrets", "err", err)
 	}
 	if err := s.store.Purge(ctx, time.Now(), s.Settings().Limits); err != nil {
 		s.log.Error("purge", "err", err)

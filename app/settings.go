@@ -36,6 +36,9 @@ type MailSettings struct {
 type Limits struct {
 	SignupPerIP       int // sign-ups an hour from one client address
 	LoginPerIP        int // sign-in attempts in 5 minutes from one client address
+	IdentityPerIP     int // sign-ins with a provider in 5 minutes from one client address
+	FlowsPerIP        int // sign-ins with a provider that are under way at one time from one client address
+	FreshMinutes      int // minutes after a sign-in in which the ways in may be changed
 	LoginFailures     int // wrong passwords for one address before each further try has to wait
 	PasswordChanges   int // changes an hour of one account's password on its page
 	MailPerAddress    int // mails an hour to one mailbox, its plus tags together
@@ -125,6 +128,12 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address, and as many tries of a code",
 		func(s *Settings) *int { return &s.Limits.LoginPerIP }),
+	number("limits.identity_per_ip", 300, "sign-ins with a provider in 5 minutes from one client address",
+		func(s *Settings) *int { return &s.Limits.IdentityPerIP }),
+	number("limits.flows_per_ip", 200, "sign-ins with a provider under way at one time from one client address; the oldest is dropped",
+		func(s *Settings) *int { return &s.Limits.FlowsPerIP }),
+	number("limits.fresh_minutes", 5, "minutes after a sign-in in which a person may change how to sign in",
+		func(s *Settings) *int { return &s.Limits.FreshMinutes }),
 	number("limits.login_failures", 5, "wrong passwords for one address from one client address before each further try waits 1, 2, 4 to 60 seconds",
 		func(s *Settings) *int { return &s.Limits.LoginFailures }),
 	number("limits.password_changes", 10, "changes an hour of one account's password on its page",
@@ -308,6 +317,9 @@ func (l Limits) IdleTTL() time.Duration { return orForever(l.SessionIdle, time.M
 
 // SessionTTL returns how long a session lives at most.
 func (l Limits) SessionTTL() time.Duration { return orForever(l.SessionHours, time.Hour) }
+
+// FreshTTL returns how long after a sign-in the ways in may be changed.
+func (l Limits) FreshTTL() time.Duration { return orForever(l.FreshMinutes, time.Minute) }
 
 // orForever returns n units, or ten years when the limit is switched off.
 func orForever(n int, unit time.Duration) time.Duration {

@@ -18,6 +18,7 @@ var defaults = map[string]string{
 	"login_link": "off", "neutral_answers": "on", "site_name": "Customer accounts", "contact": "", "public_url": "",
 	"mail.transport": "capture", "mail.from": "", "mail.smarthost": "", "mail.tls": "starttls", "mail.auth": "none", "mail.username": "", "mail.password": "",
 	"limits.signup_per_ip": "20", "limits.login_per_ip": "20", "limits.login_failures": "5",
+	"limits.identity_per_ip": "300", "limits.flows_per_ip": "200", "limits.fresh_minutes": "5",
 	"limits.mail_per_address": "3", "limits.mail_per_address_day": "5", "limits.mail_per_domain": "60", "limits.mail_global": "300",
 	"limits.accounts_per_base": "3", "limits.code_tries": "5", "limits.registrations": "10000", "limits.queue_messages": "5000", "limits.hash_queue": "128",
 	"limits.confirm_hours": "24", "limits.reset_minutes": "60", "limits.session_idle_minutes": "30", "limits.session_hours": "12",

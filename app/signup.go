@@ -79,7 +79,7 @@ func (s *Service) request(action Action, addr Address, v Visitor, ttl time.Durat
 		Event:        v.event(action, addr.String()),
 	}
 	r.Compose = func(l Letter) (Message, error) {
-		notice := Notice{Kind: l.Kind, To: l.To, Lang: l.Lang, Company: l.Company, IP: l.IP}
+		notice := Notice{Kind: l.Kind, To: l.To, Lang: l.Lang, Company: l.Company, IP: l.IP, Through: s.titleOf(l.Through)}
 		switch l.Kind {
 		case MailConfirm:
 			notice.Link, notice.Code = s.Settings().URL("/confirm/"+string(token)), code[:4]+"-"+code[4:]

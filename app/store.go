@@ -34,11 +34,45 @@ type VisitorStore interface {
 
 	// Activate makes an account of a registration. The list is matched again and must give the company the
 	// registration shows. Every registration of the address is deleted. Of parallel calls one succeeds. Gone as
-	// RegistrationByToken; Conflict, "no_longer_eligible", when the gate says no or another company.
+	// RegistrationByToken; Conflict, "no_longer_eligible", when the gate says no or another company. A registration by
+	// form gets the account's password. One by an identity gets none, and only whom Registration.HeldBy lets may activate
+	// it: Denied, "identity_needed", for others; Conflict, "identity_taken", when the identity is linked by now.
 	Activate(ctx context.Context, a Activation) (Account, error)
 
-	// AccountByEmail returns the account of addr. NotFound when there is none.
+	// CreateAccount makes an account of a registration that needs no confirmation, with its identity, and starts a
+	// session. It does what Activate does. Conflict, "no_longer_eligible", "account_exists" or "identity_taken".
+	CreateAccount(ctx context.Context, r Registration, s Session, ev Event) (Account, error)
+
+	// AccountByEmail returns the account of addr, with its identities. NotFound when there is none.
 	AccountByEmail(ctx context.Context, addr Address) (Account, error)
+
+	// AccountByIdentity returns the account an identity is linked to, with its identities. NotFound, "identity_unknown".
+	AccountByIdentity(ctx context.Context, key IdentityKey) (Account, error)
+
+	// RegistrationByIdentity returns the registration of an identity that waits for its mail. NotFound.
+	RegistrationByIdentity(ctx context.Context, key IdentityKey, now time.Time) (Registration, error)
+
+	// SignInIdentity starts a session of the account an identity is linked to, and writes when it was seen and which
+	// address its provider says it has now. An address that is another than before gets an event of its own. NotFound,
+	// "identity_unknown"; Denied, "account_disabled" or "company_disabled".
+	SignInIdentity(ctx context.Context, in IdentitySignIn) (Account, error)
+
+	// RequestLink writes the code with which an identity can be linked to the account of an address, and its mail, in
+	// place of an earlier code for the same account and identity. What the limits say is decided by Request.Decide.
+	RequestLink(ctx context.Context, r Request) (Decision, error)
+
+	// LinkByCode links an identity to the account a code was sent to, if the code is right, and does the rest as Link. A
+	// wrong code is counted and written to the audit: Gone, "code_wrong", whatever is the matter.
+	LinkByCode(ctx context.Context, c CodeTry, l LinkChange) error
+
+	// Link links an identity to an account, ends every session and reset link of the account, starts the session Keep and
+	// writes the notice mail. Denied as MayEnter, and "signin_needed" when the session Session is gone; Conflict,
+	// "identity_taken" when it is linked already, "identity_other" when another identity of the same issuer is.
+	Link(ctx context.Context, l LinkChange) error
+
+	// Unlink is Link the other way round. NotFound, "identity_unknown"; Conflict, "last_way_in", when the account would
+	// have neither a password nor an identity for which LinkChange.Usable is true.
+	Unlink(ctx context.Context, l LinkChange) error
 
 	// StartSession writes a session. When rehash is not "" it replaces the account's password hash. Denied,
 	// "account_disabled" or "company_disabled", when the account may not sign in any more.
@@ -97,6 +131,19 @@ type AdminStore interface {
 	RemoveEntries(ctx context.Context, name string, entries []Entry, ev Event) (Company, int, error)
 	// EntriesFor returns the entries whose value is one of values.
 	EntriesFor(ctx context.Context, values []string) ([]OwnedEntry, error)
+	// SetTenants adds and removes Entra tenants of a company. NotFound, also when one to remove is not there.
+	SetTenants(ctx context.Context, name string, add, remove []string, ev Event) (Company, error)
+	// Tenants returns the Entra tenants of all companies that have some, by the company's ID.
+	Tenants(ctx context.Context) (map[int64][]string, error)
+
+	// Connectors returns all connectors by name, with their secrets in plain and without Tenants.
+	Connectors(ctx context.Context) ([]Connector, error)
+	// AddConnector adds a connector and returns it with its ID. Conflict when the name is taken.
+	AddConnector(ctx context.Context, c Connector, ev Event) (Connector, error)
+	// SetConnector stores a connector whole, by its ID. NotFound.
+	SetConnector(ctx context.Context, c Connector, ev Event) error
+	// RemoveConnector removes a connector. The identities that came through it stay with their accounts. NotFound.
+	RemoveConnector(ctx context.Context, name string, ev Event) error
 
 	// Accounts returns one page of accounts by address, without Groups and ListMatch. NotFound when there is no such
 	// company.
@@ -175,9 +222,31 @@ type CodeTry struct {
 // Activation is a confirmation with everything it needs.
 type Activation struct {
 	Token        TokenHash
-	PasswordHash string
+	PasswordHash string       // for a registration by form
+	Browser      TokenHash    // for one by an identity: the browser that confirms
+	Identity     *IdentityKey // and the identity it has just signed in with, or nil
 	Now          time.Time
 	Event        Event
+}
+
+// IdentitySignIn is a sign-in with a provider, after all checks.
+type IdentitySignIn struct {
+	Key     IdentityKey
+	Email   string  // what the provider says the address is now
+	Session Session // Account is not set: the store knows it
+	Event   Event
+}
+
+// LinkChange is an identity that is linked to an account, or unlinked.
+type LinkChange struct {
+	Account  Account // as it was read
+	Identity Identity
+	Usable   func(Identity) bool // whether one can sign in with an identity today
+	Session  TokenHash           // the session the change is made in; zero with a code
+	Keep     *Session            // and the one that goes on in its place
+	Notice   Message
+	Now      time.Time
+	Event    Event
 }
 
 // PasswordChange is a new password, by reset link or on the account page.

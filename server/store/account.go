@@ -26,21 +26,30 @@ func scanAccount(row scanner, others ...any) (app.Account, error) {
 	return a, err
 }
 
-// AccountByEmail returns the account of an address with its groups. NotFound.
+// AccountByEmail returns the account of an address with its groups and identities. NotFound.
 func (s *Store) AccountByEmail(_ context.Context, addr app.Address) (app.Account, error) {
 	a, err := accountByEmail(s.read, addr)
 	return a, errorOf("read account", err)
 }
 
 func accountByEmail(h *handle, addr app.Address) (app.Account, error) {
-	a, err := scanAccount(h.row(accountColumns+accountFrom+"WHERE a.email_key = $1", addr.Key()))
+	a, err := accountWhole(h, accountFrom+"WHERE a.email_key = $1", addr.Key())
 	if errors.Is(err, sql.ErrNoRows) {
 		return app.Account{}, app.Errorf(app.NotFound, "account_unknown", "there is no account %s", addr)
 	}
+	return a, err
+}
+
+// accountWhole returns the account that from finds, with its groups and identities, or sql.ErrNoRows.
+func accountWhole(h *handle, from string, args ...any) (app.Account, error) {
+	a, err := scanAccount(h.row(accountColumns+from, args...))
 	if err != nil {
 		return app.Account{}, err
 	}
-	a.Groups, err = groupsOf(h, a.ID)
+	if a.Groups, err = groupsOf(h, a.ID); err != nil {
+		return app.Account{}, err
+	}
+	a.Identities, err = identitiesOf(h, a.ID)
 	return a, err
 }
 
@@ -122,13 +131,18 @@ func (s *Store) SetAccountState(ctx context.Context, addr app.Address, state app
 	return a, err
 }
 
-// endAccess deletes every session and every reset link of an account.
+// endAccess deletes every session, every reset link and every link code of an account.
 func endAccess(tx *handle, accountID int64) error {
-	if _, err := tx.exec("DELETE FROM session WHERE account_id = $1", accountID); err != nil {
-		return err
+	for _, statement := range []string{
+		"DELETE FROM session WHERE account_id = $1",
+		"DELETE FROM reset_link WHERE account_id = $1",
+		"DELETE FROM link_code WHERE account_id = $1",
+	} {
+		if _, err := tx.exec(statement, accountID); err != nil {
+			return err
+		}
 	}
-	_, err := tx.exec("DELETE FROM reset_link WHERE account_id = $1", accountID)
-	return err
+	return nil
 }
 
 // RemoveAccount removes an account with everything that belongs to it. NotFound.

@@ -23,7 +23,7 @@ func scanCompany(row scanner) (app.Company, error) {
 	return c, err
 }
 
-// Companies returns all companies by name, with their entries and without overlaps.
+// Companies returns all companies by name, with their entries and tenants and without overlaps.
 func (s *Store) Companies(_ context.Context) ([]app.Company, error) {
 	var companies []app.Company
 	err := s.read.each(companyColumns+" ORDER BY c.name_key", nil, func(rows *sql.Rows) error {
@@ -34,7 +34,12 @@ func (s *Store) Companies(_ context.Context) ([]app.Company, error) {
 	if err != nil {
 		return nil, errorOf("list companies", err)
 	}
+	tenants, err := allTenants(s.read)
+	if err != nil {
+		return nil, errorOf("list companies", err)
+	}
 	for i := range companies {
+		companies[i].Tenants = tenants[companies[i].ID]
 		if companies[i].Entries, err = entriesOf(s.read, companies[i].ID); err != nil {
 			return nil, errorOf("list companies", err)
 		}
@@ -42,7 +47,7 @@ func (s *Store) Companies(_ context.Context) ([]app.Company, error) {
 	return companies, nil
 }
 
-// Company returns a company with its entries and overlaps. NotFound.
+// Company returns a company with its entries, overlaps and tenants. NotFound.
 func (s *Store) Company(_ context.Context, name string) (app.Company, error) {
 	c, err := companyWhole(s.read, name)
 	return c, errorOf("read company", err)
@@ -54,6 +59,9 @@ func companyWhole(h *handle, name string) (app.Company, error) {
 		return app.Company{}, err
 	}
 	if c.Entries, err = entriesOf(h, c.ID); err != nil {
+		return app.Company{}, err
+	}
+	if c.Tenants, err = tenantsOf(h, c.ID); err != nil {
 		return app.Company{}, err
 	}
 	c.Overlaps, err = overlapsOf(h, c)
@@ -215,7 +223,7 @@ func (s *Store) EnableCompany(ctx context.Context, name string, on bool, ev app.
 	})
 }
 
-// RemoveCompany removes a company, its entries and its registrations. NotFound, or Conflict while it has accounts.
+// RemoveCompany removes a company, its entries, tenants and registrations. NotFound, or Conflict while it has accounts.
 func (s *Store) RemoveCompany(ctx context.Context, name string, ev app.Event) error {
 	return s.write(ctx, "remove company", func(tx *handle) error {
 		c, err := companyByName(tx, name)

@@ -76,6 +76,25 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"purge":              testPurge,
 		"parallel writers":   testParallel,
 		"failed unit undone": testUndone,
+
+		"identity sign-up":          testIdentitySignUp,
+		"identity replaces form":    testNewestRegistration,
+		"identity confirmation":     testIdentityActivate,
+		"identity of a tenant":      testIdentityTenant,
+		"identity vouched for":      testCreateAccount,
+		"identity sign-in":          testIdentitySignIn,
+		"one identity from fifty":   testParallelIdentity,
+		"one vouched from fifty":    testParallelCreate,
+		"identity of two":           testParallelLink,
+		"linking":                   testLink,
+		"unlinking":                 testUnlink,
+		"linking by code":           testLinkByCode,
+		"link code void":            testLinkCodeVoid,
+		"link requests":             testRequestLink,
+		"one link from fifty codes": testParallelLinkByCode,
+		"notices do not count":      testNoticesDoNotCount,
+		"connectors":                testConnectors,
+		"tenants":                   testTenants,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

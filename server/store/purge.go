@@ -17,7 +17,7 @@ const keepExpired = 6 * 24 * time.Hour
 // keepSpent is how long a used link answers "already confirmed" instead of "not valid".
 const keepSpent = 30 * 24 * time.Hour
 
-// Purge deletes what is past its time: registrations, links, sessions, ended messages, audit events.
+// Purge deletes what is past its time: registrations, links, codes, sessions, ended messages, audit events.
 func (s *Store) Purge(ctx context.Context, now time.Time, l app.Limits) error {
 	day := 24 * time.Hour
 	old := []struct {
@@ -26,6 +26,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time, l app.Limits) error {
 	}{
 		{"DELETE FROM registration WHERE id IN (SELECT id FROM registration WHERE expires_at < $1 LIMIT $2)", now.Add(-keepExpired)},
 		{"DELETE FROM reset_link WHERE token_hash IN (SELECT token_hash FROM reset_link WHERE expires_at < $1 LIMIT $2)", now.Add(-day)},
+		{"DELETE FROM link_code WHERE (account_id, issuer, subject) IN (SELECT account_id, issuer, subject FROM link_code WHERE expires_at < $1 LIMIT $2)", now},
 		{"DELETE FROM spent_link WHERE token_hash IN (SELECT token_hash FROM spent_link WHERE spent_at < $1 LIMIT $2)", now.Add(-keepSpent)},
 		{"DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session WHERE seen_at < $1 LIMIT $2)", now.Add(-l.IdleTTL())},
 		{"DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session WHERE created_at < $1 LIMIT $2)", now.Add(-l.SessionTTL())},

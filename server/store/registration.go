@@ -11,16 +11,24 @@ import (
 )
 
 const registrationColumns = `SELECT r.email, r.id, r.first_name, r.last_name, r.phone, r.company_id, c.name, r.entry, r.lang, r.ip, r.code_tries,
-	r.created_at, r.expires_at
-FROM registration r JOIN company c ON c.id = r.company_id
+	r.created_at, r.expires_at, COALESCE(i.connector, ''), COALESCE(i.issuer, ''), COALESCE(i.subject, ''), COALESCE(i.tenant, ''),
+	COALESCE(i.object, ''), COALESCE(i.email, ''), i.browser_hash
+FROM registration r JOIN company c ON c.id = r.company_id LEFT JOIN registration_identity i ON i.registration_id = r.id
 `
 
 func scanRegistration(row scanner) (app.Registration, error) {
 	var r app.Registration
+	var i app.Identity
 	var created, expires int64
+	var browser []byte // NULL for a registration by form
 	err := scanAddress(row, &r.Email, &r.ID, &r.FirstName, &r.LastName, &r.Phone, &r.CompanyID, &r.Company, &r.Entry, &r.Lang, &r.IP,
-		&r.CodeTries, &created, &expires)
+		&r.CodeTries, &created, &expires, &i.Connector, &i.Issuer, &i.Subject, &i.Tenant, &i.Object, &i.Email, &browser)
 	r.CreatedAt, r.ExpiresAt = timeOf(created), timeOf(expires)
+	if browser != nil {
+		i.CreatedAt, i.SeenAt = r.CreatedAt, r.CreatedAt
+		r.Identity = &i
+		copy(r.Browser[:], browser)
+	}
 	return r, err
 }
 
@@ -58,94 +66,50 @@ func unknownLink(h *handle, hash app.TokenHash) error {
 	}
 }
 
+// RegistrationByIdentity returns the newest registration of an identity that waits for its mail. NotFound,
+// "registration_unknown".
+func (s *Store) RegistrationByIdentity(_ context.Context, key app.IdentityKey, now time.Time) (app.Registration, error) {
+	r, err := registrationWhere(s.read, "i.issuer = $1 AND i.subject = $2 AND r.expires_at > $3 ORDER BY r.id DESC LIMIT 1",
+		key.Issuer, key.Subject, millis(now))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = app.Errorf(app.NotFound, "registration_unknown", "no registration of this account of the provider is waiting")
+	}
+	return r, errorOf("read registration", err)
+}
+
+// deleteRegistrationsOf deletes what waits for an identity that has come to an account another way.
+func deleteRegistrationsOf(tx *handle, key app.IdentityKey) error {
+	_, err := tx.exec(`DELETE FROM registration
+WHERE id IN (SELECT registration_id FROM registration_identity WHERE issuer = $1 AND subject = $2)`, key.Issuer, key.Subject)
+	return err
+}
+
 // RegistrationByCode returns the registration of an address when the code is right; see app.VisitorStore.
 func (s *Store) RegistrationByCode(ctx context.Context, c app.CodeTry) (r app.Registration, hash app.TokenHash, err error) {
-	// A wrong try must be counted, so its error cannot be the unit's own: that would undo the count.
-	wrong := false
-	err = s.write(ctx, "check code", func(tx *handle) error {
+	err = s.writeOrRefuse(ctx, "check code", func(tx *handle) (refused, err error) {
 		var token, code []byte
-		err := tx.one("SELECT token_hash, code_hash FROM registration WHERE email_key = $1 AND expires_at > $2 AND ($3 = 0 OR code_tries < $3)",
+		err = tx.one("SELECT token_hash, code_hash FROM registration WHERE email_key = $1 AND expires_at > $2 AND ($3 = 0 OR code_tries < $3)",
 			[]any{c.Email.Key(), millis(c.Now), c.Tries}, &token, &code)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
+			return nil, err
 		}
-		if wrong = subtle.ConstantTimeCompare(code, c.Code[:]) != 1; wrong {
+		if subtle.ConstantTimeCompare(code, c.Code[:]) != 1 {
 			if _, err := tx.exec("UPDATE registration SET code_tries = code_tries + 1 WHERE email_key = $1", c.Email.Key()); err != nil {
-				return err
+				return nil, err
 			}
 			ev := c.Event
 			ev.Outcome = "code_wrong"
-			return s.audit(tx, ev)
+			return codeWrong(), s.audit(tx, ev)
 		}
 		copy(hash[:], token)
 		r, err = registrationWhere(tx, "r.email_key = $1", c.Email.Key())
-		return err
+		return nil, err
 	})
-	if err == nil && wrong {
-		err = app.Errorf(app.Gone, "code_wrong", "the code is not right, or it is not valid any more")
-	}
 	return r, hash, err
 }
 
-// Activate makes an account of a registration; see app.VisitorStore.
-func (s *Store) Activate(ctx context.Context, act app.Activation) (a app.Account, err error) {
-	var refused error
-	err = s.write(ctx, "activate", func(tx *handle) error {
-		r, err := registrationByToken(tx, act.Token, act.Now)
-		if err != nil {
-			return err
-		}
-		ev := act.Event
-		ev.Subject, ev.Company, ev.Entry = r.Email.String(), r.Company, r.Entry
-		entries, err := entriesFor(tx, app.Candidates(r.Email))
-		if err != nil {
-			return err
-		}
-		verdict := app.Gate(r.Email, entries)
-		if !verdict.Allowed || verdict.CompanyID != r.CompanyID {
-			refused = noLongerEligible()
-			ev.Outcome, ev.Detail = "no_longer_eligible", verdict.Explain()
-			return s.audit(tx, ev)
-		}
-		ev.Entry = verdict.Entry
-		if a, err = s.insertAccount(tx, r, act, ev.Entry); err != nil {
-			return err
-		}
-		return s.audit(tx, ev)
-	})
-	if err == nil && refused != nil {
-		return app.Account{}, refused
-	}
-	return a, err
-}
-
-func noLongerEligible() error {
-	return app.Errorf(app.Conflict, "no_longer_eligible", "this address is not enabled for an account any more")
-}
-
-func (s *Store) insertAccount(tx *handle, r app.Registration, act app.Activation, entry string) (app.Account, error) {
-	id := s.id("account")
-	_, err := tx.exec(`INSERT INTO account (id, email, email_key, first_name, last_name, phone, company_id, state, lang, password_hash, entry, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		id, r.Email.String(), r.Email.Key(), r.FirstName, r.LastName, r.Phone, r.CompanyID, string(app.AccountActive), r.Lang,
-		act.PasswordHash, entry, millis(act.Now))
-	if isDuplicate(err) {
-		return app.Account{}, app.Errorf(app.Gone, "link_spent", "there is an account with this address already")
-	}
-	if err != nil {
-		return app.Account{}, err
-	}
-	_, err = tx.exec("INSERT INTO membership (account_id, group_id) SELECT $1, id FROM account_group WHERE name = $2", id, app.CustomerAccounts)
-	if err != nil {
-		return app.Account{}, err
-	}
-	if _, err := tx.exec("DELETE FROM registration WHERE email_key = $1", r.Email.Key()); err != nil {
-		return app.Account{}, err
-	}
-	if _, err := tx.exec("INSERT INTO spent_link (token_hash, spent_at) VALUES ($1, $2)", act.Token[:], millis(act.Now)); err != nil {
-		return app.Account{}, err
-	}
-	return accountByEmail(tx, r.Email)
+func codeWrong() error {
+	return app.Errorf(app.Gone, "code_wrong", "the code is not right, or it is not valid any more")
 }
 
 // Registrations returns one page of registrations, the oldest first.
@@ -165,11 +129,11 @@ func (s *Store) Resend(ctx context.Context, req app.Request) (r app.Registration
 		if r, err = registrationByEmail(tx, req.Email); err != nil {
 			return err
 		}
-		entries, err := entriesFor(tx, app.Candidates(r.Email))
+		_, why, err := eligible(tx, r)
 		if err != nil {
 			return err
 		}
-		if verdict := app.Gate(r.Email, entries); !verdict.Allowed || verdict.CompanyID != r.CompanyID {
+		if why != "" {
 			return noLongerEligible()
 		}
 		_, err = tx.exec("UPDATE registration SET token_hash = $1, code_hash = $2, code_tries = 0, expires_at = $3 WHERE id = $4",
@@ -178,7 +142,7 @@ func (s *Store) Resend(ctx context.Context, req app.Request) (r app.Registration
 			return err
 		}
 		r.ExpiresAt, r.CodeTries = req.ExpiresAt, 0
-		if m, err = req.Compose(app.Letter{Kind: app.MailConfirm, To: r.Email, Company: r.Company, Lang: r.Lang, IP: r.IP}); err != nil {
+		if m, err = req.Compose(app.Letter{Kind: app.MailConfirm, To: r.Email, Company: r.Company, Lang: r.Lang, IP: r.IP, Through: r.Through()}); err != nil {
 			return err
 		}
 		if m, err = s.insertMessage(tx, m); err != nil {

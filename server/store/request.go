@@ -95,11 +95,14 @@ func requestFacts(tx *handle, r app.Request) (f app.RequestFacts, err error) {
 	return f, countMails(tx, r, &f)
 }
 
+// counted is which mails the limits count. Notices do not: they go out for what somebody did who was signed in, and must
+// not use up what others may get.
+const counted = "kind NOT IN ('password_changed', 'linked', 'unlinked')"
+
 // countMails counts what the limits that are switched on ask for, and no more.
 func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 	now, l := r.CreatedAt, r.Limits
-	// A mailbox is counted with all its plus tags. Notices of changed passwords do not count: they go out for what
-	// somebody did who was signed in, and must not use up what others may get.
+	// A mailbox is counted with all its plus tags.
 	key, base := r.Email.Key(), r.Email.Base()
 	hour, day := millis(now.Add(-time.Hour)), millis(now.Add(-24*time.Hour))
 	counts := []struct {
@@ -108,12 +111,12 @@ func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 		query string
 		args  []any
 	}{
-		{l.MailPerAddress, &f.MailsHour, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND kind <> 'password_changed'", []any{base, hour}},
-		{l.MailPerAddressDay, &f.MailsDay, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND kind <> 'password_changed'", []any{base, day}},
+		{l.MailPerAddress, &f.MailsHour, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND " + counted, []any{base, hour}},
+		{l.MailPerAddressDay, &f.MailsDay, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND " + counted, []any{base, day}},
 		{l.AccountsPerBase, &f.BaseDay, "SELECT COUNT(DISTINCT recipient_key) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key <> $3 AND kind = 'confirm'", []any{base, day, key}},
-		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 AND kind <> 'password_changed' LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
+		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 AND " + counted + " LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
 		// Ids grow with time, so that the last so many rows are enough, and need no index.
-		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT created_at FROM message WHERE kind <> 'password_changed' ORDER BY id DESC LIMIT $1) AS latest WHERE created_at > $2", []any{l.MailGlobal, hour}},
+		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT created_at FROM message WHERE " + counted + " ORDER BY id DESC LIMIT $1) AS latest WHERE created_at > $2", []any{l.MailGlobal, hour}},
 		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE next_attempt IS NOT NULL LIMIT $1)", []any{l.QueueMessages}},
 		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 AND expires_at > $2 LIMIT $3)", []any{key, millis(now), l.Registrations}},
 	}
@@ -155,11 +158,18 @@ func (s *Store) links(tx *handle, r app.Request, d app.Decision, f app.RequestFa
 }
 
 func (s *Store) insertRegistration(tx *handle, r app.Request, v app.Verdict) error {
+	id := s.id("registration")
 	_, err := tx.exec(`INSERT INTO registration (id, email, email_key, first_name, last_name, phone, company_id, entry, lang, ip,
 	token_hash, code_hash, code_tries, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14)`,
-		s.id("registration"), r.Email.String(), r.Email.Key(), r.FirstName, r.LastName, r.Phone, v.CompanyID, v.Entry, r.Lang, r.IP,
+		id, r.Email.String(), r.Email.Key(), r.FirstName, r.LastName, r.Phone, v.CompanyID, v.Entry, r.Lang, r.IP,
 		r.Token[:], r.Code[:], millis(r.CreatedAt), millis(r.ExpiresAt))
+	if err != nil || r.Identity == nil {
+		return err
+	}
+	_, err = tx.exec(`INSERT INTO registration_identity (registration_id, connector, issuer, subject, tenant, object, email, browser_hash)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		id, r.Identity.Connector, r.Identity.Issuer, r.Identity.Subject, r.Identity.Tenant, r.Identity.Object, r.Identity.Email, r.Browser[:])
 	return err
 }
 
@@ -203,7 +213,7 @@ func pretend(tx *handle, keep bool, work func() error) error {
 	return err
 }
 
-// BlockAddress stops mail to an address and deletes its registration and reset links.
+// BlockAddress stops mail to an address and deletes its registration, reset links and link codes.
 func (s *Store) BlockAddress(ctx context.Context, addr app.Address, until time.Time, ev app.Event) error {
 	return s.write(ctx, "block address", func(tx *handle) error {
 		_, err := tx.exec("INSERT INTO mail_block (email_key, until) VALUES ($1, $2) ON CONFLICT (email_key) DO UPDATE SET until = excluded.until",
@@ -211,12 +221,14 @@ func (s *Store) BlockAddress(ctx context.Context, addr app.Address, until time.T
 		if err != nil {
 			return err
 		}
-		if _, err := tx.exec("DELETE FROM registration WHERE email_key = $1", addr.Key()); err != nil {
-			return err
-		}
-		_, err = tx.exec("DELETE FROM reset_link WHERE account_id IN (SELECT id FROM account WHERE email_key = $1)", addr.Key())
-		if err != nil {
-			return err
+		for _, statement := range []string{
+			"DELETE FROM registration WHERE email_key = $1",
+			"DELETE FROM reset_link WHERE account_id IN (SELECT id FROM account WHERE email_key = $1)",
+			"DELETE FROM link_code WHERE account_id IN (SELECT id FROM account WHERE email_key = $1)",
+		} {
+			if _, err := tx.exec(statement, addr.Key()); err != nil {
+				return err
+			}
 		}
 		return s.audit(tx, ev)
 	})

@@ -89,3 +89,17 @@ func (s *sealer) open(sealed []byte, place string) ([]byte, error) {
 	}
 	return plain, nil
 }
+
+// sealText and openText do the same for a column of text, in base64.
+func (s *sealer) sealText(plain, place string) string {
+	return base64.StdEncoding.EncodeToString(s.seal([]byte(plain), place))
+}
+
+func (s *sealer) openText(value, place string) (string, error) {
+	sealed, err := base64.StdEncoding.DecodeString(value)
+	if err != nil {
+		return "", fmt.Errorf("decode %s: %w", place, err)
+	}
+	plain, err := s.open(sealed, place)
+	return string(plain), err
+}

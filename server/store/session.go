@@ -119,12 +119,22 @@ func stillHolds(tx *handle, p app.PasswordChange) error {
 		_, err := accountByReset(tx, *p.Reset, p.Now)
 		return err
 	}
-	err = tx.one("SELECT 1 FROM session WHERE token_hash = $1 AND account_id = $2", []any{p.Session[:], now.ID}, new(int))
-	if errors.Is(err, sql.ErrNoRows) || (err == nil && now.PasswordHash != p.Account.PasswordHash) {
-		return app.Errorf(app.Denied, "signin_needed", "sign in first")
+	if now.PasswordHash != p.Account.PasswordHash {
+		return signInNeeded()
+	}
+	return hasSession(tx, now.ID, p.Session)
+}
+
+// hasSession returns nil when an account has the session. Denied, "signin_needed".
+func hasSession(tx *handle, accountID int64, hash app.TokenHash) error {
+	err := tx.one("SELECT 1 FROM session WHERE token_hash = $1 AND account_id = $2", []any{hash[:], accountID}, new(int))
+	if errors.Is(err, sql.ErrNoRows) {
+		return signInNeeded()
 	}
 	return err
 }
+
+func signInNeeded() error { return app.Errorf(app.Denied, "signin_needed", "sign in first") }
 
 // SetPassword stores a new password hash and ends every other session; see app.VisitorStore.
 func (s *Store) SetPassword(ctx context.Context, p app.PasswordChange) error {

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
-	"fmt"
 
 	"foyer/app"
 )
@@ -18,7 +16,7 @@ func (s *Store) Settings(_ context.Context) (map[string]string, error) {
 			return err
 		}
 		if isSecret(key) {
-			plain, err := s.openText(value, key)
+			plain, err := s.seal.openText(value, place(key))
 			if err != nil {
 				return err
 			}
@@ -35,7 +33,7 @@ func (s *Store) SaveSettings(ctx context.Context, changes map[string]string, ev 
 	return s.write(ctx, "save settings", func(tx *handle) error {
 		for key, value := range changes {
 			if isSecret(key) {
-				value = base64.StdEncoding.EncodeToString(s.seal.seal([]byte(value), place(key)))
+				value = s.seal.sealText(value, place(key))
 			}
 			_, err := tx.exec("INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
 			if err != nil {
@@ -52,12 +50,3 @@ func isSecret(key string) bool {
 }
 
 func place(key string) string { return "setting|value|" + key }
-
-func (s *Store) openText(value, key string) (string, error) {
-	sealed, err := base64.StdEncoding.DecodeString(value)
-	if err != nil {
-		return "", fmt.Errorf("decode setting %s: %w", key, err)
-	}
-	plain, err := s.seal.open(sealed, place(key))
-	return string(plain), err
-}

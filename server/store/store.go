@@ -236,6 +236,20 @@ func (s *Store) write(ctx context.Context, doing string, work func(tx *handle) e
 	return errorOf(doing, s.writer.do(ctx, work))
 }
 
+// writeOrRefuse runs one unit of work that may end in a refusal of which something stays: a count, an audit event. The
+// refusal cannot be the unit's own error, because that would undo them.
+func (s *Store) writeOrRefuse(ctx context.Context, doing string, work func(tx *handle) (refused, err error)) error {
+	var refused error
+	err := s.write(ctx, doing, func(tx *handle) (err error) {
+		refused, err = work(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return refused
+}
+
 // id returns the next id of a table. Ids are made here, so that the same SQL serves engines without a row id.
 func (s *Store) id(table string) int64 { return s.ids[table].Add(1) }
 
@@ -244,6 +258,8 @@ func (s *Store) loadIDs() error {
 		"company":      "SELECT COALESCE(MAX(id), 0) FROM company",
 		"account":      "SELECT COALESCE(MAX(id), 0) FROM account",
 		"registration": "SELECT COALESCE(MAX(id), 0) FROM registration",
+		"connector":    "SELECT COALESCE(MAX(id), 0) FROM connector",
+		"identity":     "SELECT COALESCE(MAX(id), 0) FROM identity",
 		"message":      "SELECT COALESCE(MAX(id), 0) FROM message",
 		"audit":        "SELECT COALESCE(MAX(id), 0) FROM audit",
 	} {

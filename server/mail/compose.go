@@ -25,7 +25,7 @@ type Composer struct {
 // form is what all mails of one kind and language have in common. Making it once leaves so little to do for one
 // mail that sign-ups may come in bursts.
 type form struct {
-	subject string // with {{.Site}} where the site's name goes
+	subject string // with {{.Site}} and {{.Through}} where those names go
 	plain   *template.Template
 	html    *htmltemplate.Template
 }
@@ -33,6 +33,7 @@ type form struct {
 // contents is what each mail has of its own: the values of the templates.
 type contents struct {
 	Site, Company, Address, IP, Valid, Time string
+	Through                                 string // how people call the identity provider
 	Link                                    string // where the button leads
 	Code, Reset, Stop, Contact              string
 	Local                                   bool // the link works inside the office's network only
@@ -64,8 +65,8 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // begin a header of somebody else's choosing (CWE-93).
 func (c *Composer) Compose(n app.Notice) (app.Message, error) {
 	n.Lang = c.texts.Known(n.Lang)
-	form, ok := c.forms[n.Lang][n.Kind]
-	if !ok {
+	form, ok := c.forms[n.Lang][formOf(n)]
+	if !ok || n.Kind == confirmIdentity {
 		return app.Message{}, broken("there is no mail of the kind %q", n.Kind)
 	}
 	if err := checkNotice(n); err != nil {
@@ -83,7 +84,7 @@ func (c *Composer) Compose(n app.Notice) (app.Message, error) {
 	if err := form.html.Execute(html, values); err != nil {
 		return app.Message{}, broken("write the HTML part: %w", err)
 	}
-	subject := strings.ReplaceAll(form.subject, placeOf("Site"), n.SiteName)
+	subject := strings.NewReplacer(placeOf("Site"), n.SiteName, placeOf("Through"), n.Through).Replace(form.subject)
 	data, id := writeMessage(header{
 		from: n.From, fromName: n.SiteName, to: n.To.String(), subject: subject, date: n.Now, lang: n.Lang,
 	}, wrap(plain.Bytes()), html.Bytes())
@@ -109,6 +110,7 @@ func checkNotice(n app.Notice) error {
 	}
 	for _, v := range []struct{ name, value string }{
 		{"company", n.Company},
+		{"provider", n.Through},
 		{"link", n.Link},
 		{"code", n.Code},
 		{"client address", n.IP},
@@ -133,13 +135,14 @@ func isControl(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r 
 func (c *Composer) contents(n app.Notice) *contents {
 	v := &contents{
 		Site: n.SiteName, Company: n.Company, Address: n.To.String(), IP: n.IP, Valid: c.validity(n),
-		Time: n.Now.UTC().Format("2006-01-02 15:04 UTC"),
-		Link: n.Link, Code: n.Code, Reset: n.Reset, Stop: n.Stop, Contact: n.Contact,
+		Through: n.Through,
+		Time:    n.Now.UTC().Format("2006-01-02 15:04 UTC"),
+		Link:    n.Link, Code: n.Code, Reset: n.Reset, Stop: n.Stop, Contact: n.Contact,
 	}
 	switch n.Kind {
 	case app.MailExists:
 		v.Link = n.SignIn
-	case app.MailChanged:
+	case app.MailChanged, app.MailLinked, app.MailUnlinked:
 		v.Link = n.Reset
 	default: // n.Link, if there is one
 	}

@@ -27,8 +27,12 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 var kinds = []app.MessageKind{
-	app.MailConfirm, app.MailExists, app.MailDisabled, app.MailReset, app.MailChanged, app.MailTest,
+	app.MailConfirm, confirmIdentity, app.MailExists, app.MailDisabled, app.MailReset, app.MailChanged, app.MailLinkCode,
+	app.MailLinked, app.MailUnlinked, app.MailTest,
 }
+
+// confirmIdentity stands for the confirmation mail of a sign-up with an identity provider.
+const confirmIdentity app.MessageKind = "confirm_identity"
 
 func newComposer(tb testing.TB) *mail.Composer {
 	tb.Helper()
@@ -63,7 +67,15 @@ func notice(tb testing.TB, kind app.MessageKind, lang string) app.Notice {
 		Valid: 48 * time.Hour, Now: time.Date(2026, 11, 22, 16, 8, 30, 0, time.UTC),
 	}
 	switch kind {
-	case app.MailConfirm:
+	case confirmIdentity, app.MailLinkCode, app.MailLinked, app.MailUnlinked:
+		n.Through = "Office 365 / Entra ID"
+	default: // no provider has to do with it
+	}
+	switch kind {
+	case app.MailLinkCode:
+		n.Code, n.Valid = "WXYZ-2345", time.Hour
+	case app.MailConfirm, confirmIdentity:
+		n.Kind = app.MailConfirm
 		n.Link, n.Code, n.Valid = site+"/confirm/"+strings.Repeat("aB-9", 10)+"xyz", "ABCD-EFGH", 24*time.Hour
 	case app.MailReset:
 		n.Link, n.Valid = site+"/reset/"+strings.Repeat("aB-9", 10)+"xyz", time.Hour
@@ -179,7 +191,7 @@ func TestComposeMessage(t *testing.T) {
 	for _, kind := range kinds {
 		n := notice(t, kind, "sk")
 		m := compose(t, c, n)
-		if m.Kind != kind || m.Sender != n.From || m.Recipient != n.To {
+		if m.Kind != n.Kind || m.Sender != n.From || m.Recipient != n.To {
 			t.Errorf("%s: got kind %q, sender %q, recipient %q", kind, m.Kind, m.Sender, m.Recipient)
 		}
 		o := openMail(t, m.Data)
@@ -222,6 +234,30 @@ func TestComposeSays(t *testing.T) {
 				return []string{n.Link, n.Code, n.Company, "24", n.IP, n.Stop, n.Contact, n.To.String()}
 			},
 			func(n app.Notice) []string { return []string{n.Reset, n.SignIn} },
+		},
+		{
+			confirmIdentity,
+			func(n app.Notice) []string {
+				return []string{n.Link, n.Code, n.Company, n.Through, "24", n.IP, n.Stop, n.Contact, n.To.String()}
+			},
+			func(n app.Notice) []string { return []string{n.Reset, n.SignIn} },
+		},
+		{
+			app.MailLinkCode,
+			func(n app.Notice) []string {
+				return []string{n.Code, n.Through, "60", n.IP, n.Stop, n.Contact, n.To.String()}
+			},
+			func(n app.Notice) []string { return []string{n.Reset, n.SignIn, n.Company} },
+		},
+		{
+			app.MailLinked,
+			func(n app.Notice) []string { return []string{n.Through, n.Reset, n.IP, "2026-11-22 16:08 UTC"} },
+			func(n app.Notice) []string { return []string{n.Stop, n.SignIn, n.Company} },
+		},
+		{
+			app.MailUnlinked,
+			func(n app.Notice) []string { return []string{n.Through, n.Reset, n.IP, "2026-11-22 16:08 UTC"} },
+			func(n app.Notice) []string { return []string{n.Stop, n.SignIn, n.Company} },
 		},
 		{
 			app.MailExists,
@@ -491,7 +527,7 @@ func usedTexts(t *testing.T) func(id string) bool {
 		}
 	}
 	return func(id string) bool {
-		args := map[string]any{"Site": "Účtovná kancelária Novák", "Contact": "CONTACT", "Count": 24}
+		args := map[string]any{"Site": "Účtovná kancelária Novák", "Contact": "CONTACT", "Through": "Office 365 / Entra ID", "Count": 24}
 		if id == "mail.minutes" {
 			args["Count"] = 60
 		}

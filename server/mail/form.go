@@ -28,6 +28,11 @@ var layouts = map[app.MessageKind]layout{
 		labels: []string{"company", "address", "from", "valid"},
 		texts:  []string{"button", "code"}, stop: true,
 	},
+	confirmIdentity: {
+		facts:  []string{"Company", "Address", "Through", "IP", "Valid"},
+		labels: []string{"company", "address", "through", "from", "valid"},
+		texts:  []string{"button", "code"}, stop: true,
+	},
 	app.MailExists: {
 		facts: []string{"Address", "IP"}, labels: []string{"address", "from"},
 		texts: []string{"button", "reset"}, stop: true,
@@ -44,10 +49,35 @@ var layouts = map[app.MessageKind]layout{
 		facts: []string{"Address", "IP", "Time"}, labels: []string{"address", "changed_from", "time"},
 		texts: []string{"button", "after"},
 	},
+	app.MailLinkCode: {
+		facts:  []string{"Address", "Through", "IP", "Valid"},
+		labels: []string{"address", "through", "from", "valid"},
+		texts:  []string{"code", "after"}, stop: true,
+	},
+	app.MailLinked: {
+		facts: []string{"Address", "Through", "IP", "Time"}, labels: []string{"address", "through", "changed_from", "time"},
+		texts: []string{"button", "after"},
+	},
+	app.MailUnlinked: {
+		facts: []string{"Address", "Through", "IP", "Time"}, labels: []string{"address", "through", "changed_from", "time"},
+		texts: []string{"button", "after"},
+	},
 	app.MailTest: {
 		facts: []string{"Address", "Time"}, labels: []string{"address", "time"},
 		texts: []string{"after"},
 	},
+}
+
+// confirmIdentity is how the texts of a confirmation mail are called when the sign-up was with an identity provider: there
+// is no password to choose. The mail itself is of the kind app.MailConfirm.
+const confirmIdentity app.MessageKind = "confirm_identity"
+
+// formOf returns which texts a notice is written with.
+func formOf(n app.Notice) app.MessageKind {
+	if n.Kind == app.MailConfirm && n.Through != "" {
+		return confirmIdentity
+	}
+	return n.Kind
 }
 
 // frame is what the templates show in square brackets: the texts of one kind of mail in one language.
@@ -75,7 +105,7 @@ func placeOf(field string) string { return "{{." + field + "}}" }
 // newFrame returns the texts of one kind and language, or an error that names one that is missing.
 func newFrame(texts *assets.Texts, lang string, kind app.MessageKind) (f frame, subject string, err error) {
 	get := func(id string) string {
-		text := texts.Get(lang, id, map[string]any{"Site": placeOf("Site"), "Contact": placeOf("Contact")})
+		text := texts.Get(lang, id, map[string]any{"Site": placeOf("Site"), "Contact": placeOf("Contact"), "Through": placeOf("Through")})
 		if text == id && err == nil {
 			err = fmt.Errorf("there is no text %s", id)
 		}

@@ -162,8 +162,10 @@ func checkInputs(t *testing.T, found map[string][]*html.Node, ids map[string]boo
 
 func TestFieldsTellBrowsersWhatTheyAre(t *testing.T) {
 	h := open(t)
-	me := h.domain.signIn()
+	me, browser := h.domain.signIn(), h.domain.bring()
 	for _, test := range []struct{ name, body, want string }{
+		{"identity", h.get("/register/identity", brought(browser)).body, "first_name=given-name last_name=family-name =off phone=tel"},
+		{"again", h.get("/account/again", cookie(me)).body, "username=username current_password=current-password"},
 		{"login", h.get("/login").body, "email=username password=current-password"},
 		{"register", h.get("/register").body, "first_name=given-name last_name=family-name email=email phone=tel website=off"},
 		{"confirm", h.get("/confirm/" + string(confirmToken)).body, "username=username password=new-password password_confirm=new-password"},
@@ -224,6 +226,10 @@ func TestContrast(t *testing.T) {
 			{"edge", "surface", 3},
 			{"focus", "surface", 3},
 			{"focus", "ground", 3},
+			{"mark-ink", "mark", 4.5},
+			{"mark-edge", "surface", 3},
+			{"entra-ink", "entra", 4.5},
+			{"entra-edge", "surface", 3},
 		} {
 			got := contrast(t, colors[pair.over], colors[pair.under])
 			if got < pair.least {

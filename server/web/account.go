@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -11,30 +12,60 @@ import (
 // accountPage is the page of a person who is signed in.
 type accountPage struct {
 	*page
-	Account  app.Account
-	Email    string
-	Unicode  string // as people write its domain, when that differs
-	Initials string
-	Since    string // the day the account was made, as the language writes it
-	SinceISO string
+	Account     app.Account
+	Email       string
+	Unicode     string // as people write its domain, when that differs
+	Initials    string
+	Since       day // when the account was made
+	HasPassword bool
+	Fresh       bool // signed in so recently that the ways in may be changed
+	Ways        []wayIn
+	Add         []button // ways in that can be added
 }
 
-func (v *visit) accountPage(session app.Session, token app.Token) accountPage {
+// day is a date as the language writes it, and as programs read it.
+type day struct{ Text, ISO string }
+
+func (p *page) day(t time.Time) day {
+	return day{t.UTC().Format(p.T("web.format.date")), t.UTC().Format(time.DateOnly)}
+}
+
+func (s *site) accountPage(c *gin.Context, session app.Session, token app.Token) (accountPage, error) {
+	ways, err := s.service.WaysIn(c.Request.Context(), session)
+	if err != nil {
+		return accountPage{}, err
+	}
 	a := session.Account
 	p := accountPage{
-		page: v.page(), Account: a, Email: a.Email.String(), Unicode: unicodeAddress(a.Email),
-		Initials: initials(a.FirstName, a.LastName), SinceISO: a.CreatedAt.UTC().Format("2006-01-02"),
+		page: visitOf(c.Request).page(), Account: a, Email: a.Email.String(), Unicode: unicodeAddress(a.Email),
+		Initials: initials(a.FirstName, a.LastName), HasPassword: a.PasswordHash != "", Fresh: s.service.Fresh(session),
 	}
 	p.Wide, p.home, p.token = true, "/account", token
-	p.Since = a.CreatedAt.UTC().Format(p.T("web.format.date"))
+	p.Since = p.day(a.CreatedAt)
 	p.values = form{"first_name": a.FirstName, "last_name": a.LastName, "phone": a.Phone}
-	return p
+	p.waysIn(ways)
+	return p, nil
 }
 
 func (s *site) showAccount(c *gin.Context, session app.Session, token app.Token) error {
-	p := visitOf(c.Request).accountPage(session, token)
+	p, err := s.accountPage(c, session, token)
+	if err != nil {
+		return err
+	}
 	p.noticed(c.Request)
 	return s.render(c.Writer, http.StatusOK, "account", p)
+}
+
+// refuseOnAccount shows the account page with what is wrong.
+func (s *site) refuseOnAccount(c *gin.Context, session app.Session, token app.Token, err error) error {
+	if leadsElsewhere(app.ReasonOf(err)) {
+		return err
+	}
+	p, pageErr := s.accountPage(c, session, token)
+	if pageErr != nil {
+		return pageErr
+	}
+	return s.render(c.Writer, p.explain(c.Writer, err), "account", p)
 }
 
 func (s *site) submitProfile(c *gin.Context, session app.Session, token app.Token) error {
@@ -44,14 +75,17 @@ func (s *site) submitProfile(c *gin.Context, session app.Session, token app.Toke
 		return err
 	}
 	profile := profileOf(f)
-	p := v.accountPage(session, token)
+	p, err := s.accountPage(c, session, token)
+	if err != nil {
+		return err
+	}
 	p.values = f
 	names, phone := profileErrors(profile)
 	if status := p.explainAll(c.Writer, append(names, phone)); status != 0 {
 		return s.render(c.Writer, status, "account", p)
 	}
 	if err := s.service.UpdateProfile(c.Request.Context(), token, profile, v.visitor()); err != nil {
-		if app.ReasonOf(err) == "signin_needed" {
+		if leadsElsewhere(app.ReasonOf(err)) {
 			return err
 		}
 		return s.render(c.Writer, p.explain(c.Writer, err), "account", p)
@@ -68,11 +102,7 @@ func (s *site) submitPassword(c *gin.Context, session app.Session, token app.Tok
 	next, err := s.service.ChangePassword(c.Request.Context(), token,
 		f["current_password"], f["password"], f["password_confirm"], v.visitor())
 	if err != nil {
-		if app.ReasonOf(err) == "signin_needed" {
-			return err
-		}
-		p := v.accountPage(session, token)
-		return s.render(c.Writer, p.explain(c.Writer, err), "account", p)
+		return s.refuseOnAccount(c, session, token, err)
 	}
 	v.keepSession(c.Writer, next)
 	return redirect(c, "/account?notice=password")

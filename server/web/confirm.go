@@ -48,6 +48,9 @@ func (s *site) showConfirm(c *gin.Context) error {
 	if err != nil {
 		return s.showConfirmGone(c, v, err)
 	}
+	if registration.Identity != nil {
+		return s.showConfirmIdentity(c, registration, token)
+	}
 	p := newConfirmPage(v, registration)
 	p.Action = "/confirm/" + token
 	return s.render(c.Writer, http.StatusOK, "confirm", p)
@@ -59,16 +62,19 @@ func (s *site) submitConfirm(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	registration, err := s.service.Registration(ctx, token)
+	if err != nil {
+		return s.showConfirmGone(c, v, err)
+	}
+	if registration.Identity != nil {
+		return s.submitConfirmIdentity(c, registration, string(token))
+	}
 	_, err = s.service.Confirm(ctx, token, f["password"], f["password_confirm"], v.visitor())
 	if err == nil {
 		return redirect(c, "/login?notice=confirmed")
 	}
 	if code := app.CodeOf(err); code == app.Gone || code == app.Conflict {
 		return s.showConfirmGone(c, v, err)
-	}
-	registration, lookErr := s.service.Registration(ctx, token)
-	if lookErr != nil {
-		return s.showConfirmGone(c, v, lookErr)
 	}
 	p := newConfirmPage(v, registration)
 	p.Action = "/confirm/" + string(token)
@@ -119,7 +125,7 @@ func (s *site) showConfirmCode(c *gin.Context) error {
 }
 
 // submitConfirmCode takes address and code. Without a password, it shows what they belong to and asks for one; with
-// one, it makes the account.
+// one, it makes the account. A sign-up with a provider needs none.
 func (s *site) submitConfirmCode(c *gin.Context) error {
 	v, ctx := visitOf(c.Request), c.Request.Context()
 	f, err := v.form("email", "code", "password", "password_confirm")
@@ -132,13 +138,16 @@ func (s *site) submitConfirmCode(c *gin.Context) error {
 		if err == nil {
 			return redirect(c, "/login?notice=confirmed")
 		}
-		if !isAboutPassword(err) && app.CodeOf(err) != app.Unavailable {
+		if !isAboutPassword(err) && app.CodeOf(err) != app.Unavailable && app.ReasonOf(err) != "identity_needed" {
 			return s.refuseCode(c, v, f, err)
 		}
 	}
 	registration, lookErr := s.service.RegistrationByCode(ctx, f["email"], f["code"], v.visitor())
 	if lookErr != nil {
 		return s.refuseCode(c, v, f, lookErr)
+	}
+	if registration.Identity != nil {
+		return s.submitConfirmIdentityCode(c, registration, f)
 	}
 	p := newConfirmPage(v, registration)
 	p.ByCode = form{"email": f["email"], "code": f["code"]}

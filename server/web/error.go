@@ -36,16 +36,23 @@ func (v *visit) explain(err error) problem {
 		p.RetryAfter = retryAfter(e)
 		p.Ask = slices.Contains(askable(), e.Reason)
 	}
-	if p.Status == http.StatusInternalServerError || p.Status == http.StatusServiceUnavailable && app.ReasonOf(err) != "busy" {
+	if p.Status == http.StatusInternalServerError ||
+		p.Status == http.StatusServiceUnavailable && !slices.Contains(knownOutages(), app.ReasonOf(err)) {
 		v.site.log.Error("page", "route", v.route, "err", err)
 	}
 	return p
 }
 
+// knownOutages are the reasons of a 503 that are no fault of ours, or were logged where they arose.
+func knownOutages() []string { return []string{"busy", app.ProviderUnreachable, app.ProviderRefusedUs} }
+
 // statusOf returns the HTTP status for the code of err.
 func statusOf(err error) int {
 	switch app.CodeOf(err) {
 	case app.Invalid:
+		if slices.Contains([]string{"flow_unknown", app.ProviderMixUp, app.ProviderRefusedCode}, app.ReasonOf(err)) {
+			return http.StatusBadRequest // nobody typed anything
+		}
 		return http.StatusUnprocessableEntity
 	case app.NotFound:
 		return http.StatusNotFound
@@ -75,7 +82,8 @@ func (v *visit) reasonText(err error) string {
 	e, ok := errors.AsType[*app.Error](err)
 	if ok {
 		if id := "web.reason." + e.Reason; v.site.texts.has(id) {
-			args := make(map[string]any, len(e.Args))
+			args := make(map[string]any, len(e.Args)+1)
+			args["Through"] = v.site.texts.get(v.lang, "web.provider.unnamed", nil)
 			for name, value := range e.Args {
 				args[name] = value
 			}
@@ -107,7 +115,12 @@ func retryAfter(e *app.Error) string {
 
 // askable are the reasons about which only somebody at the office can do something.
 func askable() []string {
-	return []string{"not_enabled", "account_disabled", "company_disabled", "no_longer_eligible", "signup_closed"}
+	return []string{
+		"not_enabled", "account_disabled", "company_disabled", "no_longer_eligible", "signup_closed",
+		"identity_not_listed", "identity_signup_closed", "identity_guest", "identity_email_missing", "identity_email_invalid",
+		"identity_other", "identity_taken", "tenant_not_allowed", "connector_off",
+		app.ProviderRefusedUs, app.ProviderRefused, app.ProviderTenant,
+	}
 }
 
 // errorText is the ids of the texts of an error page.
@@ -136,7 +149,8 @@ type message struct {
 	Kind    string // which picture: "letter", "done" or "stop"
 	Heading string
 	Text    string
-	Ask     bool // whom to ask is part of the message
+	Hint    string // what whoever can help has to know, or ""
+	Ask     bool   // whom to ask is part of the message
 	Links   []link
 }
 
@@ -146,8 +160,12 @@ type link struct{ URL, Text string }
 // fail answers with the page that explains err.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	v := visitOf(r)
-	if app.ReasonOf(err) == "signin_needed" {
-		w.Header().Set("Location", "/login")
+	if reason := app.ReasonOf(err); leadsElsewhere(reason) {
+		to := "/login"
+		if reason == "fresh_needed" {
+			to = "/account/again"
+		}
+		w.Header().Set("Location", to)
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(http.StatusSeeOther)
 		return

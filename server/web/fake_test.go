@@ -27,6 +27,7 @@ type fakeDomain struct {
 	resets        map[app.Token]bool
 	stops         map[app.Token]app.Address
 	listed        func(app.Address) bool
+	fakeIdentities
 }
 
 func address(s string) app.Address {
@@ -62,23 +63,28 @@ func newFakeDomain() *fakeDomain {
 	registration := func(email string) app.Registration {
 		return app.Registration{Email: address(email), FirstName: "Jane", LastName: "Doe", Company: "Example Ltd"}
 	}
+	withIdentity := registration("eva@example.com")
+	withIdentity.Identity = &app.Identity{Connector: google.Name, Email: "eva@gmail.com"}
 	return &fakeDomain{
 		settings: settings,
 		account: app.Account{
 			ID: 1, Email: address("jane@example.com"), FirstName: "Jane", LastName: "Doe", Phone: "+421 2 1234 5678",
 			Company: "Example Ltd", CompanyEnabled: true, Groups: []string{app.CustomerAccounts, "Newsletter"},
-			State: app.AccountActive, Lang: "en", CreatedAt: time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC),
+			State: app.AccountActive, Lang: "en", PasswordHash: "a PHC string", CreatedAt: time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC),
 		},
 		password: goodPassword,
 		sessions: map[app.Token]bool{},
 		registrations: map[app.Token]app.Registration{
 			confirmToken: registration("jane@example.com"), idnToken: registration("jane@xn--mnchen-3ya.example"),
+			identityToken: withIdentity,
 		},
 		gone:   map[app.Token]string{spentToken: "link_spent", expiredToken: "link_expired"},
 		code:   goodCode,
 		resets: map[app.Token]bool{resetToken: true},
 		stops:  map[app.Token]app.Address{stopToken: address("jane@example.com")},
 		listed: func(app.Address) bool { return true },
+
+		fakeIdentities: newFakeIdentities(),
 	}
 }
 
@@ -160,6 +166,9 @@ func (d *fakeDomain) Confirm(_ context.Context, token app.Token, password, confi
 	}
 	if d.failWith != nil {
 		return app.Account{}, d.failWith
+	}
+	if r.Identity != nil {
+		return app.Account{}, app.Errorf(app.Denied, "identity_needed", "sign in first")
 	}
 	delete(d.registrations, token)
 	d.gone[token] = "link_spent"

@@ -9,6 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -36,16 +39,50 @@ type Service interface {
 	ChangePassword(ctx context.Context, token app.Token, current, password, confirm string, v app.Visitor) (app.Token, error)
 	UpdateProfile(ctx context.Context, token app.Token, p app.Profile, v app.Visitor) error
 
+	SignInConnectors() []app.Connector
+	StartIdentity(ctx context.Context, name string, start app.Start, browser app.Token, v app.Visitor) (app.Challenge, error)
+	TakeChallenge(name string, state, browser app.Token) (app.Challenge, error)
+	IdentityFailed(ctx context.Context, ch app.Challenge, err error, v app.Visitor) error
+	Arrive(ctx context.Context, ch app.Challenge, claims app.Claims, browser app.Token, v app.Visitor) (app.Arrival, error)
+	BrowserTTL() time.Duration
+
+	Proven(ctx context.Context, browser app.Token) (app.Proven, error)
+	SignUpIdentity(ctx context.Context, browser app.Token, p app.Profile, v app.Visitor) (app.Token, error)
+	Holds(r app.Registration, browser app.Token) bool
+	Through(r app.Registration) string
+	ConfirmIdentity(ctx context.Context, token, browser app.Token, v app.Visitor) (app.Account, error)
+	ConfirmIdentityCode(ctx context.Context, email, code string, browser app.Token, v app.Visitor) (app.Account, error)
+	SendLinkCode(ctx context.Context, browser app.Token, v app.Visitor) error
+	LinkByCode(ctx context.Context, browser app.Token, code string, v app.Visitor) (app.Token, error)
+
+	WaysIn(ctx context.Context, session app.Session) ([]app.WayIn, error)
+	Fresh(session app.Session) bool
+	SignInAgain(ctx context.Context, token app.Token, password string, v app.Visitor) (app.Token, error)
+	LinkOffer(ctx context.Context, token, browser app.Token) (app.Proven, error)
+	Link(ctx context.Context, token, browser app.Token, v app.Visitor) (app.Token, error)
+	Unlink(ctx context.Context, token app.Token, id int64, v app.Visitor) (app.Token, error)
+
 	StopLink(token app.Token) error
 	Stop(ctx context.Context, token app.Token, email string, v app.Visitor) error
+}
+
+// IdentityProvider speaks with the providers people sign in with. Its errors are *app.Error with one of the reasons that
+// are constants of package app: app.ProviderUnreachable and those beside it.
+type IdentityProvider interface {
+	// SignInURL returns where the browser is sent to sign in.
+	SignInURL(ctx context.Context, ch app.Challenge) (string, error)
+	// Claims returns what the provider says about who has signed in, after every check of it.
+	Claims(ctx context.Context, ch app.Challenge, answer app.ProviderAnswer) (app.Claims, error)
 }
 
 // Config says what the pages are made of.
 type Config struct {
 	Service Service
-	Texts   *assets.Texts
-	Files   fs.FS // with "web/templates", "web/static" and "locales"
-	Log     *slog.Logger
+	// Providers may be nil where there are no connectors.
+	Providers IdentityProvider
+	Texts     *assets.Texts
+	Files     fs.FS // with "web/templates", "web/static" and "locales"
+	Log       *slog.Logger
 	// Health returns nil when the service can work. What its error says is shown to anybody who asks when it is an
 	// *app.Error; any other error is logged only.
 	Health  func(ctx context.Context) error
@@ -62,24 +99,25 @@ const defaultMaxBody = 64 << 10
 
 // site is the pages and what they need; it does not change after New.
 type site struct {
-	service Service
-	log     *slog.Logger
-	health  func(ctx context.Context) error
-	version string
-	hosts   map[string]bool
-	proxies []netip.Prefix
-	maxBody int64
-	texts   *texts
-	pages   *templates
-	static  *static
-	fields  map[string]fieldSpec
-	formKey [32]byte // of the time stamp in the sign-up form
+	service   Service
+	providers IdentityProvider
+	log       *slog.Logger
+	health    func(ctx context.Context) error
+	version   string
+	hosts     map[string]bool
+	proxies   []netip.Prefix
+	maxBody   int64
+	texts     *texts
+	pages     *templates
+	static    *static
+	fields    map[string]fieldSpec
+	formKey   [32]byte // of the time stamp in the sign-up form
 }
 
 // New returns the handler of every page, with all templates, texts and static files read and checked.
 func New(c Config) (http.Handler, error) {
 	s := &site{
-		service: c.Service, log: c.Log, health: c.Health, version: c.Version,
+		service: c.Service, providers: c.Providers, log: c.Log, health: c.Health, version: c.Version,
 		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, maxBody: c.MaxBody, fields: fieldSpecs(),
 	}
 	for _, host := range c.Hosts {
@@ -116,7 +154,11 @@ type route struct {
 	handle handler
 }
 
-// routes is every page there is. HEAD is served wherever GET is.
+// spending are the routes whose GET begins or ends a sign-in with a provider. They have no HEAD: a program that only
+// looks whether an address is there must not spend what works once.
+const spending = "/auth/"
+
+// routes is every page there is. HEAD is served wherever GET is, but for those of spending.
 func (s *site) routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
@@ -128,6 +170,15 @@ func (s *site) routes() []route {
 		{get, "/register", s.showRegister},
 		{post, "/register", s.submitRegister},
 		{get, "/register/sent", s.showRegisterSent},
+
+		{get, "/auth/:name/start", s.startIdentity},
+		{get, "/auth/:name/callback", s.finishIdentity},
+		{get, "/register/identity", s.holder(s.showIdentityForm)},
+		{post, "/register/identity", s.holder(s.submitIdentityForm)},
+		{get, "/register/identity/sent", s.showIdentitySent},
+		{get, "/register/link", s.holder(s.showHasAccount)},
+		{post, "/register/link", s.holder(s.submitLinkCode)},
+		{post, "/register/link/code", s.holder(s.sendLinkCode)},
 
 		{get, "/confirm", s.showConfirmCode},
 		{post, "/confirm", s.submitConfirmCode},
@@ -145,6 +196,11 @@ func (s *site) routes() []route {
 		{get, "/account", s.member(s.showAccount)},
 		{post, "/account", s.member(s.submitProfile)},
 		{post, "/account/password", s.member(s.submitPassword)},
+		{get, "/account/again", s.member(s.showAgain)},
+		{post, "/account/again", s.member(s.submitAgain)},
+		{get, "/account/link", s.member(s.showLink)},
+		{post, "/account/link", s.member(s.submitLink)},
+		{post, "/account/unlink", s.member(s.submitUnlink)},
 
 		{get, "/healthz", s.showHealth},
 		{get, "/static/:file", s.showStatic},
@@ -161,7 +217,7 @@ func (s *site) engine() http.Handler {
 	e.ForwardedByClientIP = false
 	for _, r := range s.routes() {
 		e.Handle(r.method, r.path, s.adapt(r.handle))
-		if r.method == http.MethodGet {
+		if r.method == http.MethodGet && !strings.HasPrefix(r.path, spending) {
 			e.Handle(http.MethodHead, r.path, s.adapt(r.handle))
 		}
 	}
@@ -190,10 +246,22 @@ func (s *site) adapt(h handler) gin.HandlerFunc {
 	}
 }
 
-// redirect answers 303. Every target is one of ours, as a constant: nothing a request carries becomes a Location.
+// redirect answers 303. Every target is one of ours, as a constant, or the link of a confirmation the domain knows:
+// nothing a request carries becomes a Location.
 func redirect(c *gin.Context, to string) error {
 	c.Writer.Header().Set("Location", to)
 	c.Writer.Header().Set("Content-Length", "0")
 	c.Writer.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// redirectAway answers 303 to a provider's sign-in page. It is the only way off these pages, and the address comes from
+// the discovery document of a provider that the administrator has chosen. Unavailable, app.ProviderUnreachable, when it
+// is not one of the web: a browser would run "javascript:", and read "//" as it likes.
+func redirectAway(c *gin.Context, to string) error {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		return app.ProviderError(app.Unavailable, app.ProviderUnreachable, "bad_address", err)
+	}
+	return redirect(c, u.String())
 }

@@ -72,9 +72,12 @@ func TestMethodsAreThoseOfTheContract(t *testing.T) {
 		"/register/sent": "GET, HEAD", "/confirm": "GET, HEAD, POST", "/confirm/" + string(confirmToken): "GET, HEAD, POST",
 		"/forgot": "GET, HEAD, POST", "/forgot/sent": "GET, HEAD", "/reset/" + string(resetToken): "GET, HEAD, POST",
 		"/not-me/" + string(stopToken): "GET, HEAD, POST", "/account": "GET, HEAD, POST", "/account/password": "POST",
+		"/account/again": "GET, HEAD, POST", "/account/link": "GET, HEAD, POST", "/account/unlink": "POST",
+		"/register/identity": "GET, HEAD, POST", "/register/identity/sent": "GET, HEAD", "/register/link": "GET, HEAD, POST",
+		"/register/link/code": "POST", "/auth/google/start": "GET", "/auth/google/callback": "GET",
 		"/healthz": "GET, HEAD",
 	}
-	for _, path := range routes {
+	for _, path := range append(slices.Clone(routes), "/auth/google/start", "/auth/google/callback") {
 		a := h.do(http.MethodDelete, path, "")
 		names := strings.Split(a.header.Get("Allow"), ", ")
 		slices.Sort(names)

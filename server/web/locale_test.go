@@ -102,12 +102,18 @@ func reasons(t testing.TB) []string {
 	t.Helper()
 	found := map[string]bool{}
 	files := token.NewFileSet()
-	for _, name := range []string{"account.go", "address.go", "password.go", "signin.go", "signup.go", "stop.go"} {
+	for _, name := range []string{
+		"account.go", "address.go", "arrive.go", "connectors.go", "identity.go", "identity_signup.go", "link.go", "password.go",
+		"signin.go", "signup.go", "stop.go",
+	} {
 		file, err := parser.ParseFile(files, "../../app/"+name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
+			if isForAdministrators(n) {
+				return false
+			}
 			call, ok := n.(*ast.CallExpr)
 			if !ok || len(call.Args) < 3 {
 				return true
@@ -126,6 +132,12 @@ func reasons(t testing.TB) []string {
 			return true
 		})
 	}
+	for _, reason := range []string{
+		app.ProviderUnreachable, app.ProviderRefusedCode, app.ProviderRefusedUs, app.ProviderDenied, app.ProviderRefused,
+		app.ProviderMixUp, app.ProviderTenant,
+	} {
+		found[reason] = true
+	}
 	store, err := parser.ParseFile(files, "../../app/store.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
@@ -143,12 +155,21 @@ func reasons(t testing.TB) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
+// isForAdministrators reports whether n is a function that no page asks: those of the administrator's side are told who
+// the administrator is.
+func isForAdministrators(n ast.Node) bool {
+	f, ok := n.(*ast.FuncDecl)
+	return ok && slices.ContainsFunc(f.Type.Params.List, func(p *ast.Field) bool {
+		return slices.ContainsFunc(p.Names, func(name *ast.Ident) bool { return name.Name == "actor" })
+	})
+}
+
 func TestEveryReasonHasATextInEveryLanguage(t *testing.T) {
 	h := open(t)
 	for _, reason := range reasons(t) {
 		for _, lang := range assets.Langs {
 			err := app.Errorf(app.Unavailable, reason, "the English sentence of last resort")
-			err.Args = map[string]string{"Email": "ARGUMENT", "Seconds": "ARGUMENT"}
+			err.Args = map[string]string{"Email": "ARGUMENT", "Seconds": "ARGUMENT", "Through": "ARGUMENT"}
 			h.domain.fail(err)
 			a := h.post("/login", "email=a@b.example&password=x", header("Accept-Language", lang))
 			if strings.Contains(a.body, "last resort") || strings.Contains(a.body, "web.reason") || strings.Contains(a.body, "no value") {

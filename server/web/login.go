@@ -24,6 +24,10 @@ func notices() map[string]string {
 		"stopped":    "web.notice.stopped",
 		"saved":      "web.notice.saved",
 		"password":   "web.notice.password",
+		"code":       "web.notice.code",
+		"linked":     "web.notice.linked",
+		"unlinked":   "web.notice.unlinked",
+		"again":      "web.notice.again",
 	}
 }
 
@@ -71,10 +75,9 @@ func (s *site) submitLogin(c *gin.Context) error {
 		p.values = f
 		return s.render(c.Writer, p.explain(c.Writer, err), "login", p)
 	}
-	if err := s.endSession(c, v); err != nil {
+	if err := s.beginSession(c, v, token); err != nil {
 		return err
 	}
-	v.keepSession(c.Writer, token)
 	return redirect(c, "/account")
 }
 

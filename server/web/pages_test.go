@@ -317,6 +317,17 @@ func TestHostileStringsAreText(t *testing.T) {
 	registration := h.domain.registrations[confirmToken]
 	registration.FirstName, registration.Company = hostile, hostile
 	h.domain.registrations[confirmToken] = registration
+	h.domain.identities(func(d *fakeIdentities) {
+		d.connectors[2].Label, d.ways = hostile, []app.WayIn{{ID: 1, Title: hostile, Email: hostile}}
+		d.person = app.Proven{
+			Connector: d.connectors[2], Account: hostile, Address: address("jane@example.com"), Company: hostile,
+			Profile: app.Profile{FirstName: hostile, LastName: hostile},
+		}
+		d.offer = d.person
+	})
+	withIdentity := h.domain.registrations[identityToken]
+	withIdentity.Identity.Email, withIdentity.Company = hostile, hostile
+	h.domain.registrations[identityToken] = withIdentity
 	pages := h.pages("en")
 	typed := "first_name=%22%3E%3Cscript%3E&last_name=%27+onfocus=alert(1)&email=%22%3E%3Cscript%3E&phone=%3Cb%3E"
 	pages = append(pages, page{"typed", h.post("/register", typed)}, page{"query", h.get("/login?notice=<script>&lang=<script>")})
@@ -345,15 +356,16 @@ func TestContact(t *testing.T) {
 
 func TestReadingChangesNothing(t *testing.T) {
 	h := open(t)
-	me := h.domain.signIn()
+	me, browser := h.domain.signIn(), h.domain.bring()
 	state := func() string {
 		d := h.domain
-		return fmt.Sprint(d.signUps, d.forgotten, d.stopped, d.account, d.password, len(d.sessions), d.registrations, d.gone, d.resets, d.stops)
+		return fmt.Sprint(d.signUps, d.forgotten, d.stopped, d.account, d.password, len(d.sessions), d.registrations, d.gone, d.resets, d.stops,
+			d.proven, d.profiles, d.codesSent, d.linked, d.unlinked)
 	}
 	before := state()
 	for _, path := range routes {
 		for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE"} {
-			h.do(method, path+"?"+signUp+"&"+newPasswords+"&csrf="+me.CSRF(), "", cookie(me))
+			h.do(method, path+"?"+signUp+"&"+newPasswords+"&csrf="+me.CSRF(), "", cookie(me), brought(browser))
 		}
 	}
 	if after := state(); after != before {

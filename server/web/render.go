@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,15 +74,16 @@ func (s *site) render(w http.ResponseWriter, status int, name string, data any) 
 // plainKey names a page that shows nothing of who asks.
 type plainKey struct{ name, lang, notice string }
 
-// plainPage is such a page as it was built last, and the settings it was built from.
+// plainPage is such a page as it was built last, and the settings and connectors it was built from.
 type plainPage struct {
 	site, contact     string
 	loginLink, secure bool
+	connectors        []app.Connector
 	body              []byte
 }
 
 // renderPlain writes a page that is the same for everybody in a language: it is built once, and again when the
-// settings it shows have changed. Building takes some twenty times as long as sending. data is given the page it has
+// settings or connectors it shows have changed. Building takes some twenty times as long as sending. data is given the page it has
 // to embed, and may add nothing that differs from visit to visit.
 func (s *site) renderPlain(w http.ResponseWriter, r *http.Request, name string, data func(p *page) any) error {
 	v := visitOf(r)
@@ -89,7 +91,7 @@ func (s *site) renderPlain(w http.ResponseWriter, r *http.Request, name string, 
 	p.noticed(r)
 	key := plainKey{name, v.lang, p.Notice}
 	built, _ := s.pages.plain.Load(key)
-	if old, ok := built.(*plainPage); ok && old.shows(v.settings) {
+	if old, ok := built.(*plainPage); ok && old.shows(v) {
 		return send(w, http.StatusOK, "text/html; charset=utf-8", old.body)
 	}
 	var buf bytes.Buffer
@@ -98,14 +100,17 @@ func (s *site) renderPlain(w http.ResponseWriter, r *http.Request, name string, 
 	}
 	s.pages.plain.Store(key, &plainPage{
 		site: v.settings.SiteName, contact: v.settings.Contact, loginLink: v.settings.LoginLink, secure: v.settings.Secure(),
-		body: buf.Bytes(),
+		connectors: v.connectors(), body: buf.Bytes(),
 	})
 	return send(w, http.StatusOK, "text/html; charset=utf-8", buf.Bytes())
 }
 
-// shows reports whether the page is what these settings give. page reads no others, but for pages of their own.
-func (p *plainPage) shows(s app.Settings) bool {
-	return p.site == s.SiteName && p.contact == s.Contact && p.loginLink == s.LoginLink && p.secure == s.Secure()
+// shows reports whether the page is what the settings and connectors of this visit give. page reads no others, but for
+// pages of their own.
+func (p *plainPage) shows(v *visit) bool {
+	s := v.settings
+	return p.site == s.SiteName && p.contact == s.Contact && p.loginLink == s.LoginLink && p.secure == s.Secure() &&
+		slices.EqualFunc(p.connectors, v.connectors(), sameButton)
 }
 
 // send writes an answer whole. That its reader has gone is nobody's concern.

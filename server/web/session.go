@@ -18,14 +18,11 @@ func sessionCookie(secure bool) string {
 	return "sid"
 }
 
-// tokenLength is the length of a session's token, 32 bytes as base64url. Nothing else is one.
-const tokenLength = 43
-
 // session returns the token in the request's cookie, or "". Of two cookies of the name neither counts: one of them
 // was planted by another program on this host.
 func (v *visit) session(r *http.Request) app.Token {
 	cookies := r.CookiesNamed(sessionCookie(v.settings.Secure()))
-	if len(cookies) != 1 || len(cookies[0].Value) != tokenLength {
+	if len(cookies) != 1 || !isToken(cookies[0].Value) {
 		return ""
 	}
 	return app.Token(cookies[0].Value)
@@ -45,15 +42,42 @@ func (v *visit) keepSession(w http.ResponseWriter, token app.Token) {
 	http.SetCookie(w, c)
 }
 
-// csrfField is the hidden field in which every form below /account proves which page it comes from.
+// beginSession gives this browser a session that has just begun, and ends the one it had: whoever knew the old cookie
+// does not have the new one.
+func (s *site) beginSession(c *gin.Context, v *visit, token app.Token) error {
+	if err := s.endSession(c, v); err != nil {
+		return err
+	}
+	v.keepSession(c.Writer, token)
+	return nil
+}
+
+// csrfField is the hidden field in which a form proves which page it comes from.
 const csrfField = "csrf"
+
+// proves returns nil when the form that was sent was made for the holder of the token, or refusal 403. On plain HTTP
+// browsers do not say where a request comes from in every case.
+func (v *visit) proves(token app.Token) error {
+	f, err := v.form(csrfField)
+	if err != nil {
+		return err
+	}
+	if !isProof(f[csrfField], token) {
+		return refusal(http.StatusForbidden)
+	}
+	return nil
+}
+
+// isProof compares in constant time.
+func isProof(given string, token app.Token) bool {
+	return token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(token.CSRF())) == 1
+}
 
 // memberHandler answers a request of somebody who is signed in.
 type memberHandler func(c *gin.Context, session app.Session, token app.Token) error
 
 // member lets only people who are signed in through to h; others are sent to the sign-in page. A POST needs the
-// proof that its form was made for this very session: on plain HTTP browsers do not say where a request comes from
-// in every case.
+// proof that its form was made for this very session.
 func (s *site) member(h memberHandler) handler {
 	return func(c *gin.Context) error {
 		v := visitOf(c.Request)
@@ -63,12 +87,8 @@ func (s *site) member(h memberHandler) handler {
 			return err
 		}
 		if c.Request.Method == http.MethodPost {
-			f, err := v.form(csrfField)
-			if err != nil {
+			if err := v.proves(token); err != nil {
 				return err
-			}
-			if subtle.ConstantTimeCompare([]byte(f[csrfField]), []byte(token.CSRF())) != 1 {
-				return refusal(http.StatusForbidden)
 			}
 		}
 		return h(c, session, token)

@@ -18,9 +18,11 @@ type visit struct {
 	settings app.Settings // of the moment the request came
 	lang     string
 	ip       string
-	host     string     // the Host of the request without its port, in lower case
-	route    string     // the template of the path, "" before it is known
-	sent     url.Values // the form that came with a POST
+	host     string          // the Host of the request without its port, in lower case
+	route    string          // the template of the path, "" before it is known
+	sent     url.Values      // the form that came with a POST
+	shown    []app.Connector // those of connectors, once asked for
+	asked    bool
 }
 
 type visitKey struct{}

@@ -19,10 +19,11 @@ import (
 
 // house is a running server of the pages over a fakeDomain.
 type house struct {
-	t      testing.TB
-	domain *fakeDomain
-	url    string
-	log    *logBook
+	t        testing.TB
+	domain   *fakeDomain
+	provider *fakeProvider
+	url      string
+	log      *logBook
 }
 
 // logBook is a log that can be read while it is written.
@@ -46,14 +47,14 @@ func (b *logBook) String() string {
 // open starts a house. change may alter its configuration.
 func open(t testing.TB, change ...func(*web.Config)) *house {
 	t.Helper()
-	h := &house{t: t, domain: newFakeDomain(), log: &logBook{}}
+	h := &house{t: t, domain: newFakeDomain(), provider: &fakeProvider{}, log: &logBook{}}
 	texts, err := assets.LoadTexts()
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config := web.Config{
-		Service: h.domain, Texts: texts, Files: assets.Files(), Log: log, Version: "1.2.3",
+		Service: h.domain, Providers: h.provider, Texts: texts, Files: assets.Files(), Log: log, Version: "1.2.3",
 		Health: func(context.Context) error { return nil },
 	}
 	for _, f := range change {
@@ -156,11 +157,13 @@ func (a answer) wantRedirect(t testing.TB, what, to string) {
 
 const newPasswords = "password=correct+horse+battery&password_confirm=correct+horse+battery"
 
-// routes is the contract: every path there is, with a sample for what varies.
+// routes is the contract: every path there is, with a sample for what varies. Those below /auth/ are not among them: a
+// GET of theirs begins or ends a sign-in.
 var routes = []string{
 	"/", "/login", "/logout", "/register", "/register/sent", "/confirm", "/confirm/" + string(confirmToken),
 	"/forgot", "/forgot/sent", "/reset/" + string(resetToken), "/not-me/" + string(stopToken), "/account",
-	"/account/password", "/healthz",
+	"/account/password", "/account/again", "/account/link", "/account/unlink", "/register/identity", "/register/identity/sent",
+	"/register/link", "/register/link/code", "/healthz",
 }
 
 // page is one page in one of its states.
@@ -220,5 +223,5 @@ func (h *house) pages(lang string) []page {
 	pages = append(pages, page{"register, not enabled", h.post("/register", "first_name=A&last_name=B&email=a@b.example", in)})
 	h.domain.listed = func(app.Address) bool { return true }
 	h.domain.set(func(s *app.Settings) { s.NeutralAnswers = true })
-	return pages
+	return append(pages, h.identityPages(lang)...)
 }

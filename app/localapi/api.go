@@ -6,6 +6,7 @@ package localapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 
@@ -41,7 +42,10 @@ const (
 	pathCompanyDisable = "/v1/companies/{name}/disable"
 	pathAllow          = "/v1/companies/{name}/allow"
 	pathDisallow       = "/v1/companies/{name}/disallow"
+	pathTenants        = "/v1/companies/{name}/tenants"
 	pathAllowTest      = "/v1/allow/test"
+	pathConnectors     = "/v1/connectors"
+	pathConnector      = "/v1/connectors/{name}"
 	pathAccounts       = "/v1/accounts"
 	pathAccount        = "/v1/accounts/{email}"
 	pathAccountEnable  = "/v1/accounts/{email}/enable"
@@ -92,6 +96,7 @@ type Company struct {
 	Accounts  int       `json:"accounts"` // how many accounts it has
 	Entries   []Entry   `json:"entries"`
 	Overlaps  []Overlap `json:"overlaps"`
+	Tenants   []string  `json:"tenants"` // the Entra tenants whose people are its people
 }
 
 // Entry is one line of a company's list.
@@ -117,6 +122,36 @@ type Disallowed struct {
 	OffList int `json:"off_list"` // how many of its accounts are not on the list any more; they keep working
 }
 
+// Connector is one configured way to sign in with an identity provider. Like settings, its secret is write-only.
+type Connector struct {
+	Name          string     `json:"name"`
+	Kind          string     `json:"kind"`  // "entra", "google" or "oidc"
+	Label         string     `json:"label"` // as set; "" for the usual words
+	Title         string     `json:"title"` // what the button says after "Sign in with"
+	ClientID      string     `json:"client_id"`
+	ClientSecret  Setting    `json:"client_secret"`
+	SecretExpires *string    `json:"secret_expires"` // a day, as in "2027-01-31"; null when it is not known
+	Tenant        string     `json:"tenant"`
+	Issuer        string     `json:"issuer"`
+	Enabled       bool       `json:"enabled"`
+	SignUp        bool       `json:"signup"`
+	TrustVerified bool       `json:"trust_verified"`
+	Works         bool       `json:"works"`        // people can sign in with it while it is enabled
+	RedirectURI   string     `json:"redirect_uri"` // to be registered at the provider
+	Findings      []Finding  `json:"findings"`
+	LastSignIn    *time.Time `json:"last_sign_in"`    // since the service started; null when there was none
+	LastProblem   string     `json:"last_problem"`    // "" when the last sign-in went well
+	LastProblemAt *time.Time `json:"last_problem_at"` // null when there was none
+	CreatedAt     time.Time  `json:"created_at"`
+}
+
+// Finding is something about a connector that the administrator should know.
+type Finding struct {
+	Code   string `json:"code"`
+	Blocks bool   `json:"blocks"` // the connector cannot work: its button is not shown
+	Text   string `json:"text"`   // what to do
+}
+
 // Account is a confirmed person.
 type Account struct {
 	Email      string     `json:"email"`
@@ -134,8 +169,14 @@ type Account struct {
 
 // Identity is an account's identity at an identity provider.
 type Identity struct {
-	Issuer  string `json:"issuer"`
-	Subject string `json:"subject"`
+	Issuer    string    `json:"issuer"`
+	Subject   string    `json:"subject"`
+	Tenant    string    `json:"tenant"`    // Entra: the tenant's id
+	Object    string    `json:"object"`    // Entra: the person's object id
+	Connector string    `json:"connector"` // the name of the connector it first came through
+	Email     string    `json:"email"`     // what the provider says the address is now, or ""
+	CreatedAt time.Time `json:"created_at"`
+	SeenAt    time.Time `json:"seen_at"` // the last sign-in with it
 }
 
 // Registration is a sign-up that waits for its confirmation mail.
@@ -146,6 +187,7 @@ type Registration struct {
 	Phone     string    `json:"phone"`
 	Company   string    `json:"company"`
 	Entry     string    `json:"entry"`
+	Through   string    `json:"through"` // the name of the connector it came through, "" for the form
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 	CodeTries int       `json:"code_tries"` // wrong codes so far
@@ -305,8 +347,14 @@ type (
 	companyDisallow struct {
 		Entries string `json:"entries"`
 	}
+	companyTenants struct {
+		Add    string `json:"add"` // fields as typed, as those of entries
+		Remove string `json:"remove"`
+	}
 	settingsChange map[string]settingInput
-	messageTest    struct {
+	// connectorChange is keys of a connector and their new values; of a new one also "kind" and "name".
+	connectorChange map[string]connectorInput
+	messageTest     struct {
 		Recipient string `json:"recipient"`
 		Lang      string `json:"lang"` // "en" or "sk"; "" for the first of them
 	}
@@ -316,15 +364,36 @@ type (
 // back.
 type settingInput string
 
-// UnmarshalJSON takes a string or a whole number.
+// UnmarshalJSON takes a string or a whole number. The error does not repeat what was given: it may be a secret.
 func (v *settingInput) UnmarshalJSON(data []byte) error {
 	if bytes.HasPrefix(data, []byte(`"`)) {
 		return json.Unmarshal(data, (*string)(v))
 	}
-	var n int
-	if err := json.Unmarshal(data, &n); err != nil {
-		return err
+	var n *int // null is no number
+	if err := json.Unmarshal(data, &n); err != nil || n == nil {
+		return errors.New("a value of a setting is a string or a whole number")
 	}
-	*v = settingInput(strconv.Itoa(n))
+	*v = settingInput(strconv.Itoa(*n))
+	return nil
+}
+
+// connectorInput is a new value as text. Switches may be given as JSON booleans and an unknown day as null, so that
+// what was read can be sent back.
+type connectorInput string
+
+// UnmarshalJSON takes a string, true, false or null. The error does not repeat what was given: it may be a secret.
+func (v *connectorInput) UnmarshalJSON(data []byte) error {
+	switch string(data) {
+	case "true":
+		*v = "on"
+	case "false":
+		*v = "off"
+	case "null":
+		*v = ""
+	default:
+		if err := json.Unmarshal(data, (*string)(v)); err != nil {
+			return errors.New("a value of a connector is a string, true, false or null")
+		}
+	}
 	return nil
 }

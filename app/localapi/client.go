@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -270,10 +271,49 @@ func (c *Client) Disallow(ctx context.Context, name, entries string) (Disallowed
 	return do[Disallowed](ctx, c, "POST", pathDisallow, name, companyDisallow{Entries: entries})
 }
 
+// SetTenants adds and removes Entra tenants of a company, all or none, given as fields as typed. NotFound, also when
+// one to remove is not there; Invalid.
+func (c *Client) SetTenants(ctx context.Context, name, add, remove string) (Company, error) {
+	return do[Company](ctx, c, "POST", pathTenants, name, companyTenants{Add: add, Remove: remove})
+}
+
 // TestAddress returns the gate's verdict on an address. Invalid when it is none.
 func (c *Client) TestAddress(ctx context.Context, address string) (AllowTest, error) {
 	query := url.Values{"address": {address}}
 	return do[AllowTest](ctx, c, "GET", pathAllowTest+"?"+query.Encode(), "", nil)
+}
+
+// Connectors returns all connectors by name.
+func (c *Client) Connectors(ctx context.Context) ([]Connector, error) {
+	page, err := getPage[Connector](ctx, c, pathConnectors, nil, "", 0)
+	return page.Items, err
+}
+
+// Connector returns one connector. NotFound.
+func (c *Client) Connector(ctx context.Context, name string) (Connector, error) {
+	return do[Connector](ctx, c, "GET", pathConnector, name, nil)
+}
+
+// AddConnector adds a connector of a kind, with its keys: app.ConnectorKeys says which there are. NotFound for an
+// unknown key, Invalid for a value; Conflict when the name is taken.
+func (c *Client) AddConnector(ctx context.Context, kind, name string, keys map[string]string) (Connector, error) {
+	body := maps.Clone(keys)
+	if body == nil {
+		body = map[string]string{}
+	}
+	body["kind"], body["name"] = kind, name
+	return do[Connector](ctx, c, "POST", pathConnectors, "", body)
+}
+
+// SetConnector changes keys of a connector, all or none. NotFound, also for an unknown key; Invalid for a value.
+func (c *Client) SetConnector(ctx context.Context, name string, changes map[string]string) (Connector, error) {
+	return do[Connector](ctx, c, "PATCH", pathConnector, name, changes)
+}
+
+// RemoveConnector removes a connector; the identities that came through it stay with their accounts. NotFound.
+func (c *Client) RemoveConnector(ctx context.Context, name string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathConnector, name, nil)
+	return err
 }
 
 // AccountFilter narrows a list of accounts; the zero value does not.

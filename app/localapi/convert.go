@@ -11,6 +11,7 @@ func companyOf(c app.Company) Company {
 	out := Company{
 		Name: c.Name, Enabled: c.Enabled, CreatedAt: c.CreatedAt.UTC(), Accounts: c.Accounts,
 		Entries: make([]Entry, 0, len(c.Entries)), Overlaps: make([]Overlap, 0, len(c.Overlaps)),
+		Tenants: append([]string{}, c.Tenants...),
 	}
 	for _, e := range c.Entries {
 		out.Entries = append(out.Entries, entryOf(e))
@@ -32,19 +33,58 @@ func entryOf(e app.Entry) Entry {
 	return out
 }
 
+// connectorOf returns the wire form of a connector. The text of its secret does not get into it.
+func connectorOf(c app.ConnectorState) Connector {
+	out := Connector{
+		Name: c.Name, Kind: string(c.Kind), Label: c.Label, Title: c.Title(), ClientID: c.ClientID,
+		ClientSecret: Setting{Secret: true, Set: c.ClientSecret != ""}, SecretExpires: dayOrNull(c.SecretExpires),
+		Tenant: c.Tenant, Issuer: c.Issuer, Enabled: c.Enabled, SignUp: c.SignUp, TrustVerified: c.TrustVerified,
+		Works: c.Works, RedirectURI: c.RedirectURI, Findings: make([]Finding, 0, len(c.Findings)),
+		LastSignIn: timeOrNull(c.LastSignIn), LastProblem: c.LastProblem, LastProblemAt: timeOrNull(c.LastProblemAt),
+		CreatedAt: c.CreatedAt.UTC(),
+	}
+	for _, f := range c.Findings {
+		out.Findings = append(out.Findings, Finding(f))
+	}
+	return out
+}
+
+func dayOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	day := t.UTC().Format(time.DateOnly)
+	return &day
+}
+
 func accountOf(a app.Account) Account {
-	return Account{
+	out := Account{
 		Email: a.Email.String(), FirstName: a.FirstName, LastName: a.LastName, Phone: a.Phone, Company: a.Company,
 		Groups: append([]string{}, a.Groups...), State: string(a.State), CreatedAt: a.CreatedAt.UTC(),
-		Identities: []Identity{}, ListMatch: a.ListMatch, Entry: a.Entry,
+		Identities: make([]Identity, 0, len(a.Identities)), ListMatch: a.ListMatch, Entry: a.Entry,
+	}
+	for _, i := range a.Identities {
+		out.Identities = append(out.Identities, identityOf(i))
+	}
+	return out
+}
+
+func identityOf(i app.Identity) Identity {
+	return Identity{
+		Issuer: i.Issuer, Subject: i.Subject, Tenant: i.Tenant, Object: i.Object, Connector: i.Connector, Email: i.Email,
+		CreatedAt: i.CreatedAt.UTC(), SeenAt: i.SeenAt.UTC(),
 	}
 }
 
 func registrationOf(r app.Registration) Registration {
-	return Registration{
+	out := Registration{
 		Email: r.Email.String(), FirstName: r.FirstName, LastName: r.LastName, Phone: r.Phone, Company: r.Company,
 		Entry: r.Entry, CreatedAt: r.CreatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), CodeTries: r.CodeTries,
 	}
+	if r.Identity != nil {
+		out.Through = r.Identity.Connector
+	}
+	return out
 }
 
 func allowTestOf(addr app.Address, v app.Verdict, ways []app.Way) AllowTest {

@@ -34,7 +34,9 @@ func BodyForms() []func() any {
 		func() any { return new(companyRename) },
 		func() any { return new(companyAllow) },
 		func() any { return new(companyDisallow) },
+		func() any { return new(companyTenants) },
 		func() any { return new(settingsChange) },
+		func() any { return new(connectorChange) },
 		func() any { return new(messageTest) },
 	}
 }

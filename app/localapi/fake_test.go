@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -21,14 +22,16 @@ import (
 type office struct {
 	mu        sync.Mutex
 	companies map[string]app.Company
-	accounts  []app.Account // by address key
-	messages  []app.Message // the newest first
-	events    []app.Event   // the newest first
-	waiting   []app.Registration
-	settings  app.Settings
-	blockedTo map[string]time.Time
-	done      []string // "ACTOR: what"
-	fail      error    // when set, every call returns it
+	// connectors are by name; a fake of one cannot work without a client id.
+	connectors map[string]app.ConnectorState
+	accounts   []app.Account // by address key
+	messages   []app.Message // the newest first
+	events     []app.Event   // the newest first
+	waiting    []app.Registration
+	settings   app.Settings
+	blockedTo  map[string]time.Time
+	done       []string // "ACTOR: what"
+	fail       error    // when set, every call returns it
 }
 
 var _ localapi.Backend = (*office)(nil)
@@ -41,7 +44,10 @@ func newOffice(t testing.TB) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &office{companies: map[string]app.Company{}, settings: settings, blockedTo: map[string]time.Time{}}
+	return &office{
+		companies: map[string]app.Company{}, connectors: map[string]app.ConnectorState{}, settings: settings,
+		blockedTo: map[string]time.Time{},
+	}
 }
 
 // do books what actor did.
@@ -129,6 +135,65 @@ func (o *office) Allow(ctx context.Context, actor, name, entries string, move bo
 func (o *office) Disallow(ctx context.Context, actor, name, entries string) (app.Company, int, error) {
 	c, err := o.Company(ctx, name)
 	return c, 2, firstError(err, o.do(actor, "disallow "+name+" "+entries))
+}
+
+func (o *office) SetTenants(ctx context.Context, actor, company, add, remove string) (app.Company, error) {
+	c, err := o.Company(ctx, company)
+	if err != nil {
+		return c, err
+	}
+	c.Tenants, err = app.ParseTenants(add)
+	return c, firstError(err, o.do(actor, "tenants "+company+" +"+add+" -"+remove))
+}
+
+func (o *office) Connectors(context.Context) ([]app.ConnectorState, error) {
+	var out []app.ConnectorState
+	for _, name := range slices.Sorted(maps.Keys(o.connectors)) {
+		out = append(out, o.connectors[name])
+	}
+	return out, o.do("", "connectors")
+}
+
+func (o *office) Connector(_ context.Context, name string) (app.ConnectorState, error) {
+	c, ok := o.connectors[name]
+	if !ok {
+		return c, app.Errorf(app.NotFound, "connector_unknown", "there is no connector %q", name)
+	}
+	return c, o.do("", "connector "+name)
+}
+
+func (o *office) AddConnector(_ context.Context, actor string, kind app.ConnectorKind, name string, changes map[string]string) (app.ConnectorState, error) {
+	if _, ok := o.connectors[name]; ok {
+		return app.ConnectorState{}, app.Errorf(app.Conflict, "connector_taken", "there is a connector %q already", name)
+	}
+	if err := firstError(app.CheckConnectorName(name), o.do(actor, "add "+string(kind)+" "+name)); err != nil {
+		return app.ConnectorState{}, err
+	}
+	return o.keep(app.ConnectorState{Connector: app.Connector{Name: name, Kind: kind, Enabled: true, CreatedAt: then}}, changes)
+}
+
+func (o *office) SetConnector(ctx context.Context, actor, name string, changes map[string]string) (app.ConnectorState, error) {
+	c, err := o.Connector(ctx, name)
+	if err := firstError(err, o.do(actor, "set "+name)); err != nil {
+		return c, err
+	}
+	return o.keep(c, changes)
+}
+
+// keep stores a connector with changes made.
+func (o *office) keep(c app.ConnectorState, changes map[string]string) (app.ConnectorState, error) {
+	next, err := c.Change(changes)
+	if err != nil {
+		return app.ConnectorState{}, err
+	}
+	c.Connector, c.RedirectURI = next, next.RedirectURI("https://pages.example")
+	c.Works, c.Findings = next.Works("https://pages.example"), next.Findings("https://pages.example", then)
+	o.connectors[c.Name] = c
+	return c, nil
+}
+
+func (o *office) RemoveConnector(_ context.Context, actor, name string) error {
+	return o.do(actor, "remove connector "+name)
 }
 
 func (o *office) TestAddress(_ context.Context, email string) (app.Address, app.Verdict, []app.Way, error) {

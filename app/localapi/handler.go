@@ -31,7 +31,14 @@ type Backend interface {
 	RemoveCompany(ctx context.Context, actor, name string) error
 	Allow(ctx context.Context, actor, name, entries string, move bool) (app.Company, error)
 	Disallow(ctx context.Context, actor, name, entries string) (app.Company, int, error)
+	SetTenants(ctx context.Context, actor, company, add, remove string) (app.Company, error)
 	TestAddress(ctx context.Context, email string) (app.Address, app.Verdict, []app.Way, error)
+
+	Connectors(ctx context.Context) ([]app.ConnectorState, error)
+	Connector(ctx context.Context, name string) (app.ConnectorState, error)
+	AddConnector(ctx context.Context, actor string, kind app.ConnectorKind, name string, changes map[string]string) (app.ConnectorState, error)
+	SetConnector(ctx context.Context, actor, name string, changes map[string]string) (app.ConnectorState, error)
+	RemoveConnector(ctx context.Context, actor, name string) error
 
 	Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error)
 	Account(ctx context.Context, email string) (app.Account, error)
@@ -136,7 +143,14 @@ func (h *handler) routes() []route {
 		{method: "POST", path: pathCompanyDisable, serve: h.enableCompany(false)},
 		{method: "POST", path: pathAllow, serve: h.allow},
 		{method: "POST", path: pathDisallow, serve: h.disallow},
+		{method: "POST", path: pathTenants, serve: h.setTenants},
 		{method: "GET", path: pathAllowTest, serve: h.testAddress},
+
+		{method: "GET", path: pathConnectors, serve: h.connectors},
+		{method: "POST", path: pathConnectors, serve: h.addConnector},
+		{method: "GET", path: pathConnector, serve: h.connector},
+		{method: "PATCH", path: pathConnector, serve: h.setConnector},
+		{method: "DELETE", path: pathConnector, serve: h.removeConnector},
 
 		{method: "GET", path: pathAccounts, serve: h.accounts},
 		{method: "GET", path: pathAccount, serve: h.account},

@@ -32,7 +32,7 @@ func TestCompanyTravels(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := backend.companies["Acme"]
-	c.Accounts = 3
+	c.Accounts, c.Tenants = 3, []string{tenant}
 	c.Overlaps = []app.Overlap{{Entry: "acme.com", Other: "*.acme.com", OtherCompany: "Group"}}
 	backend.companies["Acme"] = c
 
@@ -52,6 +52,7 @@ func TestCompanyTravels(t *testing.T) {
 			},
 		},
 		Overlaps: []localapi.Overlap{{Entry: "acme.com", Other: "*.acme.com", OtherCompany: "Group"}},
+		Tenants:  []string{tenant},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("company\n got %+v\nwant %+v", got, want)
@@ -137,6 +138,15 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		{me + ": allow Acme a.com\nb.com", func() error { _, err := client.Allow(ctx, "Acme", "a.com\nb.com", false); return err }},
 		{me + ": allow Acme a.com (move)", func() error { _, err := client.Allow(ctx, "Acme", "a.com", true); return err }},
 		{me + ": disallow Acme a.com", func() error { _, err := client.Disallow(ctx, "Acme", "a.com"); return err }},
+		{me + ": tenants Acme +" + tenant + " -x y", func() error { _, err := client.SetTenants(ctx, "Acme", tenant, "x y"); return err }},
+		{me + ": add google g", func() error { _, err := client.AddConnector(ctx, "google", "g", nil); return err }},
+		{me + ": set g", func() error {
+			_, err := client.SetConnector(ctx, "g", map[string]string{"label": "x"})
+			return err
+		}},
+		{": connector g", func() error { _, err := client.Connector(ctx, "g"); return err }},
+		{": connectors", func() error { _, err := client.Connectors(ctx); return err }},
+		{me + ": remove connector g", func() error { return client.RemoveConnector(ctx, "g") }},
 		{me + ": active jane@acme.com", func() error { _, err := client.EnableAccount(ctx, "jane@acme.com", true); return err }},
 		{me + ": disabled jane@acme.com", func() error { _, err := client.EnableAccount(ctx, "jane@acme.com", false); return err }},
 		{me + ": remove account jane@acme.com", func() error { return client.RemoveAccount(ctx, "jane@acme.com") }},
@@ -485,11 +495,14 @@ func groupOfThisMachine(t *testing.T) unixGroup {
 	return unixGroup{}
 }
 
+// inPath fills the braces of a route's path.
+var inPath = strings.NewReplacer("{name}", "x", "{email}", "x", "{id}", "1", "{address}", "x")
+
 // ask sends one request with a body that no route takes as it should be.
 func ask(t *testing.T, handler http.Handler, peer localapi.Peer, route string, headers ...string) (int, string) {
 	t.Helper()
 	method, path, _ := strings.Cut(route, " ")
-	path = strings.NewReplacer("{name}", "x", "{email}", "x", "{id}", "1", "{address}", "x").Replace(path)
+	path = inPath.Replace(path)
 	r := httptest.NewRequestWithContext(localapi.WithPeer(t.Context(), peer), method, path, strings.NewReader("{}"))
 	r.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -692,6 +705,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(`{"name":"Acme","NAME":"Beta"}`)
 	f.Add(`{"entries":"a.com","move":true}`)
 	f.Add(`{"login_link":"on","limits.mail_global":0}`)
+	f.Add(`{"kind":"google","name":"google","enabled":true,"signup":"off","secret_expires":null}`)
+	f.Add(`{"add":"72f988bf-86f1-41af-91ab-2d7cd011db47","remove":""}`)
 	f.Add(`{"limits.mail_global":1e3}`)
 	f.Add(`{"recipient":"jane@acme.com","lang":""}`)
 	f.Add(`null`)

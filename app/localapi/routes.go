@@ -83,6 +83,14 @@ func (h *handler) disallow(r *request) (any, error) {
 	return Disallowed{Company: companyOf(c), OffList: off}, nil
 }
 
+func (h *handler) setTenants(r *request) (any, error) {
+	var body companyTenants
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	return company(h.Backend.SetTenants(r.Context(), r.actor(), r.PathValue("name"), body.Add, body.Remove))
+}
+
 func (h *handler) testAddress(r *request) (any, error) {
 	query, err := r.query("address")
 	if err != nil {
@@ -93,6 +101,62 @@ func (h *handler) testAddress(r *request) (any, error) {
 		return nil, err
 	}
 	return allowTestOf(addr, verdict, ways), nil
+}
+
+func (h *handler) connectors(r *request) (any, error) {
+	connectors, err := h.Backend.Connectors(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return page(connectors, -1, connectorOf, nil), nil
+}
+
+func (h *handler) connector(r *request) (any, error) {
+	return connector(h.Backend.Connector(r.Context(), r.PathValue("name")))
+}
+
+// connector is what most calls about connectors answer.
+func connector(c app.ConnectorState, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return connectorOf(c), nil
+}
+
+func (h *handler) addConnector(r *request) (any, error) {
+	body := connectorChange{}
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	kind, name := app.ConnectorKind(body["kind"]), string(body["name"])
+	delete(body, "kind")
+	delete(body, "name")
+	return connector(h.Backend.AddConnector(r.Context(), r.actor(), kind, name, body.texts()))
+}
+
+func (h *handler) setConnector(r *request) (any, error) {
+	body := connectorChange{}
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
+		return nil, app.Errorf(app.Invalid, "connector_keys_missing", "name at least one key of the connector to change")
+	}
+	return connector(h.Backend.SetConnector(r.Context(), r.actor(), r.PathValue("name"), body.texts()))
+}
+
+// texts returns the change as the service takes it.
+func (c connectorChange) texts() map[string]string {
+	changes := map[string]string{}
+	for key, value := range c {
+		changes[key] = string(value)
+	}
+	return changes
+}
+
+func (h *handler) removeConnector(r *request) (any, error) {
+	name := r.PathValue("name")
+	return Removed{name}, h.Backend.RemoveConnector(r.Context(), r.actor(), name)
 }
 
 func (h *handler) accounts(r *request) (any, error) {

@@ -53,7 +53,7 @@ func listWord(match bool) string {
 func (p *program) accountShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ADDRESS",
-		Short:   "Show an account",
+		Short:   "Show an account, and the identities it signs in with",
 		Example: "  foyer account show jane@acme.com",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,11 +64,26 @@ func (p *program) accountShow() *cobra.Command {
 			if p.json {
 				return p.printJSON(a)
 			}
-			return p.facts("Address", a.Email, "First name", a.FirstName, "Last name", a.LastName, "Phone", a.Phone,
-				"Company", a.Company, "Groups", strings.Join(a.Groups, ", "), "State", a.State, "Created", at(a.CreatedAt)+" UTC",
-				"Created by entry", a.Entry, "On the list", listWord(a.ListMatch))
+			return p.printAccount(a)
 		},
 	}
+}
+
+func (p *program) printAccount(a localapi.Account) error {
+	err := p.facts("Address", a.Email, "First name", a.FirstName, "Last name", a.LastName, "Phone", a.Phone,
+		"Company", a.Company, "Groups", strings.Join(a.Groups, ", "), "State", a.State, "Created", at(a.CreatedAt)+" UTC",
+		"Created by entry", a.Entry, "On the list", listWord(a.ListMatch))
+	if err != nil || len(a.Identities) == 0 {
+		return err
+	}
+	if err := p.say("\nIt signs in with these identities at providers:"); err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, i := range a.Identities {
+		rows = append(rows, []string{i.Connector, i.Email, at(i.CreatedAt), at(i.SeenAt), i.Issuer, i.Subject})
+	}
+	return p.table([]string{"THROUGH", "ADDRESS THERE", "SINCE (UTC)", "LAST SIGN-IN (UTC)", "ISSUER", "SUBJECT"}, rows, "")
 }
 
 func (p *program) accountEnable(on bool) *cobra.Command {

@@ -44,7 +44,11 @@ func (p *program) printVerdict(r localapi.AllowTest) error {
 	}
 	pairs = append(pairs, "Why", r.Reason)
 	for _, way := range r.Ways {
-		pairs = append(pairs, "Sign-up by "+way.Name, way.Result)
+		label := "With " + way.Name
+		if way.Name == "form" {
+			label = "Sign-up by form"
+		}
+		pairs = append(pairs, label, way.Result)
 	}
 	if err := p.facts(pairs...); err != nil || len(r.Covering) < 2 {
 		return err

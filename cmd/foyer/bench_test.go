@@ -38,6 +38,7 @@ func TestBench(t *testing.T) {
 	fmt.Printf("%-72s %12s %12s %8s  %s\n", "what", "measured", "against", "ratio", "goal")
 	t.Run("sign-up", benchSignUp)
 	t.Run("sign-in", benchSignIn)
+	t.Run("sign-in with a provider", benchProvider)
 	t.Run("allow test", benchAllowTest)
 	t.Run("accounts", benchAccounts)
 	t.Run("pages", benchPages)

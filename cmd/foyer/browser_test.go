@@ -112,20 +112,31 @@ func (b *browser) submit(field string) {
 	b.click(`//form[.//input[@name="` + field + `"]]//button[@type="submit" or not(@type)]`)
 }
 
-// click presses what an XPath names, and waits for the next page.
+// click presses what an XPath names, and waits for the next page of ours.
 func (b *browser) click(xpath string) {
+	b.tb.Helper()
+	b.follow(xpath)
+	b.do("wait for the next page", chromedp.WaitReady(chromedp.CSS("main")))
+}
+
+// follow presses what an XPath names, and waits for the next page, whoever's it is.
+func (b *browser) follow(xpath string) {
 	b.tb.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
 	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.Search(xpath))); err != nil {
 		b.tb.Fatalf("click %s: %v\nat %s:\n%s", xpath, err, b.path(), b.text())
 	}
-	b.do("wait for the next page", chromedp.WaitReady(chromedp.CSS("main")))
+}
+
+func (b *browser) address() string {
+	b.tb.Helper()
+	return read(b, "read the address", chromedp.Location())
 }
 
 func (b *browser) path() string {
 	b.tb.Helper()
-	u, err := url.Parse(read(b, "read the address", chromedp.Location()))
+	u, err := url.Parse(b.address())
 	if err != nil {
 		b.tb.Fatal(err)
 	}

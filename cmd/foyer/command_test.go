@@ -68,7 +68,7 @@ func TestHelp(t *testing.T) {
 func TestCommands(t *testing.T) {
 	want := map[string]string{
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
-		"company": "add allow disable disallow enable list remove rename show",
+		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
 		"account": "disable enable list remove show", "registration": "list remove resend", "settings": "get set",
 		"mail": "blocked list remove retry show test unblock",
 	}
@@ -108,6 +108,16 @@ func TestWrongUsage(t *testing.T) {
 		{"company list Acme", "too many arguments"},
 		{"company allow Acme", "too few arguments"},
 		{"company rename Acme", "too few arguments"},
+		{"company tenant Acme", `there is no command "Acme"`},
+		{"company tenant", "foyer company tenant has add and remove"},
+		{"company tenant add Acme", "too few arguments"},
+		{"connector ad google google", "did you mean foyer connector add?"},
+		{"connector add google", "write foyer connector add KIND NAME"},
+		{"connector add google a b", "too many arguments"},
+		{"connector add google google --client-secret x", "unknown flag"},
+		{"connector set google", "too few arguments"},
+		{"connector set google signup", `"signup" is not KEY=VALUE`},
+		{"connector set google signup=on signup=off", "given twice"},
 		{"company list --nope", "unknown flag: --nope"},
 		{"company allow Acme a.com --move=maybe", `invalid argument "maybe" for "--move" flag`},
 		{"audit list --limit ten", `invalid argument "ten" for "--limit" flag`},
@@ -367,8 +377,8 @@ ADDRESS        NAME      COMPANY  STATE   ON THE LIST  CREATED (UTC)
 jane@acme.com  Jane Doe  Acme     active  yes          2026-11-22 09:30:00
 `},
 		{"registration list", `
-ADDRESS       NAME     COMPANY  ENTRY     SINCE (UTC)          VALID UNTIL (UTC)
-joe@acme.com  Joe Roe  Acme     acme.com  2026-11-22 09:30:00  2026-11-23 09:30:00
+ADDRESS       NAME     COMPANY  ENTRY     THROUGH  SINCE (UTC)          VALID UNTIL (UTC)
+joe@acme.com  Joe Roe  Acme     acme.com  form     2026-11-22 09:30:00  2026-11-23 09:30:00
 `},
 		{"mail list --state captured", `
 ID  KIND  RECIPIENT      STATE     TRIES  NEXT TRY (UTC)  CREATED (UTC)        REPLY
@@ -441,14 +451,14 @@ func TestEmptyLists(t *testing.T) {
 func TestJSON(t *testing.T) {
 	term := newTerminal(t)
 	tests := []struct{ args, keys string }{
-		{"company show Acme", "accounts created_at enabled entries name overlaps"},
-		{"company add Beta", "accounts created_at enabled entries name overlaps"},
-		{"company disallow Acme !boss@acme.com", "accounts created_at enabled entries name off_list overlaps"},
+		{"company show Acme", "accounts created_at enabled entries name overlaps tenants"},
+		{"company add Beta", "accounts created_at enabled entries name overlaps tenants"},
+		{"company disallow Acme !boss@acme.com", "accounts created_at enabled entries name off_list overlaps tenants"},
 		{"company remove Beta", "removed"},
 		{"account show jane@acme.com", "company created_at email entry first_name groups identities last_name list_match phone state"},
 		{"account disable jane@acme.com", "company created_at email entry first_name groups identities last_name list_match phone state"},
 		{"allow test jane@acme.com", "address allowed company covering entry reason reason_code ways"},
-		{"registration resend joe@acme.com", "code_tries company created_at email entry expires_at first_name last_name phone"},
+		{"registration resend joe@acme.com", "code_tries company created_at email entry expires_at first_name last_name phone through"},
 		{"mail show 3", "attempts created_at data expires_at id kind message_id next_attempt recipient reply sender state subject"},
 		{"mail test jane@acme.com", "attempts created_at id kind next_attempt recipient reply state subject"},
 		{"settings get login_link", "login_link"},
@@ -461,9 +471,9 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	lists := []struct{ args, keys string }{
-		{"company list", "accounts created_at enabled entries name overlaps"},
+		{"company list", "accounts created_at enabled entries name overlaps tenants"},
 		{"account list", "company created_at email entry first_name groups identities last_name list_match phone state"},
-		{"registration list", "code_tries company created_at email entry expires_at first_name last_name phone"},
+		{"registration list", "code_tries company created_at email entry expires_at first_name last_name phone through"},
 		{"mail list", "attempts created_at id kind next_attempt recipient reply state subject"},
 		{"mail blocked", "address until"},
 		{"audit list --limit 1", "action actor at company detail entry id ip outcome subject"},

@@ -25,11 +25,11 @@ new lines separate entries too. All are saved, or none.`
 
 func (p *program) companyCommand() *cobra.Command {
 	return group("company", "Customer companies and who may sign up for them",
-		"A company has a name, a switch, and a list of addresses and domains whose people may\ncreate an account. An empty list lets in nobody.",
+		"A company has a name, a switch, and a list of addresses and domains whose people may\ncreate an account. An empty list lets in nobody. It may have Entra tenants, too.",
 		`  foyer company add "Acme Ltd" acme.com
   foyer company list`,
 		p.companyList(), p.companyShow(), p.companyAdd(), p.companyRename(), p.companyEnable(true), p.companyEnable(false),
-		p.companyRemove(), p.companyAllow(), p.companyDisallow())
+		p.companyRemove(), p.companyAllow(), p.companyDisallow(), p.companyTenant())
 }
 
 func (p *program) companyList() *cobra.Command {
@@ -86,7 +86,11 @@ func (p *program) companyShow() *cobra.Command {
 }
 
 func (p *program) printCompany(c localapi.Company) error {
-	if err := p.facts("Name", c.Name, "State", enabledWord(c.Enabled), "Accounts", strconv.Itoa(c.Accounts), "Created", at(c.CreatedAt)+" UTC"); err != nil {
+	pairs := []string{"Name", c.Name, "State", enabledWord(c.Enabled), "Accounts", strconv.Itoa(c.Accounts), "Created", at(c.CreatedAt) + " UTC"}
+	if len(c.Tenants) > 0 {
+		pairs = append(pairs, "Entra tenants", strings.Join(c.Tenants, " "))
+	}
+	if err := p.facts(pairs...); err != nil {
 		return err
 	}
 	if len(c.Entries) == 0 {
@@ -266,6 +270,55 @@ func (p *program) companyDisallow() *cobra.Command {
 			return p.done(result, "the list of %s %s; %s", result.Name, list, offList(result.OffList))
 		},
 	}
+}
+
+func (p *program) companyTenant() *cobra.Command {
+	return group("tenant", "Entra tenants whose people are a company's people",
+		`A tenant is an organisation at Microsoft Entra ID, known by its id, a GUID. People of other
+tenants are refused for a company that has some. A connector whose tenant is organizations
+lets in the people of these tenants only. The id is shown in https://entra.microsoft.com,
+Overview; the company's own IT knows it.`,
+		"  foyer company tenant add Acme 72f988bf-86f1-41af-91ab-2d7cd011db47",
+		p.companyTenantAdd(), p.companyTenantRemove())
+}
+
+func (p *program) companyTenantAdd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "add NAME TENANT...",
+		Short:   "Add Entra tenants to a company, all or none",
+		Example: "  foyer company tenant add Acme 72f988bf-86f1-41af-91ab-2d7cd011db47",
+		Args:    between(2, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			company, err := p.client.SetTenants(cmd.Context(), args[0], field(args[1:]), "")
+			if err != nil {
+				return err
+			}
+			return p.done(company, "%s", tenantsLine(company))
+		},
+	}
+}
+
+func (p *program) companyTenantRemove() *cobra.Command {
+	return &cobra.Command{
+		Use:     "remove NAME TENANT...",
+		Short:   "Remove Entra tenants from a company, all or none; accounts stay",
+		Example: "  foyer company tenant remove Acme 72f988bf-86f1-41af-91ab-2d7cd011db47",
+		Args:    between(2, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			company, err := p.client.SetTenants(cmd.Context(), args[0], "", field(args[1:]))
+			if err != nil {
+				return err
+			}
+			return p.done(company, "%s", tenantsLine(company))
+		},
+	}
+}
+
+func tenantsLine(c localapi.Company) string {
+	if len(c.Tenants) == 0 {
+		return c.Name + " has no Entra tenants now"
+	}
+	return c.Name + " now has " + count(len(c.Tenants), "Entra tenant", "Entra tenants") + ": " + strings.Join(c.Tenants, " ")
 }
 
 func offList(n int) string {

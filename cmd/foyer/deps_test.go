@@ -25,8 +25,9 @@ var rooms = map[string][]string{
 	"app/localapi": {"app"},
 	"assets":       {},
 	"cmd/foyer":    {"app", "app/localapi", "assets", "server"},
-	"server":       {"app", "app/localapi", "assets", "server/mail", "server/store", "server/web"},
+	"server":       {"app", "app/localapi", "assets", "server/mail", "server/oidc", "server/store", "server/web"},
 	"server/mail":  {"app", "assets"},
+	"server/oidc":  {"app"},
 	"server/store": {"app", "assets"},
 	"server/web":   {"app", "assets"},
 }
@@ -46,23 +47,26 @@ var everywhere = []string{"*"}
 var libraries = []library{
 	{path: "github.com/BurntSushi/toml", rooms: []string{"server"}},
 	{path: "github.com/chromedp", rooms: nil, tests: []string{"cmd/foyer"}},
+	{path: "github.com/coreos/go-oidc", rooms: []string{"server/oidc"}},
 	{path: "github.com/emersion", rooms: []string{"server/mail"}, tests: []string{"server/mail", "cmd/foyer"}},
 	{path: "github.com/gin-gonic/gin", rooms: []string{"server/web"}},
+	{path: "github.com/go-jose/go-jose", rooms: []string{"server/oidc"}, tests: []string{"server/oidc", "server", "cmd/foyer"}},
 	{path: "github.com/mattn/go-sqlite3", rooms: []string{"server/store"}, tests: []string{"server/store", "cmd/foyer"}},
 	{path: "github.com/nicksnyder/go-i18n", rooms: []string{"assets"}},
 	{path: "github.com/pressly/goose", rooms: []string{"server/store"}},
 	{path: "github.com/spf13/cobra", rooms: []string{"cmd/foyer"}},
 	{path: "github.com/spf13/pflag", rooms: []string{"cmd/foyer"}},
 	{path: "golang.org/x", rooms: everywhere},
+	{path: "golang.org/x/oauth2", rooms: []string{"server/oidc"}},
 
 	{path: "database/sql", rooms: []string{"server/store"}, tests: []string{"server/store", "cmd/foyer"}},
 	{path: "html/template", rooms: []string{"server/web", "server/mail"}},
-	{path: "net/http", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/web"}, tests: everywhere},
+	{path: "net/http", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/oidc", "server/web"}, tests: everywhere},
 	{path: "net/smtp", rooms: nil}, // go-smtp; net/smtp is frozen
 	{path: "os", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/store"}, tests: everywhere},
 	{path: "os/exec", rooms: []string{"cmd/foyer"}, tests: everywhere},
 	{path: "os/user", rooms: []string{"app/localapi", "cmd/foyer", "server"}, tests: everywhere},
-	{path: "syscall", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/store"}, tests: everywhere},
+	{path: "syscall", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/oidc", "server/store"}, tests: everywhere},
 	{path: "unsafe", rooms: []string{"app/localapi"}},
 }
 

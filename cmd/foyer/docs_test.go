@@ -43,6 +43,35 @@ func TestReadmeListsEverySetting(t *testing.T) {
 	}
 }
 
+var connectorRow = regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([a-z, ]+) \\| .")
+
+func TestReadmeListsEveryConnectorKey(t *testing.T) {
+	_, text, found := strings.Cut(readme(t), "\n## Sign in with Microsoft Entra ID, Google or any OpenID provider\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	if !found {
+		t.Fatal("README has no section about signing in with providers")
+	}
+	var got, want []string
+	for _, row := range connectorRow.FindAllStringSubmatch(text, -1) {
+		got = append(got, row[1]+" of "+row[2])
+	}
+	for _, key := range app.ConnectorKeys() {
+		var kinds []string
+		for _, kind := range app.ConnectorKinds() {
+			if key.Of(kind) {
+				kinds = append(kinds, string(kind))
+			}
+		}
+		if len(kinds) == len(app.ConnectorKinds()) {
+			kinds = []string{"all"}
+		}
+		want = append(want, key.Key+" of "+strings.Join(kinds, ", "))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("keys of a connector\nin README %q\nreal      %q", got, want)
+	}
+}
+
 func TestReadmeListsEveryCommand(t *testing.T) {
 	path, err := binary()
 	if err != nil {
@@ -61,9 +90,12 @@ func TestReadmeListsEveryCommand(t *testing.T) {
 			continue
 		}
 		name := words[1]
-		isFamily := slices.ContainsFunc(want, func(command string) bool { return strings.HasPrefix(command, name+" ") })
-		if isFamily && len(words) > 2 {
-			name += " " + words[2]
+		isFamily := func(command string) bool { return strings.HasPrefix(command, name+" ") }
+		for _, word := range words[2:] {
+			if !slices.ContainsFunc(want, isFamily) {
+				break
+			}
+			name += " " + word
 		}
 		got = append(got, name)
 	}
@@ -109,7 +141,7 @@ func TestReadmeShowsEveryConfigurationKey(t *testing.T) {
 		t.Fatalf("the configuration file in README: %v", err)
 	}
 	// These are not of the file.
-	notInFile := []string{"Log", "Version", "Captured"}
+	notInFile := []string{"Log", "Version", "Captured", "ProviderTransport"}
 	for _, part := range []reflect.Value{reflect.ValueOf(config), reflect.ValueOf(config.Web)} {
 		for field, value := range part.Fields() {
 			if value.IsZero() && !slices.Contains(notInFile, field.Name) {

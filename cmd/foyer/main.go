@@ -90,8 +90,8 @@ the same machine, through its admin socket. "foyer demo" shows it in a minute.`,
 		root.AddCommand(cmd)
 	}
 	for _, cmd := range []*cobra.Command{
-		p.companyCommand(), p.allowCommand(), p.accountCommand(), p.registrationCommand(), p.settingsCommand(),
-		p.mailCommand(), p.auditCommand(),
+		p.companyCommand(), p.allowCommand(), p.connectorCommand(), p.accountCommand(), p.registrationCommand(),
+		p.settingsCommand(), p.mailCommand(), p.auditCommand(),
 	} {
 		cmd.GroupID = groupAdmin
 		root.AddCommand(cmd)

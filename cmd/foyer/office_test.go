@@ -27,8 +27,10 @@ type office struct {
 	messages  []app.Message
 	events    []app.Event
 	blocked   map[string]time.Time
-	settings  app.Settings
-	fail      error
+
+	connectors []app.ConnectorState
+	settings   app.Settings
+	fail       error
 }
 
 var then = time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)

@@ -175,6 +175,14 @@ func atOrNone(t *time.Time) string {
 	return at(*t)
 }
 
+// atOr returns a time, or none when it is not known.
+func atOr(t *time.Time, none string) string {
+	if t == nil {
+		return none
+	}
+	return at(*t) + " UTC"
+}
+
 // count returns a number with its noun.
 func count(n int, one, many string) string {
 	if n == 1 {

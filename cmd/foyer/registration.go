@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/spf13/cobra"
 
 	"foyer/app/localapi"
@@ -17,6 +19,7 @@ func (p *program) registrationList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List the registrations, the oldest first",
+		Long:    "List the registrations, the oldest first, and through what each came: the form, or a\nconnector.",
 		Example: "  foyer registration list",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -25,8 +28,8 @@ func (p *program) registrationList() *cobra.Command {
 				return err
 			}
 			return list(p, registrations, "nobody is waiting to confirm",
-				[]string{"ADDRESS", "NAME", "COMPANY", "ENTRY", "SINCE (UTC)", "VALID UNTIL (UTC)"}, func(r localapi.Registration) []string {
-					return []string{r.Email, r.FirstName + " " + r.LastName, r.Company, r.Entry, at(r.CreatedAt), at(r.ExpiresAt)}
+				[]string{"ADDRESS", "NAME", "COMPANY", "ENTRY", "THROUGH", "SINCE (UTC)", "VALID UNTIL (UTC)"}, func(r localapi.Registration) []string {
+					return []string{r.Email, r.FirstName + " " + r.LastName, r.Company, r.Entry, cmp.Or(r.Through, "form"), at(r.CreatedAt), at(r.ExpiresAt)}
 				})
 		},
 	}

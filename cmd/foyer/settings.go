@@ -89,7 +89,7 @@ standard input, one line.`,
       mail.username=accounts mail.password=- < password.txt`,
 		Args: between(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			changes, err := p.changes(cmd, args)
+			changes, err := p.changes(cmd, args, secretSetting)
 			if err != nil {
 				return err
 			}
@@ -102,8 +102,13 @@ standard input, one line.`,
 	}
 }
 
-// changes reads KEY=VALUE arguments. A secret given as "-" is one line of standard input.
-func (p *program) changes(cmd *cobra.Command, args []string) (map[string]string, error) {
+func secretSetting(key string) bool {
+	def, err := app.SettingByKey(key)
+	return err == nil && def.Secret()
+}
+
+// changes reads KEY=VALUE arguments. The value of a key that is secret, given as "-", is one line of standard input.
+func (p *program) changes(cmd *cobra.Command, args []string, secret func(key string) bool) (map[string]string, error) {
 	changes := map[string]string{}
 	input := bufio.NewReader(p.in)
 	for _, arg := range args {
@@ -114,7 +119,8 @@ func (p *program) changes(cmd *cobra.Command, args []string) (map[string]string,
 		if _, twice := changes[key]; twice {
 			return nil, usage(cmd, "%s is given twice", key)
 		}
-		if def, err := app.SettingByKey(key); err == nil && def.Secret() && value == "-" {
+		if value == "-" && secret(key) {
+			var err error
 			if value, err = readLine(input); err != nil {
 				return nil, fmt.Errorf("read %s from standard input: %w", key, err)
 			}

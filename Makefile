@@ -47,7 +47,7 @@ fuzz: need ## run each fuzz target for FUZZTIME (30s)
 .PHONY: screenshots
 screenshots: ## picture every page in a browser, into build/screenshots
 	@.ci/need test
-	@go test -count=1 -tags '$(TAGS)' -run "^TestMainJob" -v ./cmd/foyer/
+	@go test -count=1 -tags '$(TAGS)' -run "^(TestMainJob|TestSignInWithProvider)" -v ./cmd/foyer/
 
 .PHONY: check
 check: format tidy lint vuln ## everything CI checks but the tests

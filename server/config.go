@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"strings"
@@ -39,6 +40,9 @@ type Config struct {
 	Log      *slog.Logger
 	Version  string
 	Captured func(m app.Message) // called for every mail that is captured; may be nil
+
+	// ProviderTransport carries what is asked of identity providers; nil is the network.
+	ProviderTransport http.RoundTripper
 }
 
 // WebLimits bounds what browsers may take. A zero field means its default.

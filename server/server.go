@@ -21,6 +21,7 @@ import (
 	"foyer/app/localapi"
 	"foyer/assets"
 	"foyer/server/mail"
+	"foyer/server/oidc"
 	"foyer/server/store"
 	"foyer/server/web"
 )
@@ -30,15 +31,16 @@ type DataError = store.DataError
 
 // Server is a service that is ready to run.
 type Server struct {
-	config  Config
-	lock    *os.File
-	store   *store.Store
-	service *app.Service
-	queue   *mail.Queue
-	pages   net.Listener
-	admin   net.Listener
-	web     *http.Server
-	api     *http.Server
+	config    Config
+	lock      *os.File
+	store     *store.Store
+	service   *app.Service
+	queue     *mail.Queue
+	providers *oidc.Providers
+	pages     net.Listener
+	admin     net.Listener
+	web       *http.Server
+	api       *http.Server
 }
 
 // New opens the data directory, the database, the admin socket and the address of the pages. The error wraps
@@ -97,9 +99,10 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 		Store: s.store, Log: s.config.Log, Captured: s.config.Captured,
 		Settings: func() app.Settings { return s.service.Settings() },
 	})
+	s.providers = oidc.New(oidc.Config{Transport: s.config.ProviderTransport, Log: s.config.Log})
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
-		Key: codeKey, PublicURL: s.defaultURL(), Log: s.config.Log,
+		Key: codeKey, ClockOff: s.providers.ClockOff, PublicURL: s.defaultURL(), Log: s.config.Log,
 	})
 	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
 		return err
@@ -142,7 +145,7 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	}
 	limits := s.config.Web
 	pages, err := web.New(web.Config{
-		Service: s.service, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
+		Service: s.service, Providers: s.providers, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
 		Version: s.config.Version, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
 	})
 	if err != nil {

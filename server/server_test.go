@@ -28,7 +28,8 @@ import (
 // house is a whole service in this process, spoken to over real HTTP.
 type house struct {
 	*testing.T
-	url   string
+	url   string // where browsers find the pages
+	local string // where they are served
 	dir   string
 	app   *app.Service
 	log   *syncBuffer
@@ -55,11 +56,17 @@ func (s *syncBuffer) String() string {
 
 func start(t *testing.T, dir string) house {
 	t.Helper()
+	return startWith(t, dir, nil)
+}
+
+// startWith is start with what carries requests to identity providers.
+func startWith(t *testing.T, dir string, providers http.RoundTripper) house {
+	t.Helper()
 	h := house{T: t, dir: dir, log: &syncBuffer{}, mails: make(chan app.Message, 10_000)}
 	s, err := server.New(t.Context(), server.Config{
 		DataDir: dir, Socket: filepath.Join(dir, "admin.sock"), Listen: "127.0.0.1:0", Version: "test",
 		Log:      slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Captured: func(m app.Message) { h.mails <- m },
+		Captured: func(m app.Message) { h.mails <- m }, ProviderTransport: providers,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +81,7 @@ func start(t *testing.T, dir string) house {
 		}
 	})
 	t.Cleanup(h.stop)
-	h.url, h.app = s.URL(), s.Service()
+	h.url, h.local, h.app = s.URL(), "http://"+s.Address(), s.Service()
 	return h
 }
 

@@ -1,0 +1,4 @@
+package server
+
+// Address returns where the pages are served, whatever their public URL.
+func (s *Server) Address() string { return s.pages.Addr().String() }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"foyer/app"
 )
@@ -693,4 +695,66 @@ func TestConnectorsSurviveRestart(t *testing.T) {
 	o.house = startWith(t, o.dir, o.idp)
 	o.url = publicURL
 	o.member("entra", "jane@allowed.test", nil)
+}
+
+// TestProviderDownHarmsItsButtonOnly: while one provider does not answer, everybody else signs in; when it is back, so do
+// its people. (T17)
+func TestProviderDownHarmsItsButtonOnly(t *testing.T) {
+	o := openOffice(t)
+	o.member("entra", "jane@allowed.test", nil)
+	hang := func(host string) {
+		o.idp.mu.Lock()
+		defer o.idp.mu.Unlock()
+		o.idp.hang = host
+	}
+	hang("accounts.google.com")
+	answers := make(chan answer, 20)
+	for range cap(answers) {
+		go func() { answers <- o.get(o.visitor(), "/auth/google/start") }()
+	}
+	if a := o.sso(o.visitor(), "entra", claims{"email": "jane@allowed.test"}); a.to != "/account" {
+		t.Errorf("sign-in with another provider meanwhile: %d to %q", a.status, a.to)
+	}
+	if a := o.post(o.visitor(), "/login", "email", "jane@allowed.test", "password", password); a.status != http.StatusUnauthorized {
+		t.Errorf("sign-in with a password meanwhile: %d", a.status)
+	}
+	if len(answers) != 0 {
+		t.Error("these were not sign-ins while the provider hung")
+	}
+	for range cap(answers) {
+		if a := <-answers; a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "Google") {
+			t.Errorf("a provider that hangs: %d", a.status)
+		}
+	}
+	state, err := o.app.Connector(t.Context(), "google")
+	if err != nil || state.LastProblem == "" {
+		t.Errorf("the administrator is told %q, %v", state.LastProblem, err)
+	}
+	hang("")
+	o.start(o.visitor(), "/auth/google/start")
+}
+
+// TestSecretExpiryIsTold: once for each of the three days, in the audit.
+func TestSecretExpiryIsTold(t *testing.T) {
+	o := openOffice(t)
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	today := time.Now().UTC()
+	for _, day := range []struct {
+		left   int
+		events int
+	}{{90, 0}, {59, 1}, {59, 1}, {29, 2}, {6, 3}, {6, 3}, {-1, 4}, {-1, 4}} {
+		o.setConnector("google", "secret_expires", today.AddDate(0, 0, day.left).Format(time.DateOnly))
+		o.app.Janitor(now) // the round it makes at the end
+		if got := len(o.events(app.ActConnectorWarn)); got != day.events {
+			t.Errorf("%d days left: %d events, want %d", day.left, got, day.events)
+		}
+	}
+	if got := o.lastOutcome(app.ActConnectorWarn); got != "secret_expired" {
+		t.Errorf("the last event says %q", got)
+	}
+	state, err := o.app.Connector(t.Context(), "google")
+	if err != nil || !state.Works || len(state.Findings) != 1 || state.Findings[0].Code != "secret_expired" {
+		t.Errorf("the connector: works %v, findings %+v, %v", state.Works, state.Findings, err)
+	}
 }

@@ -41,6 +41,7 @@ type providers struct {
 	codes    map[string]grant
 	exchange int    // calls of the token endpoint
 	fail     string // the body with which the token endpoint refuses, "" for none
+	hang     string // the host that does not answer, "" for none
 }
 
 // grant is what a code is good for.
@@ -60,6 +61,13 @@ func newProviders(tb testing.TB) *providers {
 
 // RoundTrip answers as the provider of the request's host.
 func (p *providers) RoundTrip(r *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	hangs := p.hang == r.URL.Host
+	p.mu.Unlock()
+	if hangs {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	status, body := http.StatusNotFound, any(claims{})
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/.well-known/openid-configuration"):

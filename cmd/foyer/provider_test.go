@@ -159,10 +159,17 @@ func TestSignInWithProvider(t *testing.T) {
 	p.run(office.settings()...)
 	p.run("connector", "add", "oidc", "office", "--client-id", "foyer", "--client-secret-file", secret, "--issuer", issuer)
 	p.run("connector", "set", "office", "label=Office Login", "signup=on")
-	// Two more, for the picture: they cannot be reached from here.
+	// Two more, for the picture: they cannot be reached from here. Microsoft sends people back to localhost, not to 127.0.0.1.
 	p.run("connector", "add", "google", "google", "--client-id", "x", "--client-secret-file", secret)
-
+	p.run("connector", "add", "entra", "microsoft", "--client-id", "x", "--client-secret-file", secret, "--tenant", "72f988bf-86f1-41af-91ab-2d7cd011db47")
+	local := strings.Replace(p.url, "127.0.0.1", "localhost", 1)
+	p.run("settings", "set", "public_url="+local)
 	b := newBrowser(t, "en")
+	b.open(local + "/login")
+	b.sees("/login", "Sign in with Office 365 / Entra ID", "Sign in with Google", "Sign in with Office Login")
+	b.shoot("29-login-with-all-buttons")
+	p.run("settings", "set", "public_url="+p.url)
+
 	t.Run("sign up and confirm in the same browser", func(t *testing.T) { providerSignUp(t, p, b, office) })
 	t.Run("confirm in another browser", func(t *testing.T) { providerElsewhere(t, p, office) })
 	t.Run("confirm by code", func(t *testing.T) { providerByCode(t, p, office) })

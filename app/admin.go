@@ -139,6 +139,8 @@ func (s *Service) TestAddress(ctx context.Context, email string) (Address, Verdi
 // connectorWay says what signing in with a provider would do for somebody who has the address there.
 func (s *Service) connectorWay(c Connector, v Verdict, a Account) string {
 	tenants := s.directory.Load().tenants[v.CompanyID]
+	// Of several tenants nobody knows beforehand which one it is: any that is set for the company.
+	entra := c.Kind == ConnectorEntra && c.Tenant != ManyTenants
 	switch {
 	case !c.Enabled:
 		return "closed: the connector is disabled"
@@ -156,7 +158,9 @@ func (s *Service) connectorWay(c Connector, v Verdict, a Account) string {
 		return "refused, openly"
 	case c.Tenant == ManyTenants && len(tenants) == 0:
 		return "refused, openly: no Entra tenant is set for " + v.Company
-	case c.TrustVerified:
+	case entra && !c.TenantAllowed(tenants, c.Tenant):
+		return "refused, openly: the connector's tenant is not set for " + v.Company
+	case c.TrustVerified && (c.Kind != ConnectorEntra || len(tenants) > 0):
 		return "the form would be shown, for an account in " + v.Company + "; without a confirmation mail if " + c.Title() + " vouches for the address"
 	default:
 		return "the form would be shown and a confirmation mail sent, for an account in " + v.Company

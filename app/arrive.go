@@ -38,6 +38,15 @@ func (s *Service) openConnector(name string) (Connector, error) {
 	return c, nil
 }
 
+// stillOpen is openConnector for one that was read before: it must not have been replaced, or point elsewhere, since.
+func (s *Service) stillOpen(c Connector) (Connector, error) {
+	now, err := s.openConnector(c.Name)
+	if CodeOf(err) == NotFound || err == nil && (now.ID != c.ID || now.ClientID != c.ClientID || now.Issuer != c.Issuer || now.Tenant != c.Tenant) {
+		return Connector{}, Errorf(Denied, "identity_gone", "sign in with the provider again; its settings have changed")
+	}
+	return now, err
+}
+
 // StartIdentity begins a sign-in with a provider, for the browser that holds the secret browser. NotFound,
 // "connector_unknown"; Closed, "connector_off"; Denied, "signin_needed" or "fresh_needed", when it is for a session that
 // is not there or not fresh; Gone when it is for a confirmation link that is none; Limited after too many.
@@ -103,7 +112,7 @@ func (s *Service) TakeChallenge(name string, state, browser Token) (Challenge, e
 	if !ok || f.challenge.Connector.Name != name || !same(f.browser, browser.Hash()) {
 		return Challenge{}, Errorf(Invalid, "flow_unknown", "this sign-in was begun in another browser, has taken too long, or was used already; begin again")
 	}
-	if _, err := s.openConnector(name); err != nil {
+	if _, err := s.stillOpen(f.challenge.Connector); err != nil {
 		return Challenge{}, err
 	}
 	return f.challenge, nil
@@ -120,10 +129,21 @@ func (s *Service) IdentityFailed(ctx context.Context, ch Challenge, err error, v
 	if why == "" {
 		why = e.Reason
 	}
-	if problem := providerProblem(e.Reason, why); problem != "" {
+	detail := why
+	if e.Err != nil {
+		detail += ": " + e.Err.Error()
+	}
+	if problem := providerProblem(e.Reason, why, detail); problem != "" {
 		s.noteProblem(ch.Connector, problem)
 	}
 	event := v.event(ActSignIn, ch.Connector.Name)
+	if e.Reason == ProviderDenied || slices.Contains(fromBrowser, why) {
+		// It costs a visitor nothing: a flood of these must not fill the audit.
+		if auditErr := s.report(ctx, event, v, why); auditErr != nil {
+			return auditErr
+		}
+		return e.With("Through", ch.Connector.Title())
+	}
 	event.Outcome, event.Detail = why, e.Reason
 	if auditErr := s.store.AddEvent(context.WithoutCancel(ctx), event); auditErr != nil {
 		return auditErr
@@ -131,16 +151,18 @@ func (s *Service) IdentityFailed(ctx context.Context, ch Challenge, err error, v
 	return e.With("Through", ch.Connector.Title())
 }
 
-// providerProblem returns what the administrator should know of a failure, or "" when it is the visitor's own: what came
-// with the browser, anybody can have written.
-func providerProblem(reason, why string) string {
+// fromBrowser are the failures that came with the browser: anybody can have written them.
+var fromBrowser = []string{"temporarily_unavailable", "server_error", "error_answer", "no_code"}
+
+// providerProblem returns what the administrator should know of a failure, or "" when it is the visitor's own.
+func providerProblem(reason, why, detail string) string {
 	switch {
-	case slices.Contains([]string{"temporarily_unavailable", "server_error", "error_answer", "no_code"}, why):
+	case slices.Contains(fromBrowser, why):
 		return ""
 	case reason == ProviderRefusedUs:
 		return "the provider does not accept our client id or secret (" + why + "); check client_id and client_secret, and whether the secret has expired"
 	case reason == ProviderUnreachable:
-		return "the provider did not answer as it should (" + why + "); check the issuer or tenant, and whether this machine reaches it"
+		return "the provider did not answer as it should (" + detail + "); check the issuer or tenant, and whether this machine reaches it"
 	case reason == ProviderRefused && (why == "bad_time" || why == "token_expired"):
 		return "the provider's answer is from another time (" + why + "); check the clock of this machine"
 	case reason == ProviderRefused:
@@ -166,6 +188,11 @@ func (s *Service) noteSuccess(c Connector) {
 // Arrive decides what becomes of an identity that a browser has brought back. A known one is signed in. Everything that is
 // refused is said openly: the person is known. The address never finds the account: only issuer and subject do.
 func (s *Service) Arrive(ctx context.Context, ch Challenge, claims Claims, browser Token, v Visitor) (Arrival, error) {
+	c, err := s.stillOpen(ch.Connector) // the provider may have taken its time
+	if err != nil {
+		return Arrival{}, err
+	}
+	ch.Connector = c
 	s.noteSuccess(ch.Connector)
 	p := proven{connector: ch.Connector, claims: claims, purpose: ch.Start.Purpose}
 	arrive := s.arriveSignIn
@@ -277,7 +304,7 @@ func (s *Service) mayLink(c Connector, claims Claims, a Account) error {
 	// Another person at the same provider, with the same address: a domain that lapsed and was bought by somebody else
 	// gives new owners the old addresses. A mail to the address proves nothing then.
 	for _, other := range a.Identities {
-		if other.Issuer == claims.Issuer && other.Subject != claims.Subject {
+		if other.Issuer == claims.Issuer && !other.SamePerson(claims.identity("", time.Time{})) {
 			return identityOther(a)
 		}
 	}
@@ -419,7 +446,7 @@ func (s *Service) Proven(ctx context.Context, browser Token) (Proven, error) {
 	if CodeOf(err) != NotFound {
 		return Proven{}, err
 	}
-	c, err := s.openConnector(p.connector.Name)
+	c, err := s.stillOpen(p.connector)
 	if err != nil {
 		return Proven{}, err
 	}

@@ -36,6 +36,9 @@ const (
 	entraAuthority = "https://login.microsoftonline.com/"
 )
 
+// personalTenant is the tenant of all personal Microsoft accounts.
+const personalTenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
 // ManyTenants is the tenant of an Entra connector whose people come from the tenants that are set for the companies.
 const ManyTenants = "organizations"
 
@@ -232,6 +235,9 @@ func (c Connector) Change(changes map[string]string) (Connector, error) {
 			return c, Fieldf(key, "connector_invalid", "%s cannot be set so: %s", key, why)
 		}
 	}
+	if c.Kind == ConnectorEntra && next.ClientSecret != c.ClientSecret && IsTenant(lowerASCII(next.ClientSecret)) {
+		return c, Fieldf("client_secret", "connector_invalid", "client_secret cannot be set so: this is the secret's id; copy what stands under Value")
+	}
 	if !next.SecretExpires.Equal(c.SecretExpires) {
 		next.SecretWarned = 0
 	}
@@ -296,6 +302,9 @@ func checkSecret(v string) string {
 	if strings.ContainsAny(v, "\r\n\x00") {
 		return "it contains a line end"
 	}
+	if v != strings.TrimSpace(v) {
+		return "it begins or ends with a blank"
+	}
 	return ""
 }
 
@@ -316,6 +325,8 @@ func checkIssuer(v string) string {
 		return "plain http is for a provider on this machine only; write https://"
 	case strings.ContainsAny(v, " \t"):
 		return "an issuer has no blanks"
+	case strings.Contains(u.Path, "/.well-known/"):
+		return "write the issuer alone, without /.well-known/ and what follows"
 	}
 	return checkText(v, 512)
 }
@@ -355,6 +366,8 @@ func (c Connector) Findings(publicURL string, now time.Time) []Finding {
 		block("issuer_missing", "set issuer, as in https://login.office.example")
 	case c.Kind == ConnectorEntra && c.Tenant == "":
 		block("tenant_missing", "set tenant: the tenant's id (a GUID), or organizations")
+	case slices.Contains(c.Tenants, personalTenant):
+		found = append(found, Finding{Code: "tenant_personal", Text: "the tenant " + personalTenant + " is that of all personal Microsoft accounts: anybody can have one"})
 	case c.Kind == ConnectorEntra && len(c.Tenants) == 0:
 		block("tenants_missing", "no company has an Entra tenant; set them with: foyer company tenant add COMPANY TENANT")
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -186,10 +187,9 @@ func connectorEvent(actor string, action Action, c Connector, changes map[string
 // RemoveConnector removes a connector. Identities that came through it stay with their accounts, and work again with
 // a connector to the same provider. NotFound.
 func (s *Service) RemoveConnector(ctx context.Context, actor, name string) error {
-	if err := s.store.RemoveConnector(ctx, name, adminEvent(actor, ActConnectorDel, name)); err != nil {
-		return err
-	}
-	return s.loadDirectory(context.WithoutCancel(ctx))
+	err := s.store.RemoveConnector(ctx, name, adminEvent(actor, ActConnectorDel, name))
+	// Also after an error: one that is not there any more must not go on in memory.
+	return errors.Join(err, s.loadDirectory(context.WithoutCancel(ctx)))
 }
 
 // SetTenants adds and removes Entra tenants of a company, given as typed, all or nothing. NotFound, also when one to

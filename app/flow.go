@@ -122,11 +122,17 @@ func (s *shelf[T]) put(key TokenHash, network string, value T, perNet int, now t
 	if old, ok := s.byKey[key]; ok {
 		s.drop(old)
 	}
-	for e := s.order.Front(); e != nil && (s.order.Len() >= s.max || !now.Before(e.Value.(*kept[T]).until)); e = s.order.Front() {
+	for e := s.order.Front(); e != nil && !now.Before(e.Value.(*kept[T]).until); e = s.order.Front() {
 		s.drop(e)
 	}
-	if net := s.perNet[network]; net != nil && perNet > 0 && net.Len() >= perNet {
+	full, net := s.order.Len() >= s.max, s.perNet[network]
+	switch {
+	// Who has as much as others have on average, or more, makes room for itself: some networks that flood the shelf
+	// push out their own, and not everybody else's.
+	case net != nil && (perNet > 0 && net.Len() >= perNet || full && net.Len()*len(s.perNet) >= s.order.Len()):
 		s.drop(net.Front().Value.(*list.Element))
+	case full:
+		s.drop(s.order.Front())
 	}
 	k := &kept[T]{key: key, network: network, until: now.Add(s.ttl), value: value}
 	e := s.order.PushBack(k)

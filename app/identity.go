@@ -23,6 +23,13 @@ type Identity struct {
 	SeenAt    time.Time // the last sign-in with it
 }
 
+// SamePerson reports whether two identities of one issuer are the same person's. Entra makes a subject for each
+// application: once Foyer is registered there anew, all have another one, and only the tenant's own id of the person
+// tells (learn.microsoft.com, "ID token claims reference").
+func (i Identity) SamePerson(other Identity) bool {
+	return i.Subject == other.Subject || i.Object != "" && i.Object == other.Object && i.Tenant == other.Tenant
+}
+
 // Claims is what an identity provider has said about a person, after every check of who said it and to whom. What it
 // says about the address is a suggestion and no proof.
 type Claims struct {

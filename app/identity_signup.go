@@ -21,7 +21,7 @@ func (s *Service) SignUpIdentity(ctx context.Context, browser Token, profile Pro
 	if err != nil {
 		return "", s.refuseIdentity(ctx, p, err, v)
 	}
-	if p.connector, err = s.openConnector(p.connector.Name); err != nil {
+	if p.connector, err = s.stillOpen(p.connector); err != nil {
 		return "", err
 	}
 	verdict, err := s.mayRegister(ctx, p.connector, p.claims, addr)
@@ -36,6 +36,7 @@ func (s *Service) SignUpIdentity(ctx context.Context, browser Token, profile Pro
 	identity := p.claims.identity(p.connector.Name, r.CreatedAt)
 	r.FirstName, r.LastName, r.Phone = profile.FirstName, profile.LastName, profile.Phone
 	r.Identity, r.Browser = &identity, browser.Hash()
+	r.Event.Detail = "with " + p.connector.Name
 	if p.claims.Vouched(p.connector, addr, s.directory.Load().tenants[verdict.CompanyID]) {
 		r.CompanyID, r.Company, r.Entry = verdict.CompanyID, verdict.Company, verdict.Entry
 		return s.createAccount(ctx, r.Registration, browser, v)
@@ -79,6 +80,9 @@ func (s *Service) createAccount(ctx context.Context, r Registration, browser Tok
 	return token, nil
 }
 
+// Forget makes the browser hold no identity any more: somebody has signed out there.
+func (s *Service) Forget(browser Token) { s.proven.remove(browser.Hash()) }
+
 // Holds reports whether the browser may confirm a registration of an identity: it brought the identity when it signed up,
 // or has just signed in with it again.
 func (s *Service) Holds(r Registration, browser Token) bool {
@@ -117,7 +121,14 @@ func (s *Service) ConfirmIdentityCode(ctx context.Context, email, code string, b
 }
 
 func (s *Service) activateIdentity(ctx context.Context, r Registration, hash TokenHash, browser Token, v Visitor) (Account, error) {
+	// The switch for sign-up does not count any more, but an account nobody can sign in to helps nobody.
+	if r.Identity != nil {
+		if _, ok := s.connectorOf(r.CompanyID, *r.Identity); !ok {
+			return Account{}, Errorf(Closed, "connector_off", "signing in with %s is switched off", s.Through(r)).With("Through", s.Through(r))
+		}
+	}
 	event := v.event(ActConfirm, r.Email.String())
+	event.Detail = "with " + r.Through()
 	activation := Activation{Token: hash, Now: event.At, Event: event, Identity: s.provenKey(browser)}
 	if browser != "" {
 		activation.Browser = browser.Hash()

@@ -14,7 +14,7 @@ func asRefusal(err error) (*Error, bool) {
 
 // Fresh reports whether the person has signed in so recently that the ways in may be changed (OWASP ASVS 7.5.1).
 func (s *Service) Fresh(session Session) bool {
-	return time.Since(session.CreatedAt) <= s.Settings().Limits.FreshTTL()
+	return time.Since(session.CreatedAt).Abs() <= s.Settings().Limits.FreshTTL()
 }
 
 // freshSession returns the session of a cookie. Denied, "signin_needed" when there is none, "fresh_needed" when the
@@ -61,7 +61,7 @@ func (s *Service) WaysIn(ctx context.Context, session Session) ([]WayIn, error) 
 	var ways []WayIn
 	for _, identity := range account.Identities {
 		way := WayIn{ID: identity.ID, Title: identity.Issuer, Email: identity.Email, Since: identity.CreatedAt, Seen: identity.SeenAt}
-		if c, ok := s.connectorOf(identity); ok {
+		if c, ok := s.connectorOf(account.CompanyID, identity); ok {
 			way.Connector, way.Title, way.Usable = c.Name, c.Title(), true
 		} else if c, err := s.connector(identity.Connector); err == nil {
 			way.Title = c.Title()
@@ -72,19 +72,14 @@ func (s *Service) WaysIn(ctx context.Context, session Session) ([]WayIn, error) 
 }
 
 // connectorOf returns a connector with which one can sign in with an identity now.
-func (s *Service) connectorOf(identity Identity) (Connector, bool) {
-	url := s.Settings().PublicURL
-	for _, c := range s.directory.Load().connectors {
-		if c.Enabled && c.Issues(identity.Issuer) && c.Works(url) {
+func (s *Service) connectorOf(companyID int64, identity Identity) (Connector, bool) {
+	url, d := s.Settings().PublicURL, s.directory.Load()
+	for _, c := range d.connectors {
+		if c.Enabled && c.Issues(identity.Issuer) && c.Works(url) && c.TenantAllowed(d.tenants[companyID], identity.Tenant) {
 			return c, true
 		}
 	}
 	return Connector{}, false
-}
-
-func (s *Service) usable(identity Identity) bool {
-	_, ok := s.connectorOf(identity)
-	return ok
 }
 
 // LinkOffer returns the identity that was brought back to be added to the account that is signed in. Denied,
@@ -125,7 +120,7 @@ func (s *Service) Link(ctx context.Context, token, browser Token, v Visitor) (To
 	if err != nil {
 		return "", err
 	}
-	if p.connector, err = s.openConnector(p.connector.Name); err != nil {
+	if p.connector, err = s.stillOpen(p.connector); err != nil {
 		return "", err
 	}
 	if !s.tenantAllowed(p.connector, p.claims, session.Account.CompanyID) {
@@ -178,6 +173,9 @@ func (s *Service) Unlink(ctx context.Context, token Token, id int64, v Visitor) 
 
 // linkChange prepares a change of an account's identities: the session that goes on, the notice mail and the event.
 func (s *Service) linkChange(a Account, identity Identity, action Action, kind MessageKind, title string, v Visitor) (Token, LinkChange, error) {
+	if !s.limiter.Allow("ways "+a.Email.Key(), s.Settings().Limits.PasswordChanges, time.Hour, time.Now()) {
+		return "", LinkChange{}, tooMany()
+	}
 	notice, err := s.compose(Notice{Kind: kind, To: a.Email, Lang: a.Lang, IP: v.IP, Through: title}, noticeTTL)
 	if err != nil {
 		return "", LinkChange{}, err
@@ -186,7 +184,10 @@ func (s *Service) linkChange(a Account, identity Identity, action Action, kind M
 	event := v.event(action, a.Email.String())
 	event.Actor, event.Company, event.Detail = a.Email.String(), a.Company, title
 	return token, LinkChange{
-		Account: a, Identity: identity, Usable: s.usable, Keep: &session, Notice: notice, Now: event.At, Event: event,
+		Account: a, Identity: identity, Usable: func(i Identity) bool {
+			_, ok := s.connectorOf(a.CompanyID, i)
+			return ok
+		}, Keep: &session, Notice: notice, Now: event.At, Event: event,
 	}, nil
 }
 
@@ -196,7 +197,7 @@ func (s *Service) provenWithAccount(ctx context.Context, browser Token, v Visito
 	if err != nil {
 		return proven{}, Account{}, err
 	}
-	if p.connector, err = s.openConnector(p.connector.Name); err != nil {
+	if p.connector, err = s.stillOpen(p.connector); err != nil {
 		return proven{}, Account{}, err
 	}
 	addr, err := p.claims.Address()

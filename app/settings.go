@@ -136,7 +136,7 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.FreshMinutes }),
 	number("limits.login_failures", 5, "wrong passwords for one address from one client address before each further try waits 1, 2, 4 to 60 seconds",
 		func(s *Settings) *int { return &s.Limits.LoginFailures }),
-	number("limits.password_changes", 10, "changes an hour of one account's password on its page",
+	number("limits.password_changes", 10, "changes an hour of one account's password on its page, and as many of its other ways to sign in",
 		func(s *Settings) *int { return &s.Limits.PasswordChanges }),
 	number("limits.mail_per_address", 3, "mails an hour to one address, its plus tags together",
 		func(s *Settings) *int { return &s.Limits.MailPerAddress }),

@@ -205,7 +205,7 @@ type MessageQuery struct {
 
 // EventQuery selects audit events. Before is the ID of the last one of the page before, or 0.
 type EventQuery struct {
-	Search string // part of an address, company or action, or ""
+	Search string // part of an address, company, action or outcome, or ""
 	Before int64
 	Limit  int
 }

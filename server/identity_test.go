@@ -48,7 +48,7 @@ func (o office) member(name, email string, with claims) *http.Client {
 	if a := o.register(c); a.to != "/register/identity/sent" {
 		o.Fatalf("register %s: %d to %q\n%s", email, a.status, a.to, a.body)
 	}
-	if a := o.post(c, find(o.house, o.mail(email), confirmPath)); a.to != "/login?notice=confirmed" {
+	if a := o.post(c, find(o.house, o.mail(email), confirmPath)); a.to != "/login?notice=confirmed-provider" {
 		o.Fatalf("confirm %s: %d to %q\n%s", email, a.status, a.to, a.body)
 	}
 	if a := o.sso(c, name, with); a.to != "/account" {
@@ -136,7 +136,7 @@ func TestSignUpWithProvider(t *testing.T) {
 	if o.accounts() != "" {
 		t.Error("looking at the link has made an account")
 	}
-	if a := o.post(c, link); a.status != http.StatusSeeOther || a.to != "/login?notice=confirmed" {
+	if a := o.post(c, link); a.status != http.StatusSeeOther || a.to != "/login?notice=confirmed-provider" {
 		t.Fatalf("confirmation in the same browser: %d to %q\n%s", a.status, a.to, a.body)
 	}
 	if o.signedIn(c) {
@@ -208,7 +208,7 @@ func TestConfirmWithCode(t *testing.T) {
 	if a := o.post(c, "/confirm", "email", "jane@allowed.test", "code", "AAAA-AAAA"); a.status != http.StatusGone || o.accounts() != "" {
 		t.Errorf("a wrong code: %d, accounts %q", a.status, o.accounts())
 	}
-	if a := o.post(c, "/confirm", "email", "jane@allowed.test", "code", strings.ToLower(code)); a.to != "/login?notice=confirmed" || o.accounts() != "jane@allowed.test" {
+	if a := o.post(c, "/confirm", "email", "jane@allowed.test", "code", strings.ToLower(code)); a.to != "/login?notice=confirmed-provider" || o.accounts() != "jane@allowed.test" {
 		t.Errorf("the code: %d to %q, accounts %q\n%s", a.status, a.to, o.accounts(), a.body)
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"foyer/app"
@@ -34,14 +36,15 @@ func (p *program) auditList() *cobra.Command {
 				[]string{"AT (UTC)", "WHO", "DID", "TO", "OUTCOME", "COMPANY", "ENTRY", "FROM", "MORE"}, eventRow)
 		},
 	}
-	cmd.Flags().StringVar(&search, "search", "", "only events with `TEXT` in their address, company or action")
+	cmd.Flags().StringVar(&search, "search", "", "only events with `TEXT` in their address, company, action or outcome")
 	cmd.Flags().IntVar(&limit, "limit", 200, "at most `N` events; 0 is all")
 	return cmd
 }
 
 func eventRow(e localapi.Event) []string {
 	outcome := e.Outcome
-	if outcome != app.OK {
+	tells := []string{string(app.ActConnectorWarn), string(app.ActIdentity)} // nobody is refused anything there
+	if outcome != app.OK && !slices.Contains(tells, e.Action) {
 		outcome = "refused: " + outcome
 	}
 	return []string{at(e.At), e.Actor, e.Action, e.Subject, outcome, e.Company, short(e.Entry, 40), e.IP, short(e.Detail, 60)}

@@ -257,7 +257,7 @@ func (p *program) readSecret(path string) (string, error) {
 	read := func() (string, error) { return readFile(path) }
 	place := path
 	if path == "-" {
-		read = func() (string, error) { return readLine(bufio.NewReader(p.in)) }
+		read = func() (string, error) { return p.readSecretLine("client_secret", bufio.NewReader(p.in)) }
 		place = "standard input"
 	}
 	secret, err := read()
@@ -278,7 +278,8 @@ func readFile(path string) (string, error) {
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, secretFileBytes))
-	return strings.TrimRight(string(data), "\r\n"), err
+	// Editors on Windows begin a file with a mark of its encoding.
+	return strings.TrimRight(strings.TrimPrefix(string(data), "\ufeff"), "\r\n"), err
 }
 
 func (p *program) connectorSet() *cobra.Command {
@@ -319,7 +320,10 @@ one line.`,
 			if err := p.say("changed %s of %s", changesLine(connectorValues(c), changes), c.Name); err != nil {
 				return err
 			}
-			return p.printFindings("It cannot work yet, and its button is not shown:", findings(c, true))
+			if err := p.printFindings("It cannot work yet, and its button is not shown:", findings(c, true)); err != nil {
+				return err
+			}
+			return p.printFindings("To be watched:", findings(c, false))
 		},
 	}
 }

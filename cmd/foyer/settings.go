@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"foyer/app"
 	"foyer/app/localapi"
@@ -121,13 +123,25 @@ func (p *program) changes(cmd *cobra.Command, args []string, secret func(key str
 		}
 		if value == "-" && secret(key) {
 			var err error
-			if value, err = readLine(input); err != nil {
-				return nil, fmt.Errorf("read %s from standard input: %w", key, err)
+			if value, err = p.readSecretLine(key, input); err != nil {
+				return nil, app.Fieldf(key, "secret_missing", "%s cannot be read from standard input: %v", key, err)
 			}
 		}
 		changes[key] = value
 	}
 	return changes, nil
+}
+
+// readSecretLine returns one line of standard input. At a terminal it asks for it, and what is typed is not shown.
+func (p *program) readSecretLine(key string, input *bufio.Reader) (string, error) {
+	file, ok := p.in.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return readLine(input)
+	}
+	fmt.Fprintf(p.err, "%s: ", key)
+	typed, err := term.ReadPassword(int(file.Fd()))
+	fmt.Fprintln(p.err)
+	return string(typed), err
 }
 
 // readLine returns the next line without its end. The last one may lack an end; that there is none is an error.

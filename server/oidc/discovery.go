@@ -31,7 +31,7 @@ func (p *provider) fetchDocument(ctx context.Context) (document, error) {
 		return document{}, &failure{why: "bad_discovery", err: err}
 	}
 	if doc.issuer != p.issuer {
-		return document{}, &failure{why: "bad_issuer", err: fmt.Errorf("%s names another issuer", p.base)}
+		return document{}, &failure{why: "bad_issuer", err: fmt.Errorf("%s names %s", p.base, otherIssuer(p.issuer, doc.issuer))}
 	}
 	for name, endpoint := range map[string]string{"authorization_endpoint": doc.authorization, "token_endpoint": doc.token, "jwks_uri": doc.keys} {
 		if why := wrongEndpoint(p.issuer, endpoint, name != "authorization_endpoint"); why != "" {
@@ -42,6 +42,15 @@ func (p *provider) fetchDocument(ctx context.Context) (document, error) {
 		doc.userinfo = "" // it is of use to some providers only
 	}
 	return doc, nil
+}
+
+// otherIssuer says what is the matter with the name a provider gives itself. The name is not repeated: it is the
+// provider's to choose.
+func otherIssuer(want, got string) string {
+	if strings.TrimSuffix(want, "/") == strings.TrimSuffix(got, "/") {
+		return "the same issuer, but for a / at the end: set it so"
+	}
+	return "another issuer"
 }
 
 // decodeDocument reads a document by the exact names; others are let be.

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -105,7 +106,7 @@ func (k *kept[T]) begin(ctx context.Context, version int, unwanted *fetching[T])
 func (k *kept[T]) run(ctx context.Context, f *fetching[T]) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	value, err := k.fetch(ctx)
+	value, err := k.safely(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.running == f {
@@ -116,6 +117,16 @@ func (k *kept[T]) run(ctx context.Context, f *fetching[T]) {
 	}
 	f.got, f.err = k.have, err
 	close(f.done)
+}
+
+// safely turns a panic over what a provider has sent into an error: there is no request whose handler would catch it.
+func (k *kept[T]) safely(ctx context.Context) (value T, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = &failure{why: "fault", err: fmt.Errorf("panic over its %s: %v", k.name, fault)}
+		}
+	}()
+	return k.fetch(ctx)
 }
 
 // wait returns the outcome of the fetch, or that there is none in the time there is.

@@ -107,7 +107,7 @@ func eligible(tx *handle, r app.Registration) (verdict app.Verdict, why string, 
 	c := app.Connector{}
 	err = tx.one("SELECT tenant FROM connector WHERE name = $1", []any{r.Identity.Connector}, &c.Tenant)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
+		c.Tenant, err = app.ManyTenants, nil
 	}
 	if err == nil && !c.TenantAllowed(tenants, r.Identity.Tenant) {
 		why = "the tenant " + r.Identity.Tenant + " is not one of " + verdict.Company

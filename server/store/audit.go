@@ -26,7 +26,7 @@ func (s *Store) Events(_ context.Context, q app.EventQuery) ([]app.Event, error)
 	err := s.read.each(`SELECT id, at, actor, ip, action, outcome, subject, company, entry, detail
 FROM audit
 WHERE ($1 = 0 OR id < $1)
-  AND ($2 = '' OR subject LIKE $2 ESCAPE '\' OR company LIKE $2 ESCAPE '\' OR action LIKE $2 ESCAPE '\' OR actor LIKE $2 ESCAPE '\')
+  AND ($2 = '' OR subject LIKE $2 ESCAPE '\' OR company LIKE $2 ESCAPE '\' OR action LIKE $2 ESCAPE '\' OR actor LIKE $2 ESCAPE '\' OR outcome LIKE $2 ESCAPE '\')
 ORDER BY id DESC
 LIMIT $3`, []any{q.Before, contains(q.Search), q.Limit}, func(rows *sql.Rows) error {
 		var ev app.Event

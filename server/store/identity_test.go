@@ -82,6 +82,9 @@ func testIdentitySignUp(t *testing.T, w world) {
 	w.company("Acme", "acme.example")
 	i := identity("jane")
 	i.Tenant = tenantA
+	if _, err := w.AddConnector(ctx, app.Connector{Name: i.Connector, Kind: app.ConnectorEntra, Tenant: tenantA, CreatedAt: start}, admin); err != nil {
+		t.Fatal(err)
+	}
 	token := w.signUpWith("jane@acme.example", i)
 	w.signUp("form@acme.example")
 	want := i

@@ -114,7 +114,7 @@ func (s *Store) link(tx *handle, a app.Account, l app.LinkChange) error {
 	}
 	// Two people of one provider cannot share an account: a domain that lapsed gives its new owner the old addresses.
 	for _, other := range a.Identities {
-		if other.Issuer == l.Identity.Issuer {
+		if other.Issuer == l.Identity.Issuer && !other.SamePerson(l.Identity) {
 			return app.Errorf(app.Conflict, "identity_other", "the account %s is connected with another account of this provider", a.Email)
 		}
 	}

@@ -67,7 +67,7 @@ func (s *site) submitConfirmIdentityCode(c *gin.Context, r app.Registration, f f
 // enough, wherever it was opened.
 func (s *site) confirmedIdentity(c *gin.Context, r app.Registration, token string, byCode form, err error) error {
 	if err == nil {
-		return redirect(c, "/login?notice=confirmed")
+		return redirect(c, "/login?notice=confirmed-provider")
 	}
 	if code := app.CodeOf(err); code == app.Gone || code == app.Conflict {
 		return s.showConfirmGone(c, visitOf(c.Request), err)

@@ -114,10 +114,8 @@ func (s *site) finishIdentity(c *gin.Context) error {
 	if err != nil {
 		return s.identityFailed(c, ch, err)
 	}
-	if !v.settings.Secure() {
-		// The cookie could have been planted by another program on this host, which would then hold the identity too.
-		browser = app.NewToken()
-	}
+	// Whoever knew the old cookie, or planted it, must not hold the identity (OWASP ASVS 7.2.4).
+	browser = app.NewToken()
 	arrival, err := s.service.Arrive(ctx, ch, claims, browser, v.visitor())
 	if err != nil {
 		return s.showIdentityRefused(c, ch, err)

@@ -141,6 +141,8 @@ func (d *fakeDomain) Arrive(_ context.Context, ch app.Challenge, claims app.Clai
 	return arrival, nil
 }
 
+func (d *fakeDomain) Forget(app.Token) {}
+
 func (d *fakeDomain) BrowserTTL() time.Duration { return 24 * time.Hour }
 
 func (d *fakeDomain) provenBy(browser app.Token) (app.Proven, error) {

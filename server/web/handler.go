@@ -44,6 +44,7 @@ type Service interface {
 	TakeChallenge(name string, state, browser app.Token) (app.Challenge, error)
 	IdentityFailed(ctx context.Context, ch app.Challenge, err error, v app.Visitor) error
 	Arrive(ctx context.Context, ch app.Challenge, claims app.Claims, browser app.Token, v app.Visitor) (app.Arrival, error)
+	Forget(browser app.Token)
 	BrowserTTL() time.Duration
 
 	Proven(ctx context.Context, browser app.Token) (app.Proven, error)

@@ -235,7 +235,7 @@ func TestConfirmIdentity(t *testing.T) {
 	h.post(path, "", brought(holder)).want(t, "taken", 409, "belongs to another account here")
 	h.domain.fail(nil)
 	a := h.post(path, "", brought(holder))
-	a.wantRedirect(t, "confirmed", "/login?notice=confirmed")
+	a.wantRedirect(t, "confirmed", "/login?notice=confirmed-provider")
 	if a.header.Get("Set-Cookie") != "" {
 		t.Error("confirming signs in")
 	}
@@ -255,7 +255,7 @@ func TestConfirmIdentityByCode(t *testing.T) {
 	h.post("/confirm", right, brought(holder)).want(t, "busy", 503, `name="code" value="abcd-2345"`, "Create my account")
 	h.domain.fail(nil)
 	h.post("/confirm", right+"&"+newPasswords).want(t, "a password elsewhere", 403, `href="/auth/google/start"`)
-	h.post("/confirm", right+"&"+newPasswords, brought(holder)).wantRedirect(t, "held", "/login?notice=confirmed")
+	h.post("/confirm", right+"&"+newPasswords, brought(holder)).wantRedirect(t, "held", "/login?notice=confirmed-provider")
 	h.post("/confirm", right, brought(holder)).want(t, "again", 410)
 }
 

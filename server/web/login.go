@@ -18,16 +18,17 @@ type loginPage struct {
 // the query says nothing.
 func notices() map[string]string {
 	return map[string]string{
-		"confirmed":  "web.notice.confirmed",
-		"reset":      "web.notice.reset",
-		"signed-out": "web.notice.signed_out",
-		"stopped":    "web.notice.stopped",
-		"saved":      "web.notice.saved",
-		"password":   "web.notice.password",
-		"code":       "web.notice.code",
-		"linked":     "web.notice.linked",
-		"unlinked":   "web.notice.unlinked",
-		"again":      "web.notice.again",
+		"confirmed":          "web.notice.confirmed",
+		"confirmed-provider": "web.notice.confirmed_provider",
+		"reset":              "web.notice.reset",
+		"signed-out":         "web.notice.signed_out",
+		"stopped":            "web.notice.stopped",
+		"saved":              "web.notice.saved",
+		"password":           "web.notice.password",
+		"code":               "web.notice.code",
+		"linked":             "web.notice.linked",
+		"unlinked":           "web.notice.unlinked",
+		"again":              "web.notice.again",
 	}
 }
 
@@ -95,6 +96,7 @@ func (s *site) submitLogout(c *gin.Context) error {
 	if err := s.endSession(c, v); err != nil {
 		return err
 	}
+	s.service.Forget(v.browser(c.Request))
 	v.keepSession(c.Writer, app.Token(""))
 	return redirect(c, "/login?notice=signed-out")
 }

@@ -57,6 +57,8 @@ type Registration struct {
 	// the browser that brought it.
 	Identity *Identity
 	Browser  TokenHash
+
+	link TokenHash // of its mail, when it was found by its code
 }
 
 // Profile is what a person says of himself or herself.

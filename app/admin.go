@@ -147,7 +147,9 @@ func (s *Service) connectorWay(c Connector, v Verdict, a Account) string {
 	case !c.Works(s.Settings().PublicURL):
 		return "closed: the connector cannot work; foyer connector show " + c.Name + " says why"
 	case a.ID != 0 && a.MayEnter() != nil:
-		return "refused, openly: the account is disabled"
+		return "refused, openly: " + MessageOf(a.MayEnter())
+	case a.ID != 0 && entra && !c.TenantAllowed(s.directory.Load().tenants[a.CompanyID], c.Tenant):
+		return "refused, openly: the connector's tenant is not set for " + a.Company
 	case a.ID != 0 && slices.ContainsFunc(a.Identities, func(i Identity) bool { return c.Issues(i.Issuer) }):
 		return "the account signs in with it"
 	case a.ID != 0:
@@ -224,6 +226,19 @@ func (s *Service) SetAccountState(ctx context.Context, actor, email string, stat
 		action = ActAccountDisable
 	}
 	if _, err := s.store.SetAccountState(ctx, addr, state, adminEvent(actor, action, addr.String())); err != nil {
+		return Account{}, err
+	}
+	return s.Account(ctx, email)
+}
+
+// RemoveIdentity removes an identity from an account and ends the account's sessions. The person can get another way in with
+// a new password by mail. NotFound.
+func (s *Service) RemoveIdentity(ctx context.Context, actor, email string, id int64) (Account, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Account{}, err
+	}
+	if _, err := s.store.RemoveIdentity(ctx, addr, id, adminEvent(actor, ActUnlink, addr.String())); err != nil {
 		return Account{}, err
 	}
 	return s.Account(ctx, email)

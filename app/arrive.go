@@ -438,16 +438,16 @@ func (s *Service) Proven(ctx context.Context, browser Token) (Proven, error) {
 		return Proven{}, throughError(err, p.connector)
 	}
 	shown := p.show(addr)
+	c, err := s.stillOpen(p.connector)
+	if err != nil {
+		return Proven{}, err
+	}
 	account, err := s.store.AccountByEmail(ctx, addr)
 	if err == nil {
 		shown.HasAccount, shown.Company = true, account.Company
-		return shown, nil
+		return shown, throughError(s.mayLink(c, p.claims, account), c, addr)
 	}
 	if CodeOf(err) != NotFound {
-		return Proven{}, err
-	}
-	c, err := s.stillOpen(p.connector)
-	if err != nil {
 		return Proven{}, err
 	}
 	verdict, err := s.mayRegister(ctx, c, p.claims, addr)

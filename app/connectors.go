@@ -155,9 +155,19 @@ func (s *Service) SetConnector(ctx context.Context, actor, name string, changes 
 	if c, err = c.Change(changes); err != nil {
 		return ConnectorState{}, err
 	}
+	s.forgetProblem(c)
 	return s.saveConnector(ctx, connectorEvent(actor, ActConnectorSet, c, changes), func(ev Event) error {
 		return s.store.SetConnector(ctx, c, ev)
 	})
+}
+
+// forgetProblem forgets what went wrong with a connector that is set anew: the next sign-in tells.
+func (s *Service) forgetProblem(c Connector) {
+	s.healthLock.Lock()
+	defer s.healthLock.Unlock()
+	h := s.health[c.ID]
+	h.problem, h.problemAt = "", time.Time{}
+	s.health[c.ID] = h
 }
 
 func (s *Service) saveConnector(ctx context.Context, ev Event, save func(Event) error) (ConnectorState, error) {

@@ -111,13 +111,9 @@ func (s *Service) ConfirmIdentity(ctx context.Context, token, browser Token, v V
 	return s.activateIdentity(ctx, r, token.Hash(), browser, v)
 }
 
-// ConfirmIdentityCode does with the code what ConfirmIdentity does with the link.
-func (s *Service) ConfirmIdentityCode(ctx context.Context, email, code string, browser Token, v Visitor) (Account, error) {
-	r, hash, err := s.byCode(ctx, email, code, v)
-	if err != nil {
-		return Account{}, err
-	}
-	return s.activateIdentity(ctx, r, hash, browser, v)
+// ConfirmFound does with a registration that RegistrationByCode has returned what ConfirmIdentity does with the link.
+func (s *Service) ConfirmFound(ctx context.Context, r Registration, browser Token, v Visitor) (Account, error) {
+	return s.activateIdentity(ctx, r, r.link, browser, v)
 }
 
 func (s *Service) activateIdentity(ctx context.Context, r Registration, hash TokenHash, browser Token, v Visitor) (Account, error) {

@@ -17,6 +17,20 @@ func (s *Service) Fresh(session Session) bool {
 	return time.Since(session.CreatedAt).Abs() <= s.Settings().Limits.FreshTTL()
 }
 
+// mayChange returns the session of a cookie when it is fresh and the account's ways in were not changed too often: each
+// change sends a notice. Denied as freshSession; Limited.
+func (s *Service) mayChange(ctx context.Context, token Token, action Action, v Visitor) (Session, error) {
+	session, err := s.freshSession(ctx, token)
+	if err != nil {
+		return session, err
+	}
+	email := session.Account.Email
+	if !s.limiter.Allow("ways "+email.Key(), s.Settings().Limits.PasswordChanges, time.Hour, time.Now()) {
+		return session, s.turnAway(ctx, v.event(action, email.String()), v, tooMany())
+	}
+	return session, nil
+}
+
 // freshSession returns the session of a cookie. Denied, "signin_needed" when there is none, "fresh_needed" when the
 // sign-in was too long ago.
 func (s *Service) freshSession(ctx context.Context, token Token) (Session, error) {
@@ -63,7 +77,7 @@ func (s *Service) WaysIn(ctx context.Context, session Session) ([]WayIn, error) 
 		way := WayIn{ID: identity.ID, Title: identity.Issuer, Email: identity.Email, Since: identity.CreatedAt, Seen: identity.SeenAt}
 		if c, ok := s.connectorOf(account.CompanyID, identity); ok {
 			way.Connector, way.Title, way.Usable = c.Name, c.Title(), true
-		} else if c, err := s.connector(identity.Connector); err == nil {
+		} else if c, err := s.connector(identity.Connector); err == nil && c.Issues(identity.Issuer) {
 			way.Title = c.Title()
 		}
 		ways = append(ways, way)
@@ -112,7 +126,7 @@ func (s *Service) provenForLink(session Session, browser Token) (proven, error) 
 // the cookie under which this one goes on. A notice mail follows. Denied, "signin_needed", "fresh_needed" or
 // "identity_gone"; Conflict, "identity_taken" or "identity_other".
 func (s *Service) Link(ctx context.Context, token, browser Token, v Visitor) (Token, error) {
-	session, err := s.freshSession(ctx, token)
+	session, err := s.mayChange(ctx, token, ActLink, v)
 	if err != nil {
 		return "", err
 	}
@@ -142,7 +156,7 @@ func (s *Service) Link(ctx context.Context, token, browser Token, v Visitor) (To
 // Unlink removes an identity from the account that is signed in, and does the rest as Link. Denied, "signin_needed" or
 // "fresh_needed"; NotFound, "identity_unknown"; Conflict, "last_way_in".
 func (s *Service) Unlink(ctx context.Context, token Token, id int64, v Visitor) (Token, error) {
-	session, err := s.freshSession(ctx, token)
+	session, err := s.mayChange(ctx, token, ActUnlink, v)
 	if err != nil {
 		return "", err
 	}
@@ -173,9 +187,6 @@ func (s *Service) Unlink(ctx context.Context, token Token, id int64, v Visitor) 
 
 // linkChange prepares a change of an account's identities: the session that goes on, the notice mail and the event.
 func (s *Service) linkChange(a Account, identity Identity, action Action, kind MessageKind, title string, v Visitor) (Token, LinkChange, error) {
-	if !s.limiter.Allow("ways "+a.Email.Key(), s.Settings().Limits.PasswordChanges, time.Hour, time.Now()) {
-		return "", LinkChange{}, tooMany()
-	}
 	notice, err := s.compose(Notice{Kind: kind, To: a.Email, Lang: a.Lang, IP: v.IP, Through: title}, noticeTTL)
 	if err != nil {
 		return "", LinkChange{}, err
@@ -218,7 +229,8 @@ func (s *Service) provenWithAccount(ctx context.Context, browser Token, v Visito
 }
 
 // SendLinkCode sends a code to the address of the account that has the address of the identity the browser has brought
-// back. With it the identity can be linked, in this browser only. Denied as Proven; Limited, "identity_mail_limit".
+// back. With it the identity can be linked, in this browser only. Denied and Closed as Proven; Limited,
+// "identity_mail_limit".
 func (s *Service) SendLinkCode(ctx context.Context, browser Token, v Visitor) error {
 	p, account, err := s.provenWithAccount(ctx, browser, v)
 	if err != nil {
@@ -254,7 +266,7 @@ func (s *Service) linkCodeHash(addr Address, key IdentityKey, code string) Token
 
 // LinkByCode links the identity the browser has brought back to the account whose mailbox got the code, and returns the
 // cookie of a session. A notice mail follows. Gone, "code_wrong", whatever is the matter with the code; Limited; Denied
-// as Proven.
+// and Closed as Proven; Conflict as Link.
 func (s *Service) LinkByCode(ctx context.Context, browser Token, code string, v Visitor) (Token, error) {
 	p, account, err := s.provenWithAccount(ctx, browser, v)
 	if err != nil {

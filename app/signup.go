@@ -148,7 +148,8 @@ func (s *Service) Confirm(ctx context.Context, token Token, password, confirm st
 // answer to everything that is not right is the same: Gone, "code_wrong". Limited when the client address has
 // tried too often.
 func (s *Service) RegistrationByCode(ctx context.Context, email, code string, v Visitor) (Registration, error) {
-	r, _, err := s.byCode(ctx, email, code, v)
+	r, hash, err := s.byCode(ctx, email, code, v)
+	r.link = hash
 	return r, err
 }
 

@@ -150,6 +150,8 @@ type AdminStore interface {
 	Accounts(ctx context.Context, q AccountQuery) ([]Account, error)
 	// SetAccountState enables or disables; disabling ends the account's sessions. NotFound.
 	SetAccountState(ctx context.Context, addr Address, state AccountState, ev Event) (Account, error)
+	// RemoveIdentity removes an identity from an account and ends its sessions, also when it is its only way in. NotFound.
+	RemoveIdentity(ctx context.Context, addr Address, id int64, ev Event) (Account, error)
 	// RemoveAccount removes an account with everything that belongs to it. NotFound.
 	RemoveAccount(ctx context.Context, addr Address, ev Event) error
 

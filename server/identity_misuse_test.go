@@ -1,14 +1,20 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"foyer/app"
+	"foyer/assets"
+	"foyer/server/mail"
+	"foyer/server/store"
 )
 
 var identityID = regexp.MustCompile(`name="id" value="(\d+)"`)
@@ -22,6 +28,7 @@ func (o office) plant(from, to *http.Client, name string) {
 	}
 	for _, c := range from.Jar.Cookies(u) {
 		if strings.HasSuffix(c.Name, name) {
+			//nolint:gosec // what a browser sends has no more than a name and a value
 			to.Jar.SetCookies(u, []*http.Cookie{{Name: c.Name, Value: c.Value, Path: "/", Secure: u.Scheme == "https"}})
 			return
 		}
@@ -195,5 +202,171 @@ func TestSignOutForgetsTheIdentity(t *testing.T) {
 	o.post(c, "/logout")
 	if a := o.get(c, "/register/identity"); a.status == http.StatusOK {
 		t.Errorf("after signing out: %d", a.status)
+	}
+}
+
+// TestTenantHoldsWhenLinking: people of a tenant that is not the company's are refused on every way to an account of it.
+func TestTenantHoldsWhenLinking(t *testing.T) {
+	o := openOffice(t)
+	c := o.member("google", "jane@allowed.test", nil)
+	to := o.start(c, "/auth/entra/start?link="+o.csrf(o.get(c, "/account")))
+	o.tenants("Allowed", tenantB, "")
+	if a := o.get(c, o.callback("entra", to, claims{"email": "jane@allowed.test"})); a.status != http.StatusForbidden {
+		t.Errorf("back from the provider, to link: %d to %q", a.status, a.to)
+	}
+	if a := o.sso(o.visitor(), "entra", claims{"email": "jane@allowed.test"}); a.status != http.StatusForbidden {
+		t.Errorf("with the address of an account: %d to %q", a.status, a.to)
+	}
+	o.tenants("Allowed", "", tenantB)
+	to = o.start(c, "/auth/entra/start?link="+o.csrf(o.get(c, "/account")))
+	o.get(c, o.callback("entra", to, claims{"email": "jane@allowed.test"}))
+	page := o.get(c, "/account/link")
+	o.tenants("Allowed", tenantB, "")
+	if a := o.post(c, "/account/link", "csrf", o.csrf(page)); a.status != http.StatusForbidden || len(o.accountOf("jane@allowed.test").Identities) != 1 {
+		t.Errorf("the answer to the question: %d to %q", a.status, a.to)
+	}
+}
+
+// TestAgainNeedsTheSamePerson: somebody else's sign-in makes nobody's session fresh, nor does it take it over.
+func TestAgainNeedsTheSamePerson(t *testing.T) {
+	o := openOffice(t)
+	o.member("google", "other@allowed.test", claims{"sub": "other"})
+	c := o.member("google", "jane@allowed.test", claims{"sub": "jane"})
+	again := func(with claims) answer {
+		return o.get(c, o.callback("google", o.start(c, "/auth/google/start?again="+o.csrf(o.get(c, "/account"))), with))
+	}
+	if a := again(claims{"sub": "other", "email": "other@allowed.test"}); a.status != http.StatusForbidden {
+		t.Errorf("another account's identity: %d to %q", a.status, a.to)
+	}
+	if page := o.get(c, "/account"); !strings.Contains(page.body, "jane@allowed.test") {
+		t.Error("the session is another's now")
+	}
+	if a := again(claims{"sub": "jane", "email": "jane@allowed.test"}); a.to != "/account?notice=again" {
+		t.Errorf("the account's own: %d to %q", a.status, a.to)
+	}
+}
+
+// aged is a store whose sessions began ten minutes ago.
+type aged struct{ app.Store }
+
+func (a aged) Session(ctx context.Context, hash app.TokenHash, oldest time.Time) (app.Session, error) {
+	session, err := a.Store.Session(ctx, hash, oldest)
+	session.CreatedAt = session.CreatedAt.Add(-10 * time.Minute)
+	return session, err
+}
+
+type noOutbox struct{}
+
+func (noOutbox) Written(app.Message) {}
+
+// TestChangingWaysNeedsFreshness: a session that somebody has left open is not enough. (ASVS 7.5.1)
+func TestChangingWaysNeedsFreshness(t *testing.T) {
+	ctx, dir, log := t.Context(), t.TempDir(), slog.New(slog.DiscardHandler)
+	st, err := store.Open(ctx, store.Config{Dir: dir, Key: make([]byte, 32), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	texts, err := assets.LoadTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	composer, err := mail.NewComposer(assets.Files(), texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := app.NewService(ctx, app.ServiceConfig{
+		Store: aged{st}, Composer: composer, Outbox: noOutbox{}, Hasher: app.NewHasher(app.DefaultArgon2, 1), Key: []byte("key"),
+		PublicURL: publicURL, Log: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	company, err := service.AddCompany(ctx, "test", "Allowed", "allowed.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.AddConnector(ctx, "test", app.ConnectorGoogle, "google", map[string]string{"client_id": "a", "client_secret": "b"}); err != nil {
+		t.Fatal(err)
+	}
+	addr, err := app.ParseAddress("jane@allowed.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, now := app.NewToken(), time.Now()
+	account, err := st.CreateAccount(ctx, app.Registration{
+		Email: addr, FirstName: "Jane", LastName: "Doe", CompanyID: company.ID, Lang: "en",
+		Identity: &app.Identity{IdentityKey: app.IdentityKey{Issuer: app.GoogleIssuer, Subject: "s"}, Connector: "google"},
+	}, app.Session{Hash: token.Hash(), CreatedAt: now, SeenAt: now}, app.Event{At: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	visitor := app.Visitor{IP: "192.0.2.1", Lang: "en"}
+	for name, change := range map[string]func() error{
+		"unlink": func() error { _, err := service.Unlink(ctx, token, account.Identities[0].ID, visitor); return err },
+		"link":   func() error { _, err := service.Link(ctx, token, app.NewToken(), visitor); return err },
+		"start": func() error {
+			_, err := service.StartIdentity(ctx, "google", app.Start{Purpose: app.ForLink, Session: token}, app.NewToken(), visitor)
+			return err
+		},
+	} {
+		if err := change(); app.ReasonOf(err) != "fresh_needed" {
+			t.Errorf("%s with an old session: %v", name, err)
+		}
+	}
+	if _, err := service.SetSettings(ctx, "test", map[string]string{"limits.fresh_minutes": "15"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.Unlink(ctx, token, account.Identities[0].ID, visitor); app.ReasonOf(err) != "last_way_in" {
+		t.Errorf("unlink with a session that is fresh enough: %v", err)
+	}
+}
+
+// TestLimitsOfProviders: starts and codes are counted by client address.
+func TestLimitsOfProviders(t *testing.T) {
+	o := openOffice(t, "limits.identity_per_ip", "2")
+	c := o.visitor()
+	for i, want := range []int{http.StatusSeeOther, http.StatusSeeOther, http.StatusTooManyRequests} {
+		if a := o.get(c, "/auth/google/start"); a.status != want {
+			t.Errorf("start %d: %d, want %d", i+1, a.status, want)
+		}
+	}
+	o.set("limits.identity_per_ip", "0")
+	o.set("limits.login_per_ip", "2")
+	o.member("entra", "jane@allowed.test", claims{"sub": "e1"})
+	o.sso(c, "google", claims{"email": "jane@allowed.test"})
+	page := o.get(c, "/register/link")
+	o.post(c, "/register/link/code", "csrf", o.csrf(page))
+	for i, want := range []int{http.StatusGone, http.StatusGone, http.StatusTooManyRequests} {
+		if a := o.post(c, "/register/link", "csrf", o.csrf(page), "code", "AAAA-AAAA"); a.status != want {
+			t.Errorf("code %d: %d, want %d", i+1, a.status, want)
+		}
+	}
+	o.set("limits.signup_per_ip", "1")
+	d := o.visitor()
+	o.sso(d, "google", claims{"sub": "d", "email": "d@allowed.test"})
+	o.register(d)
+	if a := o.register(d); a.status != http.StatusTooManyRequests {
+		t.Errorf("a second sign-up: %d", a.status)
+	}
+}
+
+// TestAdministratorUnlinks: the office can take an identity away, and the person out.
+func TestAdministratorUnlinks(t *testing.T) {
+	o := openOffice(t)
+	c := o.member("google", "jane@allowed.test", nil)
+	id := o.accountOf("jane@allowed.test").Identities[0].ID
+	if _, err := o.app.RemoveIdentity(t.Context(), "test", "jane@allowed.test", id+1); app.CodeOf(err) != app.NotFound {
+		t.Errorf("an identity that is not there: %v", err)
+	}
+	if a, err := o.app.RemoveIdentity(t.Context(), "test", "jane@allowed.test", id); err != nil || len(a.Identities) != 0 || o.signedIn(c) {
+		t.Errorf("removed: %+v, %v, signed in %v", a.Identities, err, o.signedIn(c))
+	}
+	if a := o.sso(o.visitor(), "google", claims{"email": "jane@allowed.test"}); a.to != "/register/link" {
+		t.Errorf("after that: %d to %q", a.status, a.to)
 	}
 }

@@ -33,7 +33,7 @@ const (
 type claims = map[string]any
 
 // providers stands for Microsoft, Google and a provider of an office, under their own names: it is the transport of what
-// Foyer asks of them. What a browser is shown there is left out: signIn says who signs in, and with which claims.
+// Foyer asks of them. What a browser is shown there is left out: callback says who signs in, and with which claims.
 type providers struct {
 	key *rsa.PrivateKey
 

@@ -218,6 +218,9 @@ func (s *Server) close() error {
 			}
 		}
 	}
+	if s.providers != nil {
+		s.providers.Close()
+	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}

@@ -50,6 +50,7 @@ const (
 	pathAccount        = "/v1/accounts/{email}"
 	pathAccountEnable  = "/v1/accounts/{email}/enable"
 	pathAccountDisable = "/v1/accounts/{email}/disable"
+	pathAccountUnlink  = "/v1/accounts/{email}/unlink"
 	pathRegistrations  = "/v1/registrations"
 	pathRegistration   = "/v1/registrations/{email}"
 	pathResend         = "/v1/registrations/{email}/resend"
@@ -169,6 +170,7 @@ type Account struct {
 
 // Identity is an account's identity at an identity provider.
 type Identity struct {
+	ID        string    `json:"id"`
 	Issuer    string    `json:"issuer"`
 	Subject   string    `json:"subject"`
 	Tenant    string    `json:"tenant"`    // Entra: the tenant's id
@@ -350,6 +352,9 @@ type (
 	companyTenants struct {
 		Add    string `json:"add"` // fields as typed, as those of entries
 		Remove string `json:"remove"`
+	}
+	accountUnlink struct {
+		ID string `json:"id"` // of the identity
 	}
 	settingsChange map[string]settingInput
 	// connectorChange is keys of a connector and their new values; of a new one also "kind" and "name".

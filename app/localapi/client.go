@@ -348,6 +348,11 @@ func (c *Client) EnableAccount(ctx context.Context, email string, on bool) (Acco
 	return do[Account](ctx, c, "POST", path, email, nil)
 }
 
+// RemoveIdentity removes an identity, by its id, from an account. NotFound, Invalid.
+func (c *Client) RemoveIdentity(ctx context.Context, email, id string) (Account, error) {
+	return do[Account](ctx, c, "POST", pathAccountUnlink, email, accountUnlink{ID: id})
+}
+
 // RemoveAccount removes an account. NotFound, Invalid.
 func (c *Client) RemoveAccount(ctx context.Context, email string) error {
 	_, err := do[Removed](ctx, c, "DELETE", pathAccount, email, nil)

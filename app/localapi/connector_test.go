@@ -173,7 +173,7 @@ func TestNumberAsSecret(t *testing.T) {
 func TestIdentitiesTravel(t *testing.T) {
 	backend := newOffice(t)
 	identity := app.Identity{
-		IdentityKey: app.IdentityKey{Issuer: app.EntraIssuer(tenant), Subject: "s1"}, Tenant: tenant, Object: "o1",
+		ID: 7, IdentityKey: app.IdentityKey{Issuer: app.EntraIssuer(tenant), Subject: "s1"}, Tenant: tenant, Object: "o1",
 		Connector: "office", Email: "jane@corp.example", CreatedAt: then, SeenAt: then.Add(time.Hour),
 	}
 	backend.accounts = []app.Account{{Email: mustAddress(t, "jane@acme.com"), CreatedAt: then, Identities: []app.Identity{identity}}}
@@ -183,7 +183,7 @@ func TestIdentitiesTravel(t *testing.T) {
 	}
 	client := serve(t, backend)
 	want := []localapi.Identity{{
-		Issuer: "https://login.microsoftonline.com/" + tenant + "/v2.0", Subject: "s1", Tenant: tenant, Object: "o1",
+		ID: "7", Issuer: "https://login.microsoftonline.com/" + tenant + "/v2.0", Subject: "s1", Tenant: tenant, Object: "o1",
 		Connector: "office", Email: "jane@corp.example", CreatedAt: then.UTC(), SeenAt: then.Add(time.Hour).UTC(),
 	}}
 	a, err := client.Account(t.Context(), "jane@acme.com")

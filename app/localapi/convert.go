@@ -71,7 +71,7 @@ func accountOf(a app.Account) Account {
 
 func identityOf(i app.Identity) Identity {
 	return Identity{
-		Issuer: i.Issuer, Subject: i.Subject, Tenant: i.Tenant, Object: i.Object, Connector: i.Connector, Email: i.Email,
+		ID: strconv.FormatInt(i.ID, 10), Issuer: i.Issuer, Subject: i.Subject, Tenant: i.Tenant, Object: i.Object, Connector: i.Connector, Email: i.Email,
 		CreatedAt: i.CreatedAt.UTC(), SeenAt: i.SeenAt.UTC(),
 	}
 }

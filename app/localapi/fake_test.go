@@ -3,6 +3,7 @@ package localapi_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -246,6 +247,11 @@ func (o *office) SetAccountState(ctx context.Context, actor, email string, state
 	a, err := o.Account(ctx, email)
 	a.State = state
 	return a, firstError(err, o.do(actor, string(state)+" "+email))
+}
+
+func (o *office) RemoveIdentity(ctx context.Context, actor, email string, id int64) (app.Account, error) {
+	a, err := o.Account(ctx, email)
+	return a, firstError(err, o.do(actor, fmt.Sprintf("remove identity %d of %s", id, email)))
 }
 
 func (o *office) RemoveAccount(_ context.Context, actor, email string) error {

@@ -43,6 +43,7 @@ type Backend interface {
 	Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error)
 	Account(ctx context.Context, email string) (app.Account, error)
 	SetAccountState(ctx context.Context, actor, email string, state app.AccountState) (app.Account, error)
+	RemoveIdentity(ctx context.Context, actor, email string, id int64) (app.Account, error)
 	RemoveAccount(ctx context.Context, actor, email string) error
 
 	Registrations(ctx context.Context, after int64, limit int) ([]app.Registration, error)
@@ -157,6 +158,8 @@ func (h *handler) routes() []route {
 		{method: "DELETE", path: pathAccount, serve: h.removeAccount},
 		{method: "POST", path: pathAccountEnable, serve: h.setAccountState(app.AccountActive)},
 		{method: "POST", path: pathAccountDisable, serve: h.setAccountState(app.AccountDisabled)},
+
+		{method: "POST", path: pathAccountUnlink, serve: h.removeIdentity},
 
 		{method: "GET", path: pathRegistrations, serve: h.registrations},
 		{method: "DELETE", path: pathRegistration, serve: h.removeRegistration},

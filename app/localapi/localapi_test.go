@@ -149,6 +149,7 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		{me + ": remove connector g", func() error { return client.RemoveConnector(ctx, "g") }},
 		{me + ": active jane@acme.com", func() error { _, err := client.EnableAccount(ctx, "jane@acme.com", true); return err }},
 		{me + ": disabled jane@acme.com", func() error { _, err := client.EnableAccount(ctx, "jane@acme.com", false); return err }},
+		{me + ": remove identity 7 of jane@acme.com", func() error { _, err := client.RemoveIdentity(ctx, "jane@acme.com", "7"); return err }},
 		{me + ": remove account jane@acme.com", func() error { return client.RemoveAccount(ctx, "jane@acme.com") }},
 		{me + ": resend jane@acme.com", func() error { _, err := client.Resend(ctx, "jane@acme.com"); return err }},
 		{me + ": remove registration jane@acme.com", func() error { return client.RemoveRegistration(ctx, "jane@acme.com") }},

@@ -214,6 +214,18 @@ func (h *handler) setAccountState(state app.AccountState) func(*request) (any, e
 	}
 }
 
+func (h *handler) removeIdentity(r *request) (any, error) {
+	var body accountUnlink
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	id, err := parseID(body.ID, "id")
+	if err != nil {
+		return nil, err
+	}
+	return account(h.Backend.RemoveIdentity(r.Context(), r.actor(), r.PathValue("email"), id))
+}
+
 func (h *handler) removeAccount(r *request) (any, error) {
 	email := r.PathValue("email")
 	return Removed{email}, h.Backend.RemoveAccount(r.Context(), r.actor(), email)

@@ -12,7 +12,7 @@ func (p *program) accountCommand() *cobra.Command {
 	return group("account", "Accounts of people who have confirmed their address",
 		"An account is a confirmed person. People make theirs themselves; here you see them, and\nclose or remove them.",
 		"  foyer account list --company Acme\n  foyer account disable jane@acme.com",
-		p.accountList(), p.accountShow(), p.accountEnable(false), p.accountEnable(true), p.accountRemove())
+		p.accountList(), p.accountShow(), p.accountEnable(false), p.accountEnable(true), p.accountUnlink(), p.accountRemove())
 }
 
 func (p *program) accountList() *cobra.Command {
@@ -81,9 +81,9 @@ func (p *program) printAccount(a localapi.Account) error {
 	}
 	var rows [][]string
 	for _, i := range a.Identities {
-		rows = append(rows, []string{i.Connector, i.Email, at(i.CreatedAt), at(i.SeenAt), i.Issuer, i.Subject})
+		rows = append(rows, []string{i.ID, i.Connector, i.Email, at(i.CreatedAt), at(i.SeenAt), i.Issuer, i.Subject})
 	}
-	return p.table([]string{"THROUGH", "ADDRESS THERE", "SINCE (UTC)", "LAST SIGN-IN (UTC)", "ISSUER", "SUBJECT"}, rows, "")
+	return p.table([]string{"ID", "THROUGH", "ADDRESS THERE", "SINCE (UTC)", "LAST SIGN-IN (UTC)", "ISSUER", "SUBJECT"}, rows, "")
 }
 
 func (p *program) accountEnable(on bool) *cobra.Command {
@@ -105,6 +105,25 @@ func (p *program) accountEnable(on bool) *cobra.Command {
 				return p.done(a, "enabled %s", a.Email)
 			}
 			return p.done(a, "disabled %s and ended the sessions", a.Email)
+		},
+	}
+}
+
+func (p *program) accountUnlink() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unlink ADDRESS ID",
+		Short: "Remove an identity at a provider from an account",
+		Long: `Remove an identity at a provider from an account, and end its sessions. foyer account show
+lists the identities with their IDs. The account stays; a person who has no other way to
+sign in gets one by asking for a new password on the login page.`,
+		Example: "  foyer account unlink jane@acme.com 7",
+		Args:    exactly(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := p.client.RemoveIdentity(cmd.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return p.done(a, "removed the identity %s from %s and ended the sessions", args[1], a.Email)
 		},
 	}
 }

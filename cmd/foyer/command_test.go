@@ -69,7 +69,7 @@ func TestCommands(t *testing.T) {
 	want := map[string]string{
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
 		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
-		"account": "disable enable list remove show", "registration": "list remove resend", "settings": "get set",
+		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set",
 		"mail": "blocked list remove retry show test unblock",
 	}
 	got := map[string]string{}

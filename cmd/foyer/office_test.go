@@ -261,6 +261,19 @@ func (o *office) SetAccountState(_ context.Context, _, email string, state app.A
 	return *a, nil
 }
 
+func (o *office) RemoveIdentity(_ context.Context, _, email string, id int64) (app.Account, error) {
+	a, err := o.account(email)
+	if err != nil {
+		return app.Account{}, err
+	}
+	n := len(a.Identities)
+	a.Identities = slices.DeleteFunc(slices.Clone(a.Identities), func(i app.Identity) bool { return i.ID == id })
+	if len(a.Identities) == n {
+		return app.Account{}, app.Errorf(app.NotFound, "identity_unknown", "the account %s has no identity %d", email, id)
+	}
+	return *a, nil
+}
+
 func (o *office) RemoveAccount(_ context.Context, _, email string) error {
 	_, err := o.account(email)
 	return err

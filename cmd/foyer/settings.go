@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -123,7 +124,10 @@ func (p *program) changes(cmd *cobra.Command, args []string, secret func(key str
 		}
 		if value == "-" && secret(key) {
 			var err error
-			if value, err = p.readSecretLine(key, input); err != nil {
+			if value, err = p.readSecretLine(key, input); err == nil && value == "" {
+				err = errors.New("the line is empty")
+			}
+			if err != nil {
 				return nil, app.Fieldf(key, "secret_missing", "%s cannot be read from standard input: %v", key, err)
 			}
 		}

@@ -19,11 +19,26 @@ type kept[T any] struct {
 	log          *slog.Logger
 	fresh, stale time.Duration
 	fetch        func(ctx context.Context) (T, error)
+	fetches      *fetches
 
 	mu      sync.Mutex
 	have    got[T]
 	running *fetching[T]
 }
+
+// fetches is what is under way for all providers. It ends with them.
+type fetches struct {
+	ctx  context.Context
+	end  context.CancelFunc
+	wait sync.WaitGroup
+}
+
+func newFetches() *fetches {
+	ctx, end := context.WithCancel(context.Background())
+	return &fetches{ctx: ctx, end: end}
+}
+
+func (f *fetches) begin(fetch func(ctx context.Context)) { f.wait.Go(func() { fetch(f.ctx) }) }
 
 // got is what was fetched; the zero value is nothing.
 type got[T any] struct {
@@ -69,7 +84,7 @@ func (k *kept[T]) last() got[T] {
 
 // renew returns something newer than a version, fetching it when nobody has.
 func (k *kept[T]) renew(ctx context.Context, version int) (got[T], error) {
-	f, joined := k.begin(ctx, version, nil)
+	f, joined := k.begin(version, nil)
 	if !joined {
 		return f.wait(ctx)
 	}
@@ -80,13 +95,13 @@ func (k *kept[T]) renew(ctx context.Context, version int) (got[T], error) {
 	if err == nil || ctx.Err() != nil {
 		return newer, err
 	}
-	f, _ = k.begin(ctx, version, f)
+	f, _ = k.begin(version, f)
 	return f.wait(ctx)
 }
 
 // begin returns the fetch that is under way, unless it is the one not wanted, and whether it was already. It ends by its
 // own time, not with the call that began it: others may wait for it.
-func (k *kept[T]) begin(ctx context.Context, version int, unwanted *fetching[T]) (f *fetching[T], joined bool) {
+func (k *kept[T]) begin(version int, unwanted *fetching[T]) (f *fetching[T], joined bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f = &fetching[T]{done: make(chan struct{})}
@@ -99,7 +114,7 @@ func (k *kept[T]) begin(ctx context.Context, version int, unwanted *fetching[T])
 		return k.running, true
 	}
 	k.running = f
-	go k.run(context.WithoutCancel(ctx), f)
+	k.fetches.begin(func(ctx context.Context) { k.run(ctx, f) })
 	return f, false
 }
 

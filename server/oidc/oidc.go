@@ -31,6 +31,7 @@ type Config struct {
 type Providers struct {
 	transport http.RoundTripper
 	log       *slog.Logger
+	fetches   *fetches
 
 	mu    sync.Mutex
 	known map[place]*provider
@@ -48,7 +49,13 @@ func New(c Config) *Providers {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Providers{transport: c.Transport, log: log, known: map[place]*provider{}}
+	return &Providers{transport: c.Transport, log: log, fetches: newFetches(), known: map[place]*provider{}}
+}
+
+// Close ends what is under way and waits for it. No sign-in is possible after it.
+func (p *Providers) Close() {
+	p.fetches.end()
+	p.fetches.wait.Wait()
 }
 
 // SignInURL returns the address to which a browser is sent to sign in. Unavailable, app.ProviderUnreachable, when the
@@ -153,7 +160,7 @@ func (p *Providers) at(at place) *provider {
 	defer p.mu.Unlock()
 	known, ok := p.known[at]
 	if !ok {
-		known = newProvider(at, p.transport, p.log)
+		known = newProvider(at, p.transport, p.log, p.fetches)
 		p.known[at] = known
 	}
 	return known

@@ -40,15 +40,15 @@ type provider struct {
 	forced time.Time // when keys were last fetched for one that was not known
 }
 
-func newProvider(at place, transport http.RoundTripper, log *slog.Logger) *provider {
+func newProvider(at place, transport http.RoundTripper, log *slog.Logger, fetches *fetches) *provider {
 	log = log.With("issuer", at.base)
 	p := &provider{place: at, clock: &clock{log: log}}
 	if transport == nil {
 		transport = newTransport(at.issuer)
 	}
 	p.client = newClient(transport, p.clock)
-	p.document = &kept[document]{name: "discovery document", log: log, fresh: documentFresh, stale: documentStale, fetch: p.fetchDocument}
-	p.keys = &kept[keyring]{name: "keys", log: log, fresh: keysFresh, stale: keysStale, fetch: p.fetchKeys}
+	p.document = &kept[document]{name: "discovery document", log: log, fresh: documentFresh, stale: documentStale, fetch: p.fetchDocument, fetches: fetches}
+	p.keys = &kept[keyring]{name: "keys", log: log, fresh: keysFresh, stale: keysStale, fetch: p.fetchKeys, fetches: fetches}
 	return p
 }
 

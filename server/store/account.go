@@ -145,6 +145,20 @@ func endAccess(tx *handle, accountID int64) error {
 	return nil
 }
 
+// RemoveIdentity removes an identity from an account and ends its sessions. NotFound.
+func (s *Store) RemoveIdentity(ctx context.Context, addr app.Address, id int64, ev app.Event) (app.Account, error) {
+	return s.account(ctx, "remove identity", addr, ev, func(tx *handle, a app.Account) error {
+		n, err := tx.exec("DELETE FROM identity WHERE id = $1 AND account_id = $2", id, a.ID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return app.Errorf(app.NotFound, "identity_unknown", "the account %s has no identity %d", addr, id)
+		}
+		return endAccess(tx, a.ID)
+	})
+}
+
 // RemoveAccount removes an account with everything that belongs to it. NotFound.
 func (s *Store) RemoveAccount(ctx context.Context, addr app.Address, ev app.Event) error {
 	_, err := s.account(ctx, "remove account", addr, ev, func(tx *handle, a app.Account) error {

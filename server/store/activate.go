@@ -103,7 +103,7 @@ func eligible(tx *handle, r app.Registration) (verdict app.Verdict, why string, 
 	if err != nil {
 		return verdict, "", err
 	}
-	// A connector that was removed since says nothing; what the company names counts all the same.
+	// Of a connector that was removed nobody knows which tenants it took: only what the company names counts then.
 	c := app.Connector{}
 	err = tx.one("SELECT tenant FROM connector WHERE name = $1", []any{r.Identity.Connector}, &c.Tenant)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -117,6 +117,12 @@ func (s *Store) link(tx *handle, a app.Account, l app.LinkChange) error {
 		if other.Issuer == l.Identity.Issuer && !other.SamePerson(l.Identity) {
 			return app.Errorf(app.Conflict, "identity_other", "the account %s is connected with another account of this provider", a.Email)
 		}
+		if other.Issuer == l.Identity.Issuer {
+			// The provider knows the person by another name now; by the old one nobody can sign in any more.
+			if _, err := tx.exec("DELETE FROM identity WHERE id = $1", other.ID); err != nil {
+				return err
+			}
+		}
 	}
 	if err := deleteRegistrationsOf(tx, l.Identity.IdentityKey); err != nil {
 		return err

@@ -56,10 +56,7 @@ func (s *site) submitConfirmIdentity(c *gin.Context, r app.Registration, token s
 
 func (s *site) submitConfirmIdentityCode(c *gin.Context, r app.Registration, f form) error {
 	v := visitOf(c.Request)
-	_, err := s.service.ConfirmIdentityCode(c.Request.Context(), f["email"], f["code"], v.browser(c.Request), v.visitor())
-	if app.ReasonOf(err) == "code_wrong" {
-		return s.refuseCode(c, v, f, err)
-	}
+	_, err := s.service.ConfirmFound(c.Request.Context(), r, v.browser(c.Request), v.visitor())
 	return s.confirmedIdentity(c, r, "", form{"email": f["email"], "code": f["code"]}, err)
 }
 

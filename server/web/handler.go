@@ -52,7 +52,7 @@ type Service interface {
 	Holds(r app.Registration, browser app.Token) bool
 	Through(r app.Registration) string
 	ConfirmIdentity(ctx context.Context, token, browser app.Token, v app.Visitor) (app.Account, error)
-	ConfirmIdentityCode(ctx context.Context, email, code string, browser app.Token, v app.Visitor) (app.Account, error)
+	ConfirmFound(ctx context.Context, r app.Registration, browser app.Token, v app.Visitor) (app.Account, error)
 	SendLinkCode(ctx context.Context, browser app.Token, v app.Visitor) error
 	LinkByCode(ctx context.Context, browser app.Token, code string, v app.Visitor) (app.Token, error)
 

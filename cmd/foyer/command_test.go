@@ -165,7 +165,7 @@ func TestFailures(t *testing.T) {
 		{[]string{"settings", "get", "nope"}, exitNotFound, []string{"foyer settings get"}},
 		{[]string{"settings", "set", "nope=1"}, exitNotFound, []string{"foyer settings get"}},
 		{[]string{"settings", "set", "login_link=maybe"}, exitInvalid, []string{"on or off"}},
-		{[]string{"settings", "set", "mail.password=-"}, exitFailed, []string{"mail.password", "standard input"}},
+		{[]string{"settings", "set", "mail.password=-"}, exitInvalid, []string{"mail.password", "standard input"}},
 		{[]string{"mail", "list", "--state", "lost"}, exitInvalid, []string{"deferred"}},
 		{[]string{"mail", "show", "77"}, exitNotFound, []string{"77"}},
 		{[]string{"mail", "show", "../1"}, exitNotFound, []string{"../1"}},
@@ -332,10 +332,22 @@ func TestMove(t *testing.T) {
 	}
 }
 
+// TestEmptyLineIsNoSecret expects that an empty line of standard input does not wipe a secret out.
+func TestEmptyLineIsNoSecret(t *testing.T) {
+	term := newTerminal(t)
+	term.office.settings.Mail.Password = "s3cret"
+	if got := term.run("\n", "settings", "set", "mail.password=-"); got.status != exitInvalid || term.office.settings.Mail.Password != "s3cret" {
+		t.Errorf("got %+v, password %q", got, term.office.settings.Mail.Password)
+	}
+	if got := term.run("", "settings", "set", "mail.password="); got.status != exitDone || term.office.settings.Mail.Password != "" {
+		t.Errorf("made empty on purpose: got %+v, password %q", got, term.office.settings.Mail.Password)
+	}
+}
+
 // TestPasswordFromStandardInput expects a secret that is given as "-" to be one line of standard input, and to be
 // printed nowhere.
 func TestPasswordFromStandardInput(t *testing.T) {
-	for stdin, want := range map[string]string{"s3cret\n": "s3cret", "s3cret": "s3cret", " a=b \r\nmore\n": " a=b ", "\n": ""} {
+	for stdin, want := range map[string]string{"s3cret\n": "s3cret", "s3cret": "s3cret", " a=b \r\nmore\n": " a=b "} {
 		term := newTerminal(t)
 		got := term.run(stdin, "settings", "set", "mail.password=-", "contact=-")
 		if got.status != exitDone || term.office.settings.Mail.Password != want || term.office.settings.Contact != "-" {

@@ -354,6 +354,7 @@ func FuzzChange(f *testing.F) {
 	f.Add(place("mail.transport"), "smarthost", place("mail.from"), "")
 	f.Add(place("mail.transport"), "smarthost", place("mail.tls"), "none")
 	f.Add(place("mail.from"), "a@b.test", place("mail.auth"), "plain")
+	f.Add(place("mail.auth"), "xoauth2", place("mail.oauth_provider"), "google")
 	f.Add(place("unknown"), "x", place("login_link"), "on")
 	stored := map[string]string{"mail.smarthost": "smtp.office.example:587", "mail.from": "foyer@office.example", "mail.username": "u", "mail.password": "p"}
 	f.Fuzz(func(t *testing.T, place1 uint8, value1 string, place2 uint8, value2 string) {
@@ -394,7 +395,7 @@ func FuzzChange(f *testing.F) {
 		if again := settings(t, got); again != next {
 			t.Errorf("ParseSettings of the values of %+v = %+v", next, again)
 		}
-		if m := next.Mail; m.Transport == "smarthost" && (m.Smarthost == "" || m.From == "" || m.Auth != "none" && (m.TLS == "none" || m.Username == "" || m.Password == "")) {
+		if m := next.Mail; m.Transport == "smarthost" && (m.Smarthost == "" || m.From == "" || m.Auth != "none" && (m.TLS == "none" || m.Username == "" || m.Auth != "xoauth2" && m.Password == "" || m.Auth == "xoauth2" && m.OAuth.ClientSecret == "")) {
 			t.Errorf("Change(%q) gives mail settings that cannot work: %+v", changes, m)
 		}
 		if sender := next.Sender(); strings.Count(sender, "@") != 1 || strings.ContainsFunc(sender, func(r rune) bool { return r <= ' ' || r > '~' }) {

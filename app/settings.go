@@ -27,10 +27,26 @@ type MailSettings struct {
 	From      string // sender's address; "" while mail is captured means foyer@ and the public host
 	Smarthost string // host:port
 	TLS       string // "starttls", "implicit" or "none"
-	Auth      string // "none" or "plain"
+	Auth      string // "none", "plain", "login" or "xoauth2"
 	Username  string
 	Password  string
+	OAuth     MailOAuth // for "xoauth2"
 }
+
+// MailOAuth says where the token comes from that opens the smarthost instead of a password.
+type MailOAuth struct {
+	Provider     string // MailMicrosoft or MailGoogle; "" for none
+	Tenant       string // Microsoft's id of the organisation, a GUID
+	ClientID     string
+	ClientSecret string
+	RefreshToken string // Google's, of the account that sends
+}
+
+// The providers of a MailOAuth.
+const (
+	MailMicrosoft = "microsoft"
+	MailGoogle    = "google"
+)
 
 // Limits holds every bound the administrator can move. 0 switches a limit off.
 type Limits struct {
@@ -116,13 +132,27 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *string { return &s.Mail.Smarthost }, checkHostPort),
 	text("mail.tls", "starttls", "starttls (required), implicit or none",
 		func(s *Settings) *string { return &s.Mail.TLS }, oneOf("starttls", "implicit", "none")),
-	text("mail.auth", "none", "none or plain",
-		func(s *Settings) *string { return &s.Mail.Auth }, checkAuth),
+	text("mail.auth", "none", "how to sign in at the smarthost: none, plain, login or xoauth2",
+		func(s *Settings) *string { return &s.Mail.Auth }, oneOf("none", "plain", "login", "xoauth2")),
 	text("mail.username", "", "user name at the smarthost",
 		func(s *Settings) *string { return &s.Mail.Username }, func(v string) string { return checkText(v, 320) }),
 	{
 		Key: "mail.password", Kind: KindSecret, Help: "password at the smarthost; write-only",
 		field: func(s *Settings) *string { return &s.Mail.Password },
+	},
+	text("mail.oauth_provider", "", "who gives the token for xoauth2: microsoft or google",
+		func(s *Settings) *string { return &s.Mail.OAuth.Provider }, checkMailProvider),
+	text("mail.oauth_tenant", "", "microsoft: the directory (tenant) ID, a GUID",
+		func(s *Settings) *string { return &s.Mail.OAuth.Tenant }, checkMailTenant),
+	text("mail.oauth_client_id", "", "the application's client ID",
+		func(s *Settings) *string { return &s.Mail.OAuth.ClientID }, func(v string) string { return checkText(v, 200) }),
+	{
+		Key: "mail.oauth_client_secret", Kind: KindSecret, Help: "the application's client secret; write-only",
+		field: func(s *Settings) *string { return &s.Mail.OAuth.ClientSecret },
+	},
+	{
+		Key: "mail.oauth_refresh_token", Kind: KindSecret, Help: "google: the refresh token of the account that sends; write-only",
+		field: func(s *Settings) *string { return &s.Mail.OAuth.RefreshToken },
 	},
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address, and as many requests for a new password",
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
@@ -280,9 +310,40 @@ func (m MailSettings) check() error {
 	case m.From == "":
 		return Fieldf("mail.from", "setting_invalid", "mail.transport=smarthost needs mail.from, the sender's address")
 	case m.Auth != "none" && m.TLS == "none":
-		return Fieldf("mail.auth", "setting_invalid", "a password is sent over TLS only: set mail.tls to starttls or implicit, or mail.auth to none")
+		return Fieldf("mail.auth", "setting_invalid", "a password or a token is sent over TLS only: set mail.tls to starttls or implicit, or mail.auth to none")
+	case m.Auth == "xoauth2":
+		return m.checkOAuth()
 	case m.Auth != "none" && (m.Username == "" || m.Password == ""):
 		return Fieldf("mail.username", "setting_invalid", "mail.auth=%s needs mail.username and mail.password", m.Auth)
+	}
+	return nil
+}
+
+// checkOAuth returns what is missing for a token, all at once: its field is the first of them.
+func (m MailSettings) checkOAuth() error {
+	o := m.OAuth
+	var missing []string
+	for _, need := range []struct {
+		key, value string
+		provider   string // "" for both
+	}{
+		{"mail.username", m.Username, ""},
+		{"mail.oauth_provider", o.Provider, ""},
+		{"mail.oauth_tenant", o.Tenant, MailMicrosoft},
+		{"mail.oauth_client_id", o.ClientID, ""},
+		{"mail.oauth_client_secret", o.ClientSecret, ""},
+		{"mail.oauth_refresh_token", o.RefreshToken, MailGoogle},
+	} {
+		if need.value == "" && (need.provider == "" || need.provider == o.Provider) {
+			missing = append(missing, need.key)
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return Fieldf(missing[0], "setting_invalid", "mail.auth=xoauth2 needs more: set %s", strings.Join(missing, ", "))
+	case o.Provider == MailMicrosoft && IsTenant(lowerASCII(o.ClientSecret)):
+		return Fieldf("mail.oauth_client_secret", "setting_invalid",
+			"mail.oauth_client_secret is the secret's ID; set the value, which Microsoft shows once when the secret is made")
 	}
 	return nil
 }
@@ -352,11 +413,19 @@ func checkTransport(v string) string {
 	return oneOf("capture", "smarthost")(v)
 }
 
-func checkAuth(v string) string {
-	if v == "login" || v == "xoauth2" {
-		return "this version signs in with plain only; write none or plain"
+func checkMailProvider(v string) string {
+	if v == "" {
+		return ""
 	}
-	return oneOf("none", "plain")(v)
+	return oneOf(MailMicrosoft, MailGoogle)(v)
+}
+
+// checkMailTenant lets nothing but a GUID into the address of the token endpoint.
+func checkMailTenant(v string) string {
+	if v != "" && !IsTenant(lowerASCII(v)) {
+		return "write the directory (tenant) ID, a GUID as in 11111111-2222-3333-4444-555555555555"
+	}
+	return ""
 }
 
 func checkFrom(v string) string {

@@ -17,6 +17,7 @@ import (
 var defaults = map[string]string{
 	"login_link": "off", "neutral_answers": "on", "site_name": "Customer accounts", "contact": "", "public_url": "",
 	"mail.transport": "capture", "mail.from": "", "mail.smarthost": "", "mail.tls": "starttls", "mail.auth": "none", "mail.username": "", "mail.password": "",
+	"mail.oauth_provider": "", "mail.oauth_tenant": "", "mail.oauth_client_id": "", "mail.oauth_client_secret": "", "mail.oauth_refresh_token": "",
 	"limits.signup_per_ip": "20", "limits.login_per_ip": "20", "limits.login_failures": "5",
 	"limits.identity_per_ip": "300", "limits.flows_per_ip": "200", "limits.fresh_minutes": "5",
 	"limits.mail_per_address": "3", "limits.mail_per_address_day": "5", "limits.mail_per_domain": "60", "limits.mail_global": "300",
@@ -24,6 +25,11 @@ var defaults = map[string]string{
 	"limits.confirm_hours": "24", "limits.reset_minutes": "60", "limits.session_idle_minutes": "30", "limits.session_hours": "12",
 	"limits.not_me_days": "7", "limits.mail_days": "14", "limits.audit_days": "365", "limits.audit_thousands": "1000", "limits.password_changes": "10", "limits.form_age": "0",
 }
+
+// secretSettings are those that nobody can read again.
+var secretSettings = []string{"mail.password", "mail.oauth_client_secret", "mail.oauth_refresh_token"}
+
+const guid = "11111111-aaaa-BBBB-3333-444444444444"
 
 func settings(tb testing.TB, stored map[string]string) app.Settings {
 	tb.Helper()
@@ -71,7 +77,7 @@ func TestSettingDefaults(t *testing.T) {
 		if def.Help == "" || strings.ContainsAny(def.Help, "\r\n") {
 			t.Errorf("%s: Help = %q, want one line", def.Key, def.Help)
 		}
-		if got, want := def.Secret(), def.Key == "mail.password"; got != want {
+		if got, want := def.Secret(), slices.Contains(secretSettings, def.Key); got != want {
 			t.Errorf("%s: Secret() = %v, want %v", def.Key, got, want)
 		}
 		if !slices.Contains([]string{"switch", "text", "number", "secret"}, def.Kind) {
@@ -82,7 +88,10 @@ func TestSettingDefaults(t *testing.T) {
 
 // Each key has its own field: setting one changes that one alone.
 func TestSettingKeysAreDistinct(t *testing.T) {
-	samples := map[string]string{"public_url": "https://a.test", "mail.from": "a@b.test", "mail.smarthost": "a.test:25", "mail.tls": "none", "mail.auth": "plain"}
+	samples := map[string]string{
+		"public_url": "https://a.test", "mail.from": "a@b.test", "mail.smarthost": "a.test:25", "mail.tls": "none", "mail.auth": "plain",
+		"mail.oauth_provider": "google", "mail.oauth_tenant": guid,
+	}
 	for _, def := range app.SettingDefs() {
 		value, ok := samples[def.Key]
 		switch {
@@ -172,7 +181,9 @@ func TestChangeAccepts(t *testing.T) {
 		{"mail.password": " any thing, even \u202e and ž "},
 		{"mail.password": ""},
 		{"mail.password": strings.Repeat("x", 10_000)},
-		{"mail.auth": "plain"}, // checked against the others only when mail leaves
+		{"mail.auth": "plain"},
+		{"mail.auth": "login"},
+		{"mail.auth": "xoauth2"}, // checked against the others only when mail leaves
 		{"limits.signup_per_ip": "0"},
 		{"limits.audit_days": "100000"},
 		{"limits.form_age": "3"},
@@ -182,6 +193,18 @@ func TestChangeAccepts(t *testing.T) {
 		{
 			"mail.transport": "smarthost", "mail.smarthost": "a.test:25", "mail.from": "a@b.test", "mail.auth": "plain", "mail.tls": "implicit",
 			"mail.username": "u", "mail.password": "p",
+		},
+		{"mail.transport": "smarthost", "mail.smarthost": "a.test:25", "mail.from": "a@b.test", "mail.auth": "login", "mail.username": "u", "mail.password": "p"},
+		{"mail.oauth_provider": "", "mail.oauth_tenant": ""},
+		{"mail.oauth_tenant": strings.ToLower(guid)},
+		{"mail.oauth_client_secret": guid}, // it may not be Microsoft's
+		{
+			"mail.transport": "smarthost", "mail.smarthost": "a.test:25", "mail.from": "a@b.test", "mail.auth": "xoauth2", "mail.username": "u",
+			"mail.oauth_provider": "microsoft", "mail.oauth_tenant": guid, "mail.oauth_client_id": "c", "mail.oauth_client_secret": "s",
+		},
+		{
+			"mail.transport": "smarthost", "mail.smarthost": "a.test:25", "mail.from": "a@b.test", "mail.auth": "xoauth2", "mail.username": "u",
+			"mail.oauth_provider": "google", "mail.oauth_client_id": "c", "mail.oauth_client_secret": guid, "mail.oauth_refresh_token": "r",
 		},
 	}
 	for _, changes := range tests {
@@ -280,10 +303,16 @@ var badSettings = []struct{ key, value, hint string }{
 	{"mail.tls", "", "starttls, implicit or none"},
 	{"mail.tls", "tls", "starttls, implicit or none"},
 	{"mail.tls", "STARTTLS", "starttls, implicit or none"},
-	{"mail.auth", "", "none or plain"},
-	{"mail.auth", "cram-md5", "none or plain"},
-	{"mail.auth", "login", "plain"},
-	{"mail.auth", "xoauth2", "plain"},
+	{"mail.auth", "", "none, plain, login or xoauth2"},
+	{"mail.auth", "cram-md5", "none, plain, login or xoauth2"},
+	{"mail.auth", "LOGIN", "none, plain, login or xoauth2"},
+	{"mail.oauth_provider", "entra", "microsoft or google"},
+	{"mail.oauth_tenant", "office.example", "GUID"},
+	{"mail.oauth_tenant", "organizations", "GUID"},
+	{"mail.oauth_tenant", guid + "/x", "GUID"},
+	{"mail.oauth_client_id", strings.Repeat("c", 201), "too long"},
+	{"mail.oauth_client_secret", "a\nb", "line end"},
+	{"mail.oauth_refresh_token", "a\r\n", "line end"},
 	{"mail.username", "eve\r\n", "blank"},
 	{"mail.username", "e\nve", "cannot be shown"},
 	{"mail.username", strings.Repeat("a", 321), "too long"},
@@ -350,6 +379,10 @@ func TestChangeCrossChecks(t *testing.T) {
 		}
 		return m
 	}
+	microsoft := []string{
+		"mail.auth", "xoauth2", "mail.username", "u", "mail.oauth_provider", "microsoft", "mail.oauth_tenant", guid,
+		"mail.oauth_client_id", "c", "mail.oauth_client_secret", "s",
+	}
 	tests := []struct {
 		name            string
 		stored, changes map[string]string
@@ -365,6 +398,17 @@ func TestChangeCrossChecks(t *testing.T) {
 		{"TLS taken away", with("mail.auth", "plain", "mail.username", "u", "mail.password", "p"), map[string]string{"mail.tls": "none"}, "mail.auth"},
 		{"password taken away", with("mail.auth", "plain", "mail.username", "u", "mail.password", "p"), map[string]string{"mail.password": ""}, "mail.username"},
 		{"authentication switched on", smarthost, map[string]string{"mail.auth": "plain"}, "mail.username"},
+		{"LOGIN without a password", nil, with("mail.auth", "login", "mail.username", "u"), "mail.username"},
+		{"LOGIN in the clear", nil, with("mail.auth", "login", "mail.tls", "none", "mail.username", "u", "mail.password", "p"), "mail.auth"},
+		{"token in the clear", nil, with(append(microsoft, "mail.tls", "none")...), "mail.auth"},
+		{"XOAUTH2 without a provider", nil, with("mail.auth", "xoauth2", "mail.username", "u"), "mail.oauth_provider"},
+		{"Microsoft without a user", nil, with(append(microsoft, "mail.username", "")...), "mail.username"},
+		{"Microsoft without a tenant", nil, with(append(microsoft, "mail.oauth_tenant", "")...), "mail.oauth_tenant"},
+		{"Microsoft without a client", nil, with(append(microsoft, "mail.oauth_client_id", "")...), "mail.oauth_client_id"},
+		{"Microsoft without a secret", nil, with(append(microsoft, "mail.oauth_client_secret", "")...), "mail.oauth_client_secret"},
+		{"Microsoft with the secret's ID", nil, with(append(microsoft, "mail.oauth_client_secret", guid)...), "mail.oauth_client_secret"},
+		{"Google without a refresh token", nil, with(append(microsoft, "mail.oauth_provider", "google")...), "mail.oauth_refresh_token"},
+		{"secret taken away", with(microsoft...), map[string]string{"mail.oauth_client_secret": ""}, "mail.oauth_client_secret"},
 	}
 	for _, tt := range tests {
 		base := settings(t, tt.stored)
@@ -382,6 +426,11 @@ func TestChangeCrossChecks(t *testing.T) {
 	_, err := settings(t, nil).Change(with("mail.auth", "plain", "mail.tls", "none", "mail.username", "u", "mail.password", "s3cret-pass"))
 	if e, _ := errors.AsType[*app.Error](err); strings.Contains(e.Error(), "s3cret") {
 		t.Errorf("the error %q repeats the password", e)
+	}
+	_, err = settings(t, nil).Change(with("mail.auth", "xoauth2", "mail.oauth_provider", "microsoft"))
+	want := "set mail.username, mail.oauth_tenant, mail.oauth_client_id, mail.oauth_client_secret"
+	if got := app.MessageOf(err); !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want all that is missing: %q", got, want)
 	}
 }
 

@@ -57,11 +57,11 @@ var libraries = []library{
 	{path: "github.com/spf13/cobra", rooms: []string{"cmd/foyer"}},
 	{path: "github.com/spf13/pflag", rooms: []string{"cmd/foyer"}},
 	{path: "golang.org/x", rooms: everywhere},
-	{path: "golang.org/x/oauth2", rooms: []string{"server/oidc"}},
+	{path: "golang.org/x/oauth2", rooms: []string{"server/mail", "server/oidc"}},
 
 	{path: "database/sql", rooms: []string{"server/store"}, tests: []string{"server/store", "cmd/foyer"}},
 	{path: "html/template", rooms: []string{"server/web", "server/mail"}},
-	{path: "net/http", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/oidc", "server/web"}, tests: everywhere},
+	{path: "net/http", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/oidc", "server/web"}, tests: everywhere},
 	{path: "net/smtp", rooms: nil}, // go-smtp; net/smtp is frozen
 	{path: "os", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/store"}, tests: everywhere},
 	{path: "os/exec", rooms: []string{"cmd/foyer"}, tests: everywhere},

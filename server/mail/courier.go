@@ -5,15 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
-	"fmt"
+	"errors"
 	"net"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"foyer/app"
@@ -32,13 +31,20 @@ type Timeouts struct {
 	Command time.Duration // for the answer to a command; 5 min (RFC 5321, 4.5.3.2)
 	End     time.Duration // for the answer to the whole mail; 12 min: RFC 5321 wants 10, and servers that hand on wait those themselves
 	Quit    time.Duration // for the answer to QUIT, when all is over; 5 s
+	Token   time.Duration // for a token, from the provider that gives it; 10 s
 }
 
 func (t Timeouts) orDefaults() Timeouts {
 	for _, d := range []struct {
 		value *time.Duration
 		def   time.Duration
-	}{{&t.Connect, 30 * time.Second}, {&t.Command, 5 * time.Minute}, {&t.End, 12 * time.Minute}, {&t.Quit, 5 * time.Second}} {
+	}{
+		{&t.Connect, 30 * time.Second},
+		{&t.Command, 5 * time.Minute},
+		{&t.End, 12 * time.Minute},
+		{&t.Quit, 5 * time.Second},
+		{&t.Token, 10 * time.Second},
+	} {
 		if *d.value <= 0 {
 			*d.value = d.def
 		}
@@ -52,6 +58,7 @@ type SmarthostConfig struct {
 	Hello    string         // how this machine introduces itself; "" for localhost
 	RootCAs  *x509.CertPool // who may sign the server's certificate; nil for the system's authorities
 	Timeouts Timeouts
+	Tokens   *Tokens // for mail.auth=xoauth2, shared with other couriers; nil for its own
 	// Dial connects to the server; nil for TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -63,6 +70,7 @@ type Smarthost struct {
 	hello    string
 	roots    *x509.CertPool
 	timeouts Timeouts
+	tokens   *Tokens
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	secrets  []string // what must not be seen in an answer
 }
@@ -75,6 +83,10 @@ func NewSmarthost(c SmarthostConfig) *Smarthost {
 	}
 	s := &Smarthost{
 		mail: c.Mail, host: host, hello: c.Hello, roots: c.RootCAs, timeouts: c.Timeouts.orDefaults(), dial: c.Dial,
+		tokens: c.Tokens,
+	}
+	if s.tokens == nil {
+		s.tokens = NewTokens(nil)
 	}
 	if s.dial == nil {
 		s.dial = new(net.Dialer).DialContext
@@ -83,12 +95,19 @@ func NewSmarthost(c SmarthostConfig) *Smarthost {
 		s.hello = "localhost"
 	}
 	if password := c.Mail.Password; password != "" {
-		s.secrets = []string{
-			base64.StdEncoding.EncodeToString([]byte("\x00" + c.Mail.Username + "\x00" + password)),
-			base64.StdEncoding.EncodeToString([]byte(password)), password,
+		s.hide(encoded("\x00"+c.Mail.Username+"\x00"+password), encoded(password), password)
+	}
+	s.hide(c.Mail.OAuth.ClientSecret, c.Mail.OAuth.RefreshToken)
+	return s
+}
+
+// hide adds to what must not be seen in an answer.
+func (s *Smarthost) hide(secrets ...string) {
+	for _, secret := range secrets {
+		if secret != "" {
+			s.secrets = append(s.secrets, secret)
 		}
 	}
-	return s
 }
 
 // HelloName returns how a machine whose pages are at publicURL introduces itself to mail servers: by the host, or an
@@ -114,12 +133,24 @@ func (s *Smarthost) Deliver(ctx context.Context, m app.Message) (string, error) 
 	if err := checkMessage(m); err != nil {
 		return "", err
 	}
-	d := dialogue{Smarthost: s}
+	reply, err := s.attempt(ctx, m)
+	if e, ok := errors.AsType[*ReplyError](err); ok && s.mail.Auth == "xoauth2" && e.Reason == "auth_failed" && e.Code == codeRefused {
+		// The token may have been withdrawn before its time. It is thrown away by now, and a fresh one tells.
+		return s.attempt(ctx, m)
+	}
+	return reply, err
+}
+
+// attempt is Deliver in one connection.
+func (s *Smarthost) attempt(ctx context.Context, m app.Message) (string, error) {
+	own := *s // the token of this dialogue is hidden in its answers only
+	own.secrets = slices.Clone(s.secrets)
+	d := dialogue{Smarthost: &own}
 	reply, err := d.deliver(ctx, m)
 	if err != nil {
-		return "", s.explain(ctx, d.step, err)
+		return "", d.explain(ctx, d.step, err)
 	}
-	return s.clean(reply), nil
+	return d.clean(reply), nil
 }
 
 // checkMessage refuses what must not go over the wire, wherever it came from: go-smtp's client writes addresses into
@@ -162,7 +193,7 @@ func (d *dialogue) deliver(ctx context.Context, m app.Message) (string, error) {
 	}
 	client := smtp.NewClient(d.conn)
 	client.CommandTimeout, client.SubmissionTimeout = d.timeouts.Command, d.timeouts.End
-	reply, err := d.transact(client, m)
+	reply, err := d.transact(ctx, client, m)
 	if _, _, _, answered := answerOf(err); err == nil || answered {
 		client.CommandTimeout = d.timeouts.Quit
 		_ = client.Quit() // the mail has its answer; what is said now is mere politeness
@@ -257,11 +288,11 @@ func offersStartTLS(offers string) bool {
 }
 
 // transact signs in and hands the message over. It returns the server's answer to the whole of it.
-func (d *dialogue) transact(client *smtp.Client, m app.Message) (string, error) {
+func (d *dialogue) transact(ctx context.Context, client *smtp.Client, m app.Message) (string, error) {
 	if err := client.Hello(d.hello); err != nil {
 		return "", err
 	}
-	if err := d.signIn(client); err != nil {
+	if err := d.signIn(ctx, client); err != nil {
 		return "", err
 	}
 	d.step = stepMail
@@ -290,26 +321,6 @@ func (d *dialogue) transact(client *smtp.Client, m app.Message) (string, error) 
 		return "", err
 	}
 	return "250 " + answer.StatusText, nil
-}
-
-func (d *dialogue) signIn(client *smtp.Client) error {
-	switch d.mail.Auth {
-	case "", "none":
-		return nil
-	case "plain":
-	default:
-		return &ReplyError{
-			Reason: "not_configured", Message: fmt.Sprintf("mail.auth=%s is not supported", d.mail.Auth), HostDown: true,
-		}
-	}
-	d.step = stepAuth
-	if !d.encrypted {
-		return errPlainNoTLS
-	}
-	if !client.SupportsAuth(sasl.Plain) {
-		return errNoPlain
-	}
-	return client.Auth(sasl.NewPlainClient("", d.mail.Username, d.mail.Password))
 }
 
 // maxAnswers bounds what a server may say in one connection, maxLine what is kept of one line. RFC 5321, 4.5.3.1.5,

@@ -92,7 +92,9 @@ func (a *authority) issue(t *testing.T, change func(*x509.Certificate)) *tls.Con
 // sink is a mail server that keeps what it gets. Its fields say how it answers.
 type sink struct {
 	rcptErr, mailErr, dataErr error
-	mechanism                 string // of AUTH; "" for PLAIN
+	mechanisms                string            // of AUTH; "" for PLAIN
+	questions                 []string          // of AUTH LOGIN
+	token                     func(string) bool // whether AUTH XOAUTH2 takes a token
 
 	mu    sync.Mutex
 	hello string
@@ -121,26 +123,33 @@ type sinkSession struct {
 }
 
 func (s *sinkSession) AuthMechanisms() []string {
-	if s.mechanism != "" {
-		return []string{s.mechanism}
+	if s.mechanisms != "" {
+		return strings.Fields(s.mechanisms)
 	}
 	return []string{sasl.Plain}
 }
 
-func (s *sinkSession) Auth(string) (sasl.Server, error) {
+func (s *sinkSession) Auth(mechanism string) (sasl.Server, error) {
+	switch mechanism {
+	case sasl.Login:
+		return &loginServer{sink: s.sink}, nil
+	case "XOAUTH2":
+		return &xoauth2Server{sink: s.sink}, nil
+	}
 	return sasl.NewPlainServer(func(_, user, pass string) error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.auths++
-		if user != username || pass != password {
-			// As unkind as a server can be: it repeats what it was given.
-			return &smtp.SMTPError{
-				Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8},
-				Message: "wrong: " + pass + " " + base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+pass)),
-			}
-		}
-		return nil
+		return s.judge(user == username && pass == password, pass+" "+base64.StdEncoding.EncodeToString([]byte("\x00"+user+"\x00"+pass)))
 	}), nil
+}
+
+// judge counts a sign-in. To a wrong one it is as unkind as a server can be: it repeats what it was given.
+func (s *sink) judge(good bool, given string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.auths++
+	if !good {
+		return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "wrong: " + given}
+	}
+	return nil
 }
 
 func (s *sinkSession) Mail(from string, opts *smtp.MailOptions) error {
@@ -342,23 +351,12 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-func TestPasswordNeedsTLS(t *testing.T) {
-	s := &sink{}
+func TestSigningInNeedsTLS(t *testing.T) {
+	s := &sink{mechanisms: "PLAIN LOGIN XOAUTH2"}
 	addr := s.serve(t, nil, false)
-	_, err := deliver(t, mail.SmarthostConfig{Mail: settings(addr, "none", "plain")}, message(t))
-	wantReason(t, err, "auth_needs_tls", false, true)
-	if s.auths != 0 {
-		t.Error("the password was sent")
-	}
-}
-
-func TestPlainIsNotPossible(t *testing.T) {
-	ca := newAuthority(t)
-	s := &sink{mechanism: "XOAUTH2"}
-	addr := s.serve(t, ca.issue(t, nil), false)
-	for auth, reason := range map[string]string{"plain": "auth_unsupported", "login": "not_configured"} {
-		_, err := deliver(t, mail.SmarthostConfig{Mail: settings(addr, "starttls", auth), RootCAs: ca.pool}, message(t))
-		wantReason(t, err, reason, false, true)
+	for _, auth := range []string{"plain", "login", "xoauth2"} {
+		_, err := deliver(t, mail.SmarthostConfig{Mail: settings(addr, "none", auth)}, message(t))
+		wantReason(t, err, "auth_needs_tls", false, true)
 	}
 	if s.auths != 0 {
 		t.Error("the password was sent")

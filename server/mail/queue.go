@@ -73,8 +73,9 @@ type Queue struct {
 // NewQueue returns a queue that works while Run runs.
 func NewQueue(c QueueConfig) *Queue {
 	if c.Courier == nil {
+		tokens := NewTokens(nil)
 		c.Courier = func(s app.Settings) Courier {
-			return NewSmarthost(SmarthostConfig{Mail: s.Mail, Hello: HelloName(s.PublicURL)})
+			return NewSmarthost(SmarthostConfig{Mail: s.Mail, Hello: HelloName(s.PublicURL), Tokens: tokens})
 		}
 	}
 	if c.Captured == nil {

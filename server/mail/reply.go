@@ -19,6 +19,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/emersion/go-smtp"
+
+	"foyer/app"
 )
 
 // ReplyError says why a mail was not taken: the other side's answer, or what went wrong on the way to it. Its text
@@ -105,8 +107,7 @@ func (s step) String() string {
 var (
 	errNoStartTLS  = errors.New("STARTTLS is not offered")
 	errInjected    = errors.New("more than the answer to STARTTLS arrived in plain text")
-	errNoPlain     = errors.New("AUTH PLAIN is not offered")
-	errPlainNoTLS  = errors.New("AUTH without TLS")
+	errAuthNoTLS   = errors.New("AUTH without TLS")
 	errNoSmarthost = errors.New("no smarthost is set")
 	errTooMuch     = errors.New("too much was answered")
 )
@@ -138,12 +139,9 @@ func (s *Smarthost) explain(ctx context.Context, at step, err error) *ReplyError
 	case errors.Is(err, errInjected):
 		e.Reason = "tls_injection"
 		e.Message = "something between here and " + host + " adds plain text to the answer to STARTTLS; nothing was sent"
-	case errors.Is(err, errNoPlain):
-		e.Reason = "auth_unsupported"
-		e.Message = host + " does not offer to sign in with AUTH PLAIN; set mail.auth=none if it knows this machine by its address"
-	case errors.Is(err, errPlainNoTLS):
+	case errors.Is(err, errAuthNoTLS):
 		e.Reason = "auth_needs_tls"
-		e.Message = "a password is sent over TLS only; set mail.tls to starttls or implicit, or mail.auth=none"
+		e.Message = "a password or a token is sent over TLS only; set mail.tls to starttls or implicit, or mail.auth=none"
 	case isTimeout(err), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		e.Reason, e.Message = "timeout", s.timeoutWords(at)
 	case at == stepHandshake:
@@ -171,7 +169,7 @@ func (s *Smarthost) explainAnswer(at step, code int, enhanced, text string, err 
 		e.Reason, e.HostDown = "deferred", true
 	case at == stepAuth:
 		e.Reason, e.HostDown = "auth_failed", true
-		e.Message = host + " does not take the password; check mail.username and mail.password"
+		e.Message = host + " " + s.refusedWords()
 	case at < stepMail:
 		e.Reason, e.HostDown = "host_refused", true
 		e.Message = host + " refuses this machine at " + at.String()
@@ -184,6 +182,19 @@ func (s *Smarthost) explainAnswer(at step, code int, enhanced, text string, err 
 		e.Reason, e.Permanent = "refused", true
 	}
 	return e
+}
+
+// refusedWords say what to check when a sign-in is refused.
+func (s *Smarthost) refusedWords() string {
+	switch {
+	case s.mail.Auth != "xoauth2":
+		return "does not take the password; check mail.username and mail.password"
+	case s.mail.OAuth.Provider == app.MailMicrosoft:
+		return "does not take the token; check that the application has SMTP.SendAsApp with admin consent, is registered in Exchange " +
+			"Online and has rights to the mailbox mail.username, and that SMTP AUTH is on for it"
+	default:
+		return "does not take the token; check that mail.username is the account that gave mail.oauth_refresh_token, for the scope https://mail.google.com/"
+	}
 }
 
 func (s *Smarthost) explainConnect(err error) (reason, message string) {
@@ -308,7 +319,7 @@ func clean(s string) string {
 // password by repeating it must not bring it into the database.
 func (s *Smarthost) clean(words string) string {
 	for _, secret := range s.secrets {
-		words = strings.ReplaceAll(words, secret, "***")
+		words = hidden(words, secret)
 	}
 	return clean(words)
 }

@@ -68,7 +68,7 @@ func explainTokenCall(err error) string {
 	_, fromClient := errors.AsType[*url.Error](err)
 	dns, noName := errors.AsType[*net.DNSError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	_, noConnection := errors.AsType[*net.OpError](err)
+	op, isOp := errors.AsType[*net.OpError](err)
 	switch {
 	case !fromClient:
 		return "answers with something that holds no token; check what stands between it and this machine"
@@ -84,7 +84,7 @@ func explainTokenCall(err error) string {
 		return "cannot be looked up; check this machine's DNS server"
 	case untrusted:
 		return "shows a certificate that this machine does not trust; check its clock, and what stands between"
-	case noConnection:
+	case isOp && op.Op == "dial":
 		return "cannot be reached; check whether this machine may reach it (HTTPS, port 443)"
 	default:
 		return "cannot be asked; check what stands between it and this machine"

@@ -30,6 +30,9 @@ type MailSettings struct {
 	Auth      string // "none" or "plain"
 	Username  string
 	Password  string
+
+	DKIM         bool   // sign mails
+	DKIMSelector string // what the names of the keys in the DNS begin with
 }
 
 // Limits holds every bound the administrator can move. 0 switches a limit off.
@@ -124,6 +127,10 @@ var settingDefs = []SettingDef{
 		Key: "mail.password", Kind: KindSecret, Help: "password at the smarthost; write-only",
 		field: func(s *Settings) *string { return &s.Mail.Password },
 	},
+	toggle("mail.dkim", "off", "sign mails with DKIM here; most smarthosts do it themselves",
+		func(s *Settings) *bool { return &s.Mail.DKIM }),
+	text("mail.dkim_selector", "foyer", "what the names of the DKIM keys in the DNS begin with",
+		func(s *Settings) *string { return &s.Mail.DKIMSelector }, checkSelector),
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address, and as many requests for a new password",
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address, and as many tries of a code",
@@ -365,6 +372,14 @@ func checkFrom(v string) string {
 	}
 	if _, err := ParseAddress(v); err != nil {
 		return MessageOf(err)
+	}
+	return ""
+}
+
+// checkSelector takes one label of a DNS name with room for what the keys add to it.
+func checkSelector(v string) string {
+	if len(v) > 50 || !isHostname(v) || strings.ContainsRune(v, '.') || v != lowerASCII(v) {
+		return "write 1 to 50 small letters, digits and hyphens, as in foyer; no hyphen at an end"
 	}
 	return ""
 }

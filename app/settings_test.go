@@ -17,6 +17,7 @@ import (
 var defaults = map[string]string{
 	"login_link": "off", "neutral_answers": "on", "site_name": "Customer accounts", "contact": "", "public_url": "",
 	"mail.transport": "capture", "mail.from": "", "mail.smarthost": "", "mail.tls": "starttls", "mail.auth": "none", "mail.username": "", "mail.password": "",
+	"mail.dkim": "off", "mail.dkim_selector": "foyer",
 	"limits.signup_per_ip": "20", "limits.login_per_ip": "20", "limits.login_failures": "5",
 	"limits.identity_per_ip": "300", "limits.flows_per_ip": "200", "limits.fresh_minutes": "5",
 	"limits.mail_per_address": "3", "limits.mail_per_address_day": "5", "limits.mail_per_domain": "60", "limits.mail_global": "300",
@@ -82,7 +83,7 @@ func TestSettingDefaults(t *testing.T) {
 
 // Each key has its own field: setting one changes that one alone.
 func TestSettingKeysAreDistinct(t *testing.T) {
-	samples := map[string]string{"public_url": "https://a.test", "mail.from": "a@b.test", "mail.smarthost": "a.test:25", "mail.tls": "none", "mail.auth": "plain"}
+	samples := map[string]string{"public_url": "https://a.test", "mail.from": "a@b.test", "mail.smarthost": "a.test:25", "mail.tls": "none", "mail.auth": "plain", "mail.dkim_selector": "office-2"}
 	for _, def := range app.SettingDefs() {
 		value, ok := samples[def.Key]
 		switch {
@@ -280,6 +281,13 @@ var badSettings = []struct{ key, value, hint string }{
 	{"mail.tls", "", "starttls, implicit or none"},
 	{"mail.tls", "tls", "starttls, implicit or none"},
 	{"mail.tls", "STARTTLS", "starttls, implicit or none"},
+	{"mail.dkim", "yes", "on or off"},
+	{"mail.dkim_selector", "", "small letters"},
+	{"mail.dkim_selector", "Foyer", "small letters"},
+	{"mail.dkim_selector", "foyer-", "small letters"},
+	{"mail.dkim_selector", "a.b", "small letters"},
+	{"mail.dkim_selector", "a b;p=", "small letters"},
+	{"mail.dkim_selector", strings.Repeat("a", 51), "small letters"},
 	{"mail.auth", "", "none or plain"},
 	{"mail.auth", "cram-md5", "none or plain"},
 	{"mail.auth", "login", "plain"},

@@ -29,6 +29,8 @@ type ServiceConfig struct {
 	// ClockOff returns how far the clock of a connector's provider was ahead of ours when it last answered, and whether that
 	// is too far. nil is never.
 	ClockOff func(c Connector) (ahead time.Duration, off bool)
+	// MailDNS knows the DNS records of the office's mail; nil is nobody.
+	MailDNS MailDNS
 	// PublicURL counts while the setting public_url is empty.
 	PublicURL string
 	Log       *slog.Logger
@@ -43,6 +45,7 @@ type Service struct {
 	key      []byte
 	log      *slog.Logger
 
+	mailDNS       MailDNS
 	clockOff      func(c Connector) (time.Duration, bool)
 	publicURL     string // while the setting is empty
 	settings      atomic.Pointer[Settings]
@@ -70,6 +73,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
 		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
+		mailDNS: c.MailDNS,
 	}
 	if s.clockOff == nil {
 		s.clockOff = func(Connector) (time.Duration, bool) { return 0, false }

@@ -31,6 +31,9 @@ type MailSettings struct {
 	Username  string
 	Password  string
 	OAuth     MailOAuth // for "xoauth2"
+
+	DKIM         bool   // sign mails
+	DKIMSelector string // what the names of the keys in the DNS begin with
 }
 
 // MailOAuth says where the token comes from that opens the smarthost instead of a password.
@@ -154,6 +157,10 @@ var settingDefs = []SettingDef{
 		Key: "mail.oauth_refresh_token", Kind: KindSecret, Help: "google: the refresh token of the account that sends; write-only",
 		field: func(s *Settings) *string { return &s.Mail.OAuth.RefreshToken },
 	},
+	toggle("mail.dkim", "off", "sign mails with DKIM here; most smarthosts do it themselves",
+		func(s *Settings) *bool { return &s.Mail.DKIM }),
+	text("mail.dkim_selector", "foyer", "what the names of the DKIM keys in the DNS begin with",
+		func(s *Settings) *string { return &s.Mail.DKIMSelector }, checkSelector),
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address, and as many requests for a new password",
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address, and as many tries of a code",
@@ -434,6 +441,14 @@ func checkFrom(v string) string {
 	}
 	if _, err := ParseAddress(v); err != nil {
 		return MessageOf(err)
+	}
+	return ""
+}
+
+// checkSelector takes one label of a DNS name with room for what the keys add to it.
+func checkSelector(v string) string {
+	if len(v) > 50 || !isHostname(v) || strings.ContainsRune(v, '.') || v != lowerASCII(v) {
+		return "write 1 to 50 small letters, digits and hyphens, as in foyer; no hyphen at an end"
 	}
 	return ""
 }

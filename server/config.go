@@ -15,6 +15,7 @@ import (
 
 	"foyer/app"
 	"foyer/app/localapi"
+	"foyer/server/mail"
 )
 
 // Where things are when neither a flag, the environment nor the configuration file says otherwise.
@@ -43,6 +44,8 @@ type Config struct {
 
 	// ProviderTransport carries what is asked of identity providers; nil is the network.
 	ProviderTransport http.RoundTripper
+	// Resolver is asked for the DNS records of the office's mail; nil is the system's.
+	Resolver mail.Resolver
 }
 
 // WebLimits bounds what browsers may take. A zero field means its default.

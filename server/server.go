@@ -95,14 +95,15 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	if err != nil {
 		return err
 	}
+	dkim := mail.NewDKIM(s.store)
 	s.queue = mail.NewQueue(mail.QueueConfig{
-		Store: s.store, Log: s.config.Log, Captured: s.config.Captured,
+		Store: s.store, DKIM: dkim, Log: s.config.Log, Captured: s.config.Captured,
 		Settings: func() app.Settings { return s.service.Settings() },
 	})
 	s.providers = oidc.New(oidc.Config{Transport: s.config.ProviderTransport, Log: s.config.Log})
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
-		Key: codeKey, ClockOff: s.providers.ClockOff, PublicURL: s.defaultURL(), Log: s.config.Log,
+		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
 	})
 	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
 		return err

@@ -58,6 +58,7 @@ const (
 	pathMessages       = "/v1/messages"
 	pathMessage        = "/v1/messages/{id}"
 	pathMessageRetry   = "/v1/messages/{id}/retry"
+	pathMailDNS        = "/v1/mail/dns"
 	pathBlocked        = "/v1/blocked"
 	pathUnblock        = "/v1/blocked/{address}"
 	pathEvents         = "/v1/events"
@@ -239,6 +240,23 @@ type MessageDetail struct {
 	Data      string     `json:"data"` // the whole message as sent
 	MessageID string     `json:"message_id"`
 	ExpiresAt *time.Time `json:"expires_at"` // after this it is given up; null when never
+}
+
+// DNSRecords is the DNS records that mail from the sender's domain is judged by.
+type DNSRecords struct {
+	Records []DNSRecord `json:"records"`
+}
+
+// DNSRecord is one of them, as it should be and as it is.
+type DNSRecord struct {
+	Kind     string   `json:"kind"` // "spf", "dkim", "dmarc", "mx", "mta_sts" or "ptr"
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`
+	Value    string   `json:"value"`    // to paste; "" when nobody but the office can say
+	Found    []string `json:"found"`    // what the DNS has now
+	State    string   `json:"state"`    // "ok", "missing", "differs" or "unknown"
+	Required bool     `json:"required"` // Foyer's mail needs it; others are for information
+	Text     string   `json:"text"`     // what to do
 }
 
 // Blocked is an address whose owner asked for no mail.

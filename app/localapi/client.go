@@ -421,6 +421,13 @@ func (c *Client) TestMail(ctx context.Context, address, lang string) (Message, e
 	return do[Message](ctx, c, "POST", pathMessages, "", messageTest{Recipient: address, Lang: lang})
 }
 
+// MailDNS returns the DNS records of the office's mail, compared with what the DNS has. It may take ten seconds.
+// Conflict while mail.from is not set.
+func (c *Client) MailDNS(ctx context.Context) ([]DNSRecord, error) {
+	out, err := do[DNSRecords](ctx, c, "GET", pathMailDNS, "", nil)
+	return out.Records, err
+}
+
 // Blocked returns the addresses whose owners asked for no mail.
 func (c *Client) Blocked(ctx context.Context) ([]Blocked, error) {
 	page, err := getPage[Blocked](ctx, c, pathBlocked, nil, "", 0)

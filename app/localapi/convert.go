@@ -117,6 +117,13 @@ func messageDetailOf(m app.Message) MessageDetail {
 	}
 }
 
+func dnsRecordOf(r app.DNSRecord) DNSRecord {
+	return DNSRecord{
+		Kind: r.Kind, Name: r.Name, Type: r.Type, Value: r.Value, Found: append([]string{}, r.Found...), State: string(r.State),
+		Required: r.Required, Text: r.Text,
+	}
+}
+
 func timeOrNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

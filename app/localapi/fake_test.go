@@ -30,6 +30,7 @@ type office struct {
 	events     []app.Event   // the newest first
 	waiting    []app.Registration
 	settings   app.Settings
+	records    []app.DNSRecord
 	blockedTo  map[string]time.Time
 	done       []string // "ACTOR: what"
 	fail       error    // when set, every call returns it
@@ -320,6 +321,10 @@ func (o *office) RemoveMessage(ctx context.Context, actor string, id int64) erro
 func (o *office) TestMail(_ context.Context, actor, email, lang string) (app.Message, error) {
 	addr, err := app.ParseAddress(email)
 	return app.Message{ID: 7, Kind: app.MailTest, Recipient: addr, CreatedAt: then}, firstError(err, o.do(actor, "test mail "+lang))
+}
+
+func (o *office) MailDNS(context.Context) ([]app.DNSRecord, error) {
+	return o.records, o.do("", "mail dns")
 }
 
 func (o *office) Blocked(context.Context) (map[string]time.Time, error) {

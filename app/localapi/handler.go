@@ -58,6 +58,7 @@ type Backend interface {
 	RetryMessage(ctx context.Context, actor string, id int64) (app.Message, error)
 	RemoveMessage(ctx context.Context, actor string, id int64) error
 	TestMail(ctx context.Context, actor, email, lang string) (app.Message, error)
+	MailDNS(ctx context.Context) ([]app.DNSRecord, error)
 	Blocked(ctx context.Context) (map[string]time.Time, error)
 	Unblock(ctx context.Context, actor, email string) error
 
@@ -173,6 +174,7 @@ func (h *handler) routes() []route {
 		{method: "GET", path: pathMessage, serve: h.message},
 		{method: "DELETE", path: pathMessage, serve: h.removeMessage},
 		{method: "POST", path: pathMessageRetry, serve: h.retryMessage},
+		{method: "GET", path: pathMailDNS, serve: h.mailDNS},
 		{method: "GET", path: pathBlocked, serve: h.blocked},
 		{method: "DELETE", path: pathUnblock, serve: h.unblock},
 

@@ -156,6 +156,7 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		{me + ": retry", func() error { _, err := client.RetryMessage(ctx, "9"); return err }},
 		{me + ": remove message", func() error { return client.RemoveMessage(ctx, "9") }},
 		{me + ": test mail sk", func() error { _, err := client.TestMail(ctx, "jane@acme.com", "sk"); return err }},
+		{": mail dns", func() error { _, err := client.MailDNS(ctx); return err }},
 		{me + ": unblock jane@acme.com", func() error { return client.Unblock(ctx, "jane@acme.com") }},
 		{": events jane", func() error { return each(client.Events(ctx, "jane")) }},
 		{": registrations", func() error { return each(client.Registrations(ctx)) }},

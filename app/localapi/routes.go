@@ -387,6 +387,18 @@ func (h *handler) testMail(r *request) (any, error) {
 	return messageOf(m), nil
 }
 
+func (h *handler) mailDNS(r *request) (any, error) {
+	records, err := h.Backend.MailDNS(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	out := DNSRecords{Records: make([]DNSRecord, 0, len(records))}
+	for _, record := range records {
+		out.Records = append(out.Records, dnsRecordOf(record))
+	}
+	return out, nil
+}
+
 func (h *handler) blocked(r *request) (any, error) {
 	until, err := h.Backend.Blocked(r.Context())
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -70,7 +71,7 @@ func TestCommands(t *testing.T) {
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
 		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
 		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set",
-		"mail": "blocked list remove retry show test unblock",
+		"mail": "blocked dns list remove retry show test unblock",
 	}
 	got := map[string]string{}
 	for _, family := range (&program{}).root().Commands() {
@@ -619,5 +620,57 @@ func TestVersionOfTheService(t *testing.T) {
 	}
 	if got := term.run("", "version"); got.status != exitDone || !strings.Contains(got.stdout, term.socket) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestMailDNS has records of all states: each with its value on a line of its own, and the exit status by those that
+// matter.
+func TestMailDNS(t *testing.T) {
+	term := newTerminal(t)
+	term.office.records = []app.DNSRecord{
+		{Kind: "spf", Name: "office.example", Type: "TXT", Value: "v=spf1 mx ~all", Found: []string{"v=spf1 mx ~all"}, State: app.RecordOK, Required: true, Text: "There is one."},
+		{Kind: "dkim", Name: "foyer-ed._domainkey.office.example", Type: "TXT", Value: "v=DKIM1; k=ed25519; p=abc", State: app.RecordMissing, Text: "Add it."},
+		{Kind: "mx", Name: "office.example", Type: "MX", Found: []string{"10 mx.\x1b[2J"}, State: app.RecordOK, Required: true, Text: "Fine."},
+	}
+	const want = `STATE           RECORD  TYPE  NAME
+ok              spf     TXT   office.example
+missing (info)  dkim    TXT   foyer-ed._domainkey.office.example
+ok              mx      MX    office.example
+
+TXT office.example
+v=spf1 mx ~all
+There is one.
+
+TXT foyer-ed._domainkey.office.example
+v=DKIM1; k=ed25519; p=abc
+Add it.
+
+MX office.example
+found: 10 mx.\x1b[2J
+Fine.
+`
+	if got := term.run("", "mail", "dns"); got.stdout != want || got.stderr != "" || got.status != exitDone {
+		t.Errorf("got %d %q\n%s\nwant\n%s", got.status, got.stderr, got.stdout, want)
+	}
+	for _, state := range []app.RecordState{app.RecordMissing, app.RecordDiffers, app.RecordUnknown} {
+		term.office.records[0].State = state
+		got := term.run("", "mail", "dns", "--json")
+		var v struct{ Records []map[string]any }
+		if err := json.Unmarshal([]byte(got.stdout), &v); err != nil || len(v.Records) != 3 {
+			t.Fatalf("%s: %d records, %v\n%s", state, len(v.Records), err, got.stdout)
+		}
+		if keys := strings.Join(slices.Sorted(maps.Keys(v.Records[1])), " "); keys != "found kind name required state text type value" {
+			t.Errorf("keys: got %s", keys)
+		}
+		if found, ok := v.Records[1]["found"].([]any); !ok || len(found) != 0 {
+			t.Errorf("found: got %v, want an empty list", v.Records[1]["found"])
+		}
+		if got.status != exitFailed || !strings.Contains(got.stderr, "spf "+string(state)+" at office.example") || strings.Contains(got.stderr, "dkim") {
+			t.Errorf("%s: got %d %q, want %d and the record that matters", state, got.status, got.stderr, exitFailed)
+		}
+	}
+	term.office.fail = app.Errorf(app.Conflict, "mail_from_missing", "set mail.from first")
+	if got := term.run("", "mail", "dns"); got.status != exitConflict || got.stdout != "" || !strings.Contains(got.stderr, "mail.from") {
+		t.Errorf("without mail.from: got %d %q %q", got.status, got.stdout, got.stderr)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ func (p *program) mailCommand() *cobra.Command {
 		`Mails are queued, sending, deferred (tried again later), delivered, failed, or captured
 (kept here and sent nowhere: the setting mail.transport=capture).`,
 		"  foyer mail list --state deferred\n  foyer mail test you@office.example",
-		p.mailList(), p.mailShow(), p.mailRetry(), p.mailRemove(), p.mailTest(), p.mailBlocked(), p.mailUnblock())
+		p.mailList(), p.mailShow(), p.mailRetry(), p.mailRemove(), p.mailTest(), p.mailDNS(), p.mailBlocked(), p.mailUnblock())
 }
 
 func (p *program) mailList() *cobra.Command {
@@ -150,6 +151,80 @@ func (p *program) mailTest() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&lang, "lang", "en", "language of the mail, `en` or sk")
 	return cmd
+}
+
+func (p *program) mailDNS() *cobra.Command {
+	return &cobra.Command{
+		Use:   "dns",
+		Short: "Show the DNS records that mail needs, and check those there are",
+		Long: `Show the DNS records that mail from the domain of mail.from is judged by, as they should be,
+ask the DNS what there is, and say what to do. "ok (info)" and the like are for information.
+The exit status is 0 when every record that matters is ok, else 1. The first call makes the
+DKIM keys; mail is signed once mail.dkim=on.`,
+		Example: "  foyer mail dns\n  foyer mail dns --json",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			records, err := p.client.MailDNS(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if p.json {
+				err = p.printJSON(localapi.DNSRecords{Records: append([]localapi.DNSRecord{}, records...)})
+			} else {
+				err = p.printRecords(records)
+			}
+			if err != nil {
+				return err
+			}
+			return recordsError(records)
+		},
+	}
+}
+
+// recordsError returns nil when all records that matter are ok.
+func recordsError(records []localapi.DNSRecord) error {
+	var wrong []string
+	for _, r := range records {
+		if r.Required && r.State != "ok" {
+			wrong = append(wrong, r.Kind+" "+r.State+" at "+r.Name)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("not every DNS record is as it should be: %s; mend them where the domain's DNS is kept, and run foyer mail dns again", strings.Join(wrong, ", "))
+}
+
+// printRecords prints a table of the records, and then each with its value on a line of its own, to be pasted.
+func (p *program) printRecords(records []localapi.DNSRecord) error {
+	rows := make([][]string, 0, len(records))
+	for _, r := range records {
+		state := r.State
+		if !r.Required {
+			state += " (info)"
+		}
+		rows = append(rows, []string{state, r.Kind, r.Type, r.Name})
+	}
+	if err := p.table([]string{"STATE", "RECORD", "TYPE", "NAME"}, rows, "there are no records to check"); err != nil {
+		return err
+	}
+	for _, r := range records {
+		lines := []string{"", r.Type + " " + r.Name}
+		if r.Value != "" {
+			lines = append(lines, r.Value)
+		}
+		for _, found := range r.Found {
+			if found != r.Value {
+				lines = append(lines, "found: "+found)
+			}
+		}
+		for _, line := range append(lines, r.Text) {
+			if err := p.say("%s", line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (p *program) mailBlocked() *cobra.Command {

@@ -30,6 +30,7 @@ type office struct {
 
 	connectors []app.ConnectorState
 	settings   app.Settings
+	records    []app.DNSRecord // of the office's mail
 	fail       error
 }
 
@@ -344,6 +345,8 @@ func (o *office) TestMail(_ context.Context, _, email, lang string) (app.Message
 	addr, err := app.ParseAddress(email)
 	return app.Message{ID: 4, Kind: app.MailTest, Recipient: addr, State: app.MessageCaptured, CreatedAt: then, Subject: lang}, err
 }
+
+func (o *office) MailDNS(context.Context) ([]app.DNSRecord, error) { return o.records, o.fail }
 
 func (o *office) Blocked(context.Context) (map[string]time.Time, error) { return o.blocked, o.fail }
 

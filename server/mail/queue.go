@@ -1,6 +1,7 @@
 // Package mail writes Foyer's mails and brings them on their way: Composer makes a Message of a Notice, Queue takes
-// Messages out of the store when they are due, and a Courier hands each to the next mail server. It is the only room
-// that knows go-smtp and go-sasl; server alone may import it.
+// Messages out of the store when they are due, and a Courier hands each to the next mail server, signed with DKIM
+// if wanted; DNS says which records that needs. It is the only room that knows go-smtp, go-sasl and go-msgauth; server
+// alone may import it.
 package mail
 
 import (
@@ -50,6 +51,7 @@ type QueueConfig struct {
 	Store    Store
 	Settings func() app.Settings        // the settings of the moment
 	Courier  func(app.Settings) Courier // makes the courier for settings; nil for a Smarthost
+	DKIM     *DKIM                      // signs while mail.dkim is on; nil when nobody does
 	Log      *slog.Logger
 
 	// Captured is told of each message that was kept here instead of being sent, once that is durable; it may be
@@ -283,9 +285,18 @@ func (s *scheduler) start(m app.Message, settings app.Settings) {
 		s.unsaved = append(s.unsaved, o)
 	default:
 		s.busy[m.ID] = true
-		courier := s.config.Courier(settings)
+		courier := s.courier(settings)
 		s.workers.Go(func() { s.finished <- s.attempt(courier, o) })
 	}
+}
+
+// courier returns who delivers with settings.
+func (q *Queue) courier(settings app.Settings) Courier {
+	courier := q.config.Courier(settings)
+	if settings.Mail.DKIM && q.config.DKIM != nil {
+		return signing{Courier: courier, dkim: q.config.DKIM, selector: settings.Mail.DKIMSelector}
+	}
+	return courier
 }
 
 // attempt delivers a message and returns what came of it. It ends before the message's lease does.

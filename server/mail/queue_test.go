@@ -25,6 +25,7 @@ type memoryStore struct {
 	failing  map[string]error // by method: what it answers instead of working
 	calls    map[string]int
 	released int
+	finished func() // called after each outcome that is written; may be nil
 }
 
 type memoryRow struct {
@@ -124,6 +125,9 @@ func (s *memoryStore) FinishMessage(_ context.Context, id int64, state app.Messa
 	r.State, r.Reply, r.NextAttempt, r.lease = state, reply, next, time.Time{}
 	if state != app.MessageDeferred {
 		r.finals++
+	}
+	if s.finished != nil {
+		s.finished()
 	}
 	return nil
 }

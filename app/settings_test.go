@@ -17,6 +17,7 @@ import (
 var defaults = map[string]string{
 	"login_link": "off", "neutral_answers": "on", "site_name": "Customer accounts", "contact": "", "public_url": "",
 	"mail.transport": "capture", "mail.from": "", "mail.smarthost": "", "mail.tls": "starttls", "mail.auth": "none", "mail.username": "", "mail.password": "",
+	"mail.hold":            "off",
 	"limits.signup_per_ip": "20", "limits.login_per_ip": "20", "limits.login_failures": "5",
 	"limits.identity_per_ip": "300", "limits.flows_per_ip": "200", "limits.fresh_minutes": "5",
 	"limits.mail_per_address": "3", "limits.mail_per_address_day": "5", "limits.mail_per_domain": "60", "limits.mail_global": "300",

@@ -57,7 +57,14 @@ type Backend interface {
 	Message(ctx context.Context, id int64) (app.Message, error)
 	RetryMessage(ctx context.Context, actor string, id int64) (app.Message, error)
 	RemoveMessage(ctx context.Context, actor string, id int64) error
+	HoldMessage(ctx context.Context, actor string, id int64) (app.Message, error)
+	HoldMessages(ctx context.Context, actor string) (int, error)
+	ReleaseMessage(ctx context.Context, actor string, id int64) (app.Message, error)
+	ReleaseMessages(ctx context.Context, actor string) (int, error)
+	LastMessage(ctx context.Context, email string) (app.Message, error)
 	TestMail(ctx context.Context, actor, email, lang string) (app.Message, error)
+	Suppressed(ctx context.Context) ([]app.Suppression, error)
+	Unsuppress(ctx context.Context, actor, email string) error
 	Blocked(ctx context.Context) (map[string]time.Time, error)
 	Unblock(ctx context.Context, actor, email string) error
 
@@ -173,6 +180,10 @@ func (h *handler) routes() []route {
 		{method: "GET", path: pathMessage, serve: h.message},
 		{method: "DELETE", path: pathMessage, serve: h.removeMessage},
 		{method: "POST", path: pathMessageRetry, serve: h.retryMessage},
+		{method: "POST", path: pathMessageHold, serve: h.holdMessage},
+		{method: "POST", path: pathMessageRelease, serve: h.releaseMessage},
+		{method: "GET", path: pathSuppressed, serve: h.suppressed},
+		{method: "DELETE", path: pathUnsuppress, serve: h.unsuppress},
 		{method: "GET", path: pathBlocked, serve: h.blocked},
 		{method: "DELETE", path: pathUnblock, serve: h.unblock},
 

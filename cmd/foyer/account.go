@@ -70,16 +70,19 @@ func (p *program) accountShow() *cobra.Command {
 }
 
 func (p *program) printAccount(a localapi.AccountDetail) error {
-	err := p.facts("Address", a.Email, "First name", a.FirstName, "Last name", a.LastName, "Phone", a.Phone,
-		"Company", a.Company, "Groups", strings.Join(a.Groups, ", "), "State", a.State, "Created", at(a.CreatedAt)+" UTC",
-		"Created by entry", a.Entry, "On the list", listWord(a.ListMatch))
-	if err != nil {
-		return err
+	pairs := []string{
+		"Address", a.Email, "First name", a.FirstName, "Last name", a.LastName, "Phone", a.Phone,
+		"Company", a.Company, "Groups", strings.Join(a.Groups, ", "), "State", a.State, "Created", at(a.CreatedAt) + " UTC",
+		"Created by entry", a.Entry, "On the list", listWord(a.ListMatch),
 	}
 	if m := a.LastMail; m != nil {
-		if err := p.facts("Last mail", m.ID+", "+m.Kind+", "+m.State+", "+at(m.CreatedAt)+" UTC", "Reply", m.Reply); err != nil {
-			return err
+		pairs = append(pairs, "Last mail", m.ID+", "+m.Kind+", "+m.State+", "+at(m.CreatedAt)+" UTC")
+		if m.Reply != "" {
+			pairs = append(pairs, "Its reply", m.Reply)
 		}
+	}
+	if err := p.facts(pairs...); err != nil {
+		return err
 	}
 	if len(a.Identities) == 0 {
 		return nil

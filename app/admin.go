@@ -259,7 +259,7 @@ func (s *Service) Registrations(ctx context.Context, after int64, limit int) ([]
 }
 
 // Resend sends the confirmation mail of a registration anew, with a new link, code and validity. NotFound; Conflict,
-// "no_longer_eligible", when the list has changed.
+// "no_longer_eligible", when the list has changed, or "suppressed", when mail to the address has failed for good.
 func (s *Service) Resend(ctx context.Context, actor, email string) (Registration, error) {
 	addr, err := ParseAddress(email)
 	if err != nil {
@@ -307,6 +307,7 @@ func (s *Service) SetSettings(ctx context.Context, actor string, changes map[str
 		return Settings{}, err
 	}
 	s.settings.Store(&next)
+	s.outbox.Look() // mail may be held no longer, or leave by another way
 	return s.Settings(), nil
 }
 
@@ -323,14 +324,8 @@ func (s *Service) Message(ctx context.Context, id int64) (Message, error) {
 // RetryMessage makes a message due now; a captured one leaves by the transport that is set now. NotFound; Conflict,
 // also for one that was written before there was a sender's address that can leave.
 func (s *Service) RetryMessage(ctx context.Context, actor string, id int64) (Message, error) {
-	if s.Settings().Mail.Transport != "capture" {
-		m, err := s.store.Message(ctx, id)
-		if err != nil {
-			return Message{}, err
-		}
-		if _, err := ParseAddress(m.Sender); err != nil {
-			return Message{}, Errorf(Conflict, "message_sender", "message %d was written before mail.from was set, and %s cannot send; have it written anew", id, m.Sender)
-		}
+	if err := s.canLeave(ctx, id); err != nil {
+		return Message{}, err
 	}
 	m, err := s.store.RetryMessage(ctx, id, time.Now(), adminEvent(actor, ActMailRetry, ""))
 	if err != nil {
@@ -340,12 +335,88 @@ func (s *Service) RetryMessage(ctx context.Context, actor string, id int64) (Mes
 	return m, nil
 }
 
+// canLeave returns a Conflict when the transport that is set now cannot take a message. NotFound.
+func (s *Service) canLeave(ctx context.Context, id int64) error {
+	if s.Settings().Mail.Transport == "capture" {
+		return nil
+	}
+	m, err := s.store.Message(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := ParseAddress(m.Sender); err != nil {
+		return Errorf(Conflict, "message_sender", "message %d was written before mail.from was set, and %s cannot send; have it written anew", id, m.Sender)
+	}
+	return nil
+}
+
+// HoldMessage keeps a message that waits from being sent until it is released. NotFound; Conflict while it is being
+// sent, or when it does not wait.
+func (s *Service) HoldMessage(ctx context.Context, actor string, id int64) (Message, error) {
+	return s.store.HoldMessage(ctx, id, adminEvent(actor, ActMailHold, ""))
+}
+
+// ReleaseMessage makes a held message due now. NotFound; Conflict when it is not held, has expired, or cannot leave as
+// RetryMessage says.
+func (s *Service) ReleaseMessage(ctx context.Context, actor string, id int64) (Message, error) {
+	if err := s.canLeave(ctx, id); err != nil {
+		return Message{}, err
+	}
+	m, err := s.store.ReleaseMessage(ctx, id, time.Now(), adminEvent(actor, ActMailRelease, ""))
+	if err != nil {
+		return Message{}, err
+	}
+	s.outbox.Written(m)
+	return m, nil
+}
+
+// HoldMessages holds every message that waits, and returns how many there were. What is written later is not held: that
+// is the setting mail.hold.
+func (s *Service) HoldMessages(ctx context.Context, actor string) (int, error) {
+	return s.store.HoldWaiting(ctx, adminEvent(actor, ActMailHold, ""))
+}
+
+// ReleaseMessages makes every held message due now, and returns how many there were. Those that have expired end as
+// failed.
+func (s *Service) ReleaseMessages(ctx context.Context, actor string) (int, error) {
+	n, err := s.store.ReleaseHeld(ctx, time.Now(), adminEvent(actor, ActMailRelease, ""))
+	if err != nil {
+		return 0, err
+	}
+	s.outbox.Look()
+	return n, nil
+}
+
+// LastMessage returns the newest message to an address, without its data. NotFound; Invalid when email is no address.
+func (s *Service) LastMessage(ctx context.Context, email string) (Message, error) {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return Message{}, err
+	}
+	return s.store.LastMessage(ctx, addr)
+}
+
+// Suppressed returns the addresses that get no mail because one to them has failed for good.
+func (s *Service) Suppressed(ctx context.Context) ([]Suppression, error) {
+	return s.store.Suppressed(ctx)
+}
+
+// Unsuppress lets such an address get mail again. NotFound; Invalid when email is no address.
+func (s *Service) Unsuppress(ctx context.Context, actor, email string) error {
+	addr, err := ParseAddress(email)
+	if err != nil {
+		return err
+	}
+	return s.store.Unsuppress(ctx, addr, adminEvent(actor, ActMailUnsuppress, addr.String()))
+}
+
 // RemoveMessage removes a message. NotFound, Conflict.
 func (s *Service) RemoveMessage(ctx context.Context, actor string, id int64) error {
 	return s.store.RemoveMessage(ctx, id, adminEvent(actor, ActMailRemove, ""))
 }
 
-// TestMail writes a test mail to an address, in the language lang, and returns it with its ID.
+// TestMail writes a test mail to an address, in the language lang, and returns it with its ID. It goes to a suppressed
+// address as well: once it is delivered the address gets mail again.
 func (s *Service) TestMail(ctx context.Context, actor, email, lang string) (Message, error) {
 	addr, err := ParseAddress(email)
 	if err != nil {

@@ -56,6 +56,10 @@ const (
 	ActMailTest       Action = "mail.test"
 	ActMailBlock      Action = "mail.block"
 	ActMailUnblock    Action = "mail.unblock"
+	ActMailHold       Action = "mail.hold"
+	ActMailRelease    Action = "mail.release"
+	ActMailSuppress   Action = "mail.suppress"
+	ActMailUnsuppress Action = "mail.unsuppress"
 )
 
 // OK is the outcome of an event that is no refusal.

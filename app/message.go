@@ -21,11 +21,13 @@ const (
 // MessageState says where a mail is.
 type MessageState string
 
-// The states of a message. Queued, sending and deferred are on their way; the others are ends.
+// The states of a message. Queued, sending and deferred are on their way, held waits for the
+// administrator; the others are ends.
 const (
 	MessageQueued    MessageState = "queued"    // waits for its first attempt
 	MessageSending   MessageState = "sending"   // an attempt is booked and under way
 	MessageDeferred  MessageState = "deferred"  // refused for now; NextAttempt says when it is tried again
+	MessageHeld      MessageState = "held"      // the administrator keeps it here until it is released
 	MessageDelivered MessageState = "delivered" // the other side has taken it; Reply has its words
 	MessageFailed    MessageState = "failed"    // refused for good or expired; Reply says why
 	MessageCaptured  MessageState = "captured"  // kept here and sent nowhere
@@ -46,6 +48,21 @@ type Message struct {
 	NextAttempt time.Time // zero when no attempt is due
 	ExpiresAt   time.Time // after this the message is given up: what it carries is worthless then
 	Reply       string    // the other side's last words, or what went wrong on the way to it
+}
+
+// Delivery says how an attempt to deliver a message has ended.
+type Delivery struct {
+	State    MessageState
+	Reply    string    // the other side's words, or what went wrong on the way to it
+	Next     time.Time // when a deferred message is tried again
+	Suppress bool      // the other side says of the recipient's address that no mail to it will ever arrive
+}
+
+// Suppression is an address that gets no mail because one to it has failed for good.
+type Suppression struct {
+	Address Address
+	Reason  string // the other side's words
+	Since   time.Time
 }
 
 // Notice is what a mail has to say; a Composer turns it into a Message. Of what people type it holds nothing but

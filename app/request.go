@@ -46,6 +46,7 @@ type RequestFacts struct {
 	Verdict    Verdict
 	Account    *Account // nil when there is none; Email, ID, State, Lang, Company and CompanyEnabled are set
 	Blocked    bool     // its owner said "this was not me"
+	Suppressed bool     // a mail to it has failed for good
 	MailsHour  int      // mails to the address in the last hour
 	MailsDay   int      // and in the last day
 	DomainHour int      // mails to its domain in the last hour
@@ -116,6 +117,8 @@ func (r Request) mailLimit(f RequestFacts) string {
 	switch {
 	case f.Blocked:
 		return "blocked_by_owner"
+	case f.Suppressed:
+		return "suppressed"
 	case over(r.Limits.MailPerAddress, f.MailsHour):
 		return "limit_mail_per_address"
 	case over(r.Limits.MailPerAddressDay, f.MailsDay):

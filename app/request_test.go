@@ -97,7 +97,7 @@ func TestDecide(t *testing.T) {
 func TestDecideOrder(t *testing.T) {
 	r := app.Request{Refuse: "trap", Limits: requestLimits, Event: app.Event{Action: app.ActSignUp}}
 	f := app.RequestFacts{
-		Verdict: app.Verdict{Reason: app.RefusedByEntry}, Account: account(app.AccountDisabled, false), Blocked: true,
+		Verdict: app.Verdict{Reason: app.RefusedByEntry}, Account: account(app.AccountDisabled, false), Blocked: true, Suppressed: true,
 		MailsHour: 3, MailsDay: 5, DomainHour: 60, GlobalHour: 300, Queued: 5_000, BaseDay: 4, Waiting: 10_000,
 	}
 	steps := []struct {
@@ -111,6 +111,7 @@ func TestDecideOrder(t *testing.T) {
 		{"limit_registrations", "", func() { f.Waiting = 0 }},
 		{"limit_accounts_per_base", "", func() { f.BaseDay = 0 }},
 		{"blocked_by_owner", "", func() { f.Blocked = false }},
+		{"suppressed", "", func() { f.Suppressed = false }},
 		{"limit_mail_per_address", "", func() { f.MailsHour = 0 }},
 		{"limit_mail_per_address_day", "", func() { f.MailsDay = 0 }},
 		{"limit_mail_per_domain", "", func() { f.DomainHour = 0 }},

@@ -17,6 +17,8 @@ import (
 // Outbox is told of mails that were written, after they are durable.
 type Outbox interface {
 	Written(m Message)
+	// Look tells that more may be due than before: mails were released, or the settings have changed.
+	Look()
 }
 
 // ServiceConfig holds what a Service is made of.
@@ -174,7 +176,8 @@ func (s *Service) compose(n Notice, ttl time.Duration) (Message, error) {
 	}
 	m.CreatedAt, m.NextAttempt, m.ExpiresAt = n.Now, n.Now.Add(someTime()), n.Now.Add(ttl)
 	m.State = MessageQueued
-	if settings.Mail.Transport == "capture" {
+	// While mail is held a captured one waits as well: nobody knows yet by which way it will leave.
+	if settings.Mail.Transport == "capture" && !settings.HoldMail {
 		m.State, m.NextAttempt = MessageCaptured, time.Time{}
 	}
 	return m, nil

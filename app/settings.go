@@ -17,6 +17,7 @@ type Settings struct {
 	SiteName       string // the office's name on pages and mails
 	Contact        string // whom to ask: an address, a number or a sentence
 	PublicURL      string // scheme and host of the pages, without a slash at the end
+	HoldMail       bool   // nothing leaves; what is written waits. Not in Mail: it does not change the way mail goes
 	Mail           MailSettings
 	Limits         Limits
 }
@@ -161,6 +162,8 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *bool { return &s.Mail.DKIM }),
 	text("mail.dkim_selector", "foyer", "what the names of the DKIM keys in the DNS begin with",
 		func(s *Settings) *string { return &s.Mail.DKIMSelector }, checkSelector),
+	toggle("mail.hold", "off", "no mail leaves; what is written waits until this is off again",
+		func(s *Settings) *bool { return &s.HoldMail }),
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address, and as many requests for a new password",
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address, and as many tries of a code",

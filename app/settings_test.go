@@ -19,6 +19,7 @@ var defaults = map[string]string{
 	"mail.transport": "capture", "mail.from": "", "mail.smarthost": "", "mail.tls": "starttls", "mail.auth": "none", "mail.username": "", "mail.password": "",
 	"mail.oauth_provider": "", "mail.oauth_tenant": "", "mail.oauth_client_id": "", "mail.oauth_client_secret": "", "mail.oauth_refresh_token": "",
 	"mail.dkim": "off", "mail.dkim_selector": "foyer",
+	"mail.hold":            "off",
 	"limits.signup_per_ip": "20", "limits.login_per_ip": "20", "limits.login_failures": "5",
 	"limits.identity_per_ip": "300", "limits.flows_per_ip": "200", "limits.fresh_minutes": "5",
 	"limits.mail_per_address": "3", "limits.mail_per_address_day": "5", "limits.mail_per_domain": "60", "limits.mail_global": "300",
@@ -91,9 +92,8 @@ func TestSettingDefaults(t *testing.T) {
 func TestSettingKeysAreDistinct(t *testing.T) {
 	samples := map[string]string{
 		"public_url": "https://a.test", "mail.from": "a@b.test", "mail.smarthost": "a.test:25", "mail.tls": "none", "mail.auth": "plain",
-		"mail.oauth_provider": "google", "mail.oauth_tenant": guid,
+		"mail.oauth_provider": "google", "mail.oauth_tenant": guid, "mail.dkim_selector": "office-2",
 	}
-	samples := map[string]string{"public_url": "https://a.test", "mail.from": "a@b.test", "mail.smarthost": "a.test:25", "mail.tls": "none", "mail.auth": "plain", "mail.dkim_selector": "office-2"}
 	for _, def := range app.SettingDefs() {
 		value, ok := samples[def.Key]
 		switch {
@@ -322,10 +322,6 @@ var badSettings = []struct{ key, value, hint string }{
 	{"mail.dkim_selector", "a.b", "small letters"},
 	{"mail.dkim_selector", "a b;p=", "small letters"},
 	{"mail.dkim_selector", strings.Repeat("a", 51), "small letters"},
-	{"mail.auth", "", "none or plain"},
-	{"mail.auth", "cram-md5", "none or plain"},
-	{"mail.auth", "login", "plain"},
-	{"mail.auth", "xoauth2", "plain"},
 	{"mail.username", "eve\r\n", "blank"},
 	{"mail.username", "e\nve", "cannot be shown"},
 	{"mail.username", strings.Repeat("a", 321), "too long"},

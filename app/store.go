@@ -158,7 +158,7 @@ type AdminStore interface {
 	// Registrations returns one page of registrations, the oldest first.
 	Registrations(ctx context.Context, after int64, limit int) ([]Registration, error)
 	// Resend gives the registration of an address a new link, code and validity, and writes its mail; older
-	// links are worthless from then on. NotFound, or Conflict "no_longer_eligible".
+	// links are worthless from then on. NotFound, or Conflict "no_longer_eligible" or "suppressed".
 	Resend(ctx context.Context, r Request) (Registration, Message, error)
 	// RemoveRegistration removes the registration of an address. NotFound.
 	RemoveRegistration(ctx context.Context, addr Address, ev Event) error
@@ -179,6 +179,22 @@ type AdminStore interface {
 	RetryMessage(ctx context.Context, id int64, now time.Time, ev Event) (Message, error)
 	// RemoveMessage removes a message. NotFound, or Conflict while it is being sent.
 	RemoveMessage(ctx context.Context, id int64, ev Event) error
+	// HoldMessage holds a queued or deferred message. NotFound, or Conflict while it is being sent or when it does not
+	// wait.
+	HoldMessage(ctx context.Context, id int64, ev Event) (Message, error)
+	// ReleaseMessage makes a held message due now. NotFound, or Conflict when it is not held or has expired.
+	ReleaseMessage(ctx context.Context, id int64, now time.Time, ev Event) (Message, error)
+	// HoldWaiting holds every queued or deferred message and returns how many there were.
+	HoldWaiting(ctx context.Context, ev Event) (int, error)
+	// ReleaseHeld makes every held message due now and returns how many there were. The queue fails those that have
+	// expired.
+	ReleaseHeld(ctx context.Context, now time.Time, ev Event) (int, error)
+	// LastMessage returns the newest message to an address, without Data. NotFound.
+	LastMessage(ctx context.Context, addr Address) (Message, error)
+	// Suppressed returns the addresses whose mail failed for good, by address.
+	Suppressed(ctx context.Context) ([]Suppression, error)
+	// Unsuppress lets an address get mail again. NotFound.
+	Unsuppress(ctx context.Context, addr Address, ev Event) error
 	// Blocked returns the addresses that get no mail, and until when.
 	Blocked(ctx context.Context, now time.Time) (map[string]time.Time, error)
 	// Unblock lets an address get mail again. NotFound.

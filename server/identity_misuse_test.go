@@ -258,6 +258,7 @@ func (a aged) Session(ctx context.Context, hash app.TokenHash, oldest time.Time)
 type noOutbox struct{}
 
 func (noOutbox) Written(app.Message) {}
+func (noOutbox) Look()               {}
 
 // TestChangingWaysNeedsFreshness: a session that somebody has left open is not enough. (ASVS 7.5.1)
 func TestChangingWaysNeedsFreshness(t *testing.T) {

@@ -245,7 +245,7 @@ func (h house) events(action app.Action) []app.Event {
 
 // TestNeutralAnswer compares everything a stranger can see of the answers to a listed and to every other address.
 func TestNeutralAnswer(t *testing.T) {
-	h := open(t, "limits.signup_per_ip", "0")
+	h := openSuppressed(t, "gone@acme.example", "limits.signup_per_ip", "0")
 	h.account("has@acme.example")
 	h.account("off@acme.example")
 	if _, err := h.app.SetAccountState(t.Context(), "test", "off@acme.example", app.AccountDisabled); err != nil {
@@ -259,7 +259,7 @@ func TestNeutralAnswer(t *testing.T) {
 	var first string
 	for _, email := range []string{
 		"new@acme.example", "has@acme.example", "HAS@acme.example", "off@acme.example", "waits@acme.example", "out@acme.example",
-		"any@closed.example", "any@other.example", "any@evilacme.example",
+		"any@closed.example", "any@other.example", "any@evilacme.example", "gone@acme.example",
 	} {
 		c := h.browser()
 		a := h.post(c, "/register", "first_name", "Jane", "last_name", "Doe", "email", email, "phone", "")
@@ -279,6 +279,7 @@ func TestNeutralAnswer(t *testing.T) {
 	}
 	for email, reason := range map[string]string{
 		"any@other.example": "not_listed", "out@acme.example": "refused_by_entry", "any@closed.example": "company_disabled", "has@acme.example": "account_exists",
+		"gone@acme.example": "suppressed",
 	} {
 		if !slices.ContainsFunc(h.events(app.ActSignUp), func(ev app.Event) bool { return ev.Subject == email && ev.Outcome == reason }) {
 			t.Errorf("the audit does not say that %s was %s", email, reason)

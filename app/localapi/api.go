@@ -59,6 +59,10 @@ const (
 	pathMessage        = "/v1/messages/{id}"
 	pathMessageRetry   = "/v1/messages/{id}/retry"
 	pathMailDNS        = "/v1/mail/dns"
+	pathMessageHold    = "/v1/messages/{id}/hold"
+	pathMessageRelease = "/v1/messages/{id}/release"
+	pathSuppressed     = "/v1/suppressed"
+	pathUnsuppress     = "/v1/suppressed/{address}"
 	pathBlocked        = "/v1/blocked"
 	pathUnblock        = "/v1/blocked/{address}"
 	pathEvents         = "/v1/events"
@@ -169,6 +173,21 @@ type Account struct {
 	Entry      string     `json:"entry"`      // the allow-list entry that matched when the account was created
 }
 
+// AccountDetail is an account with what became of the last mail to its address.
+type AccountDetail struct {
+	Account
+	LastMail *LastMail `json:"last_mail"` // null when there is none, or none is kept any more
+}
+
+// LastMail is the newest mail to an address.
+type LastMail struct {
+	ID        string    `json:"id"`
+	Kind      string    `json:"kind"`
+	State     string    `json:"state"`
+	CreatedAt time.Time `json:"created_at"`
+	Reply     string    `json:"reply"` // the other side's last words, or what went wrong
+}
+
 // Identity is an account's identity at an identity provider.
 type Identity struct {
 	ID        string    `json:"id"`
@@ -257,6 +276,21 @@ type DNSRecord struct {
 	State    string   `json:"state"`    // "ok", "missing", "differs" or "unknown"
 	Required bool     `json:"required"` // Foyer's mail needs it; others are for information
 	Text     string   `json:"text"`     // what to do
+}
+
+// allMessages stands in place of a message's ID for every one that can be held, or is.
+const allMessages = "all"
+
+// Changed tells how many messages were held or released.
+type Changed struct {
+	Changed int `json:"changed"`
+}
+
+// Suppressed is an address that gets no mail because one to it has failed for good.
+type Suppressed struct {
+	Address string    `json:"address"`
+	Since   time.Time `json:"since"`
+	Reason  string    `json:"reason"` // the other side's words
 }
 
 // Blocked is an address whose owner asked for no mail.

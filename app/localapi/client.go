@@ -334,9 +334,9 @@ func (c *Client) Accounts(ctx context.Context, f AccountFilter) iter.Seq2[Accoun
 	return all(func(after string) (Page[Account], error) { return c.AccountPage(ctx, f, after, 0) })
 }
 
-// Account returns one account. NotFound, Invalid.
-func (c *Client) Account(ctx context.Context, email string) (Account, error) {
-	return do[Account](ctx, c, "GET", pathAccount, email, nil)
+// Account returns one account, with what became of the last mail to it. NotFound, Invalid.
+func (c *Client) Account(ctx context.Context, email string) (AccountDetail, error) {
+	return do[AccountDetail](ctx, c, "GET", pathAccount, email, nil)
 }
 
 // EnableAccount sets whether an account may sign in. NotFound, Invalid.
@@ -410,6 +410,28 @@ func (c *Client) RetryMessage(ctx context.Context, id string) (Message, error) {
 	return do[Message](ctx, c, "POST", pathMessageRetry, id, nil)
 }
 
+// HoldMessage keeps a message that waits until it is released. NotFound, Conflict.
+func (c *Client) HoldMessage(ctx context.Context, id string) (Message, error) {
+	return do[Message](ctx, c, "POST", pathMessageHold, id, nil)
+}
+
+// HoldMessages does so with every message that waits and returns how many there were.
+func (c *Client) HoldMessages(ctx context.Context) (int, error) {
+	changed, err := do[Changed](ctx, c, "POST", pathMessageHold, allMessages, nil)
+	return changed.Changed, err
+}
+
+// ReleaseMessage makes a held message due now. NotFound, Conflict.
+func (c *Client) ReleaseMessage(ctx context.Context, id string) (Message, error) {
+	return do[Message](ctx, c, "POST", pathMessageRelease, id, nil)
+}
+
+// ReleaseMessages does so with every held message and returns how many there were.
+func (c *Client) ReleaseMessages(ctx context.Context) (int, error) {
+	changed, err := do[Changed](ctx, c, "POST", pathMessageRelease, allMessages, nil)
+	return changed.Changed, err
+}
+
 // RemoveMessage removes a message. NotFound, Conflict.
 func (c *Client) RemoveMessage(ctx context.Context, id string) error {
 	_, err := do[Removed](ctx, c, "DELETE", pathMessage, id, nil)
@@ -426,6 +448,18 @@ func (c *Client) TestMail(ctx context.Context, address, lang string) (Message, e
 func (c *Client) MailDNS(ctx context.Context) ([]DNSRecord, error) {
 	out, err := do[DNSRecords](ctx, c, "GET", pathMailDNS, "", nil)
 	return out.Records, err
+}
+
+// Suppressed returns the addresses that get no mail because one to them has failed for good.
+func (c *Client) Suppressed(ctx context.Context) ([]Suppressed, error) {
+	page, err := getPage[Suppressed](ctx, c, pathSuppressed, nil, "", 0)
+	return page.Items, err
+}
+
+// Unsuppress lets such an address get mail again. NotFound, Invalid.
+func (c *Client) Unsuppress(ctx context.Context, address string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathUnsuppress, address, nil)
+	return err
 }
 
 // Blocked returns the addresses whose owners asked for no mail.

@@ -110,6 +110,16 @@ func messageOf(m app.Message) Message {
 	}
 }
 
+func lastMailOf(m app.Message) *LastMail {
+	return &LastMail{
+		ID: strconv.FormatInt(m.ID, 10), Kind: string(m.Kind), State: string(m.State), CreatedAt: m.CreatedAt.UTC(), Reply: m.Reply,
+	}
+}
+
+func suppressedOf(s app.Suppression) Suppressed {
+	return Suppressed{Address: s.Address.String(), Since: s.Since.UTC(), Reason: s.Reason}
+}
+
 func messageDetailOf(m app.Message) MessageDetail {
 	return MessageDetail{
 		Message: messageOf(m), Sender: m.Sender, Data: string(m.Data), MessageID: m.MessageID,

@@ -32,6 +32,8 @@ type office struct {
 	settings   app.Settings
 	records    []app.DNSRecord
 	blockedTo  map[string]time.Time
+	suppressed []app.Suppression
+	lastFault  error
 	done       []string // "ACTOR: what"
 	fail       error    // when set, every call returns it
 }
@@ -311,6 +313,41 @@ func (o *office) Message(_ context.Context, id int64) (app.Message, error) {
 func (o *office) RetryMessage(ctx context.Context, actor string, id int64) (app.Message, error) {
 	m, err := o.Message(ctx, id)
 	return m, firstError(err, o.do(actor, "retry"))
+}
+
+func (o *office) HoldMessage(ctx context.Context, actor string, id int64) (app.Message, error) {
+	m, err := o.Message(ctx, id)
+	return m, firstError(err, o.do(actor, "hold"))
+}
+
+func (o *office) HoldMessages(_ context.Context, actor string) (int, error) {
+	return 2, o.do(actor, "hold all")
+}
+
+func (o *office) ReleaseMessage(ctx context.Context, actor string, id int64) (app.Message, error) {
+	m, err := o.Message(ctx, id)
+	return m, firstError(err, o.do(actor, "release"))
+}
+
+func (o *office) ReleaseMessages(_ context.Context, actor string) (int, error) {
+	return 3, o.do(actor, "release all")
+}
+
+func (o *office) LastMessage(_ context.Context, email string) (app.Message, error) {
+	for _, m := range o.messages {
+		if m.Recipient.String() == email {
+			return m, o.lastFault
+		}
+	}
+	return app.Message{}, firstError(o.lastFault, app.Errorf(app.NotFound, "message_unknown", "there is no message to %s", email))
+}
+
+func (o *office) Suppressed(context.Context) ([]app.Suppression, error) {
+	return o.suppressed, o.do("", "suppressed")
+}
+
+func (o *office) Unsuppress(_ context.Context, actor, email string) error {
+	return o.do(actor, "unsuppress "+email)
 }
 
 func (o *office) RemoveMessage(ctx context.Context, actor string, id int64) error {

@@ -57,8 +57,15 @@ type Backend interface {
 	Message(ctx context.Context, id int64) (app.Message, error)
 	RetryMessage(ctx context.Context, actor string, id int64) (app.Message, error)
 	RemoveMessage(ctx context.Context, actor string, id int64) error
+	HoldMessage(ctx context.Context, actor string, id int64) (app.Message, error)
+	HoldMessages(ctx context.Context, actor string) (int, error)
+	ReleaseMessage(ctx context.Context, actor string, id int64) (app.Message, error)
+	ReleaseMessages(ctx context.Context, actor string) (int, error)
+	LastMessage(ctx context.Context, email string) (app.Message, error)
 	TestMail(ctx context.Context, actor, email, lang string) (app.Message, error)
 	MailDNS(ctx context.Context) ([]app.DNSRecord, error)
+	Suppressed(ctx context.Context) ([]app.Suppression, error)
+	Unsuppress(ctx context.Context, actor, email string) error
 	Blocked(ctx context.Context) (map[string]time.Time, error)
 	Unblock(ctx context.Context, actor, email string) error
 
@@ -175,6 +182,10 @@ func (h *handler) routes() []route {
 		{method: "DELETE", path: pathMessage, serve: h.removeMessage},
 		{method: "POST", path: pathMessageRetry, serve: h.retryMessage},
 		{method: "GET", path: pathMailDNS, serve: h.mailDNS},
+		{method: "POST", path: pathMessageHold, serve: h.holdMessage},
+		{method: "POST", path: pathMessageRelease, serve: h.releaseMessage},
+		{method: "GET", path: pathSuppressed, serve: h.suppressed},
+		{method: "DELETE", path: pathUnsuppress, serve: h.unsuppress},
 		{method: "GET", path: pathBlocked, serve: h.blocked},
 		{method: "DELETE", path: pathUnblock, serve: h.unblock},
 

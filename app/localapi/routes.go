@@ -1,6 +1,7 @@
 package localapi
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strconv"
@@ -205,7 +206,19 @@ func account(a app.Account, err error) (any, error) {
 }
 
 func (h *handler) account(r *request) (any, error) {
-	return account(h.Backend.Account(r.Context(), r.PathValue("email")))
+	a, err := h.Backend.Account(r.Context(), r.PathValue("email"))
+	if err != nil {
+		return nil, err
+	}
+	out := AccountDetail{Account: accountOf(a)}
+	last, err := h.Backend.LastMessage(r.Context(), a.Email.String())
+	switch {
+	case err == nil:
+		out.LastMail = lastMailOf(last)
+	case app.CodeOf(err) != app.NotFound:
+		return nil, err
+	}
+	return out, nil
 }
 
 func (h *handler) setAccountState(state app.AccountState) func(*request) (any, error) {
@@ -288,7 +301,7 @@ func (h *handler) setSettings(r *request) (any, error) {
 // messageStates are the states a list of messages can be narrowed to.
 func messageStates() []app.MessageState {
 	return []app.MessageState{
-		app.MessageQueued, app.MessageSending, app.MessageDeferred, app.MessageDelivered, app.MessageFailed, app.MessageCaptured,
+		app.MessageQueued, app.MessageSending, app.MessageDeferred, app.MessageHeld, app.MessageDelivered, app.MessageFailed, app.MessageCaptured,
 	}
 }
 
@@ -367,6 +380,31 @@ func (h *handler) retryMessage(r *request) (any, error) {
 	return messageOf(m), nil
 }
 
+func (h *handler) holdMessage(r *request) (any, error) {
+	return oneOrAll(r, h.Backend.HoldMessage, h.Backend.HoldMessages)
+}
+
+func (h *handler) releaseMessage(r *request) (any, error) {
+	return oneOrAll(r, h.Backend.ReleaseMessage, h.Backend.ReleaseMessages)
+}
+
+// oneOrAll does to the message in the path, or to all of them, what is asked for.
+func oneOrAll(r *request, one func(ctx context.Context, actor string, id int64) (app.Message, error), all func(ctx context.Context, actor string) (int, error)) (any, error) {
+	if r.PathValue("id") == allMessages {
+		n, err := all(r.Context(), r.actor())
+		return Changed{n}, err
+	}
+	id, err := messageID(r)
+	if err != nil {
+		return nil, err
+	}
+	m, err := one(r.Context(), r.actor(), id)
+	if err != nil {
+		return nil, err
+	}
+	return messageOf(m), nil
+}
+
 func (h *handler) removeMessage(r *request) (any, error) {
 	id, err := messageID(r)
 	if err != nil {
@@ -397,6 +435,19 @@ func (h *handler) mailDNS(r *request) (any, error) {
 		out.Records = append(out.Records, dnsRecordOf(record))
 	}
 	return out, nil
+}
+
+func (h *handler) suppressed(r *request) (any, error) {
+	list, err := h.Backend.Suppressed(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return page(list, -1, suppressedOf, nil), nil
+}
+
+func (h *handler) unsuppress(r *request) (any, error) {
+	address := r.PathValue("address")
+	return Removed{address}, h.Backend.Unsuppress(r.Context(), r.actor(), address)
 }
 
 func (h *handler) blocked(r *request) (any, error) {

@@ -53,7 +53,7 @@ func listWord(match bool) string {
 func (p *program) accountShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ADDRESS",
-		Short:   "Show an account, and the identities it signs in with",
+		Short:   "Show an account, the identities it signs in with, and the state of its last mail",
 		Example: "  foyer account show jane@acme.com",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,12 +69,23 @@ func (p *program) accountShow() *cobra.Command {
 	}
 }
 
-func (p *program) printAccount(a localapi.Account) error {
-	err := p.facts("Address", a.Email, "First name", a.FirstName, "Last name", a.LastName, "Phone", a.Phone,
-		"Company", a.Company, "Groups", strings.Join(a.Groups, ", "), "State", a.State, "Created", at(a.CreatedAt)+" UTC",
-		"Created by entry", a.Entry, "On the list", listWord(a.ListMatch))
-	if err != nil || len(a.Identities) == 0 {
+func (p *program) printAccount(a localapi.AccountDetail) error {
+	pairs := []string{
+		"Address", a.Email, "First name", a.FirstName, "Last name", a.LastName, "Phone", a.Phone,
+		"Company", a.Company, "Groups", strings.Join(a.Groups, ", "), "State", a.State, "Created", at(a.CreatedAt) + " UTC",
+		"Created by entry", a.Entry, "On the list", listWord(a.ListMatch),
+	}
+	if m := a.LastMail; m != nil {
+		pairs = append(pairs, "Last mail", m.ID+", "+m.Kind+", "+m.State+", "+at(m.CreatedAt)+" UTC")
+		if m.Reply != "" {
+			pairs = append(pairs, "Its reply", m.Reply)
+		}
+	}
+	if err := p.facts(pairs...); err != nil {
 		return err
+	}
+	if len(a.Identities) == 0 {
+		return nil
 	}
 	if err := p.say("\nIt signs in with these identities at providers:"); err != nil {
 		return err

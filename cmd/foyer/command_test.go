@@ -71,7 +71,7 @@ func TestCommands(t *testing.T) {
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
 		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
 		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set",
-		"mail": "blocked dns list remove retry show test unblock",
+		"mail": "blocked dns hold list release remove retry show suppressed test unblock unsuppress",
 	}
 	got := map[string]string{}
 	for _, family := range (&program{}).root().Commands() {
@@ -171,6 +171,11 @@ func TestFailures(t *testing.T) {
 		{[]string{"mail", "show", "77"}, exitNotFound, []string{"77"}},
 		{[]string{"mail", "show", "../1"}, exitNotFound, []string{"../1"}},
 		{[]string{"mail", "unblock", "jane@acme.com"}, exitNotFound, nil},
+		{[]string{"mail", "hold", "77"}, exitNotFound, []string{"77"}},
+		{[]string{"mail", "hold", "every"}, exitNotFound, []string{"every"}},
+		{[]string{"mail", "hold", "1"}, exitConflict, []string{"captured"}},
+		{[]string{"mail", "release", "3"}, exitConflict, []string{"deferred"}},
+		{[]string{"mail", "unsuppress", "jane@acme.com"}, exitNotFound, nil},
 		{[]string{"gui"}, exitFailed, []string{"foyer --help"}},
 	}
 	for _, tt := range tests {
@@ -308,6 +313,10 @@ func TestDone(t *testing.T) {
 		{"mail remove 2", "removed mail 2"},
 		{"mail test jane@acme.com", "test mail 4 to jane@acme.com is captured; see what becomes of it with: foyer mail show 4"},
 		{"mail unblock victim@acme.com", "victim@acme.com gets mail again"},
+		{"mail hold 3", "mail 3 to joe@acme.com is held; let it leave with: foyer mail release 3"},
+		{"mail hold all", "held 1 mail; let them leave with: foyer mail release all"},
+		{"mail release all", "released 0 mails"},
+		{"mail unsuppress gone@acme.com", "gone@acme.com gets mail again"},
 		{"settings get login_link", "off"},
 		{"settings get limits.mail_global", "300"},
 		{"settings get mail.password", "not set"},
@@ -401,6 +410,10 @@ ID  KIND  RECIPIENT      STATE     TRIES  NEXT TRY (UTC)  CREATED (UTC)        R
 ADDRESS          UNTIL (UTC)
 victim@acme.com  2026-11-22 09:30:00
 `},
+		{"mail suppressed", `
+ADDRESS        SINCE (UTC)          REASON
+gone@acme.com  2026-11-22 09:30:00  550 5.1.1 \x1b[31mno such user\r\nfoyer: all is well xxxxxx…
+`},
 		{"audit list", `
 AT (UTC)             WHO           DID                  TO                OUTCOME              COMPANY  ENTRY     FROM       MORE
 2026-11-22 09:30:00  visitor       registration.signup  eve@evil.example  refused: not_listed                     192.0.2.7
@@ -438,7 +451,7 @@ Sign-up by form:  closed: login_link is off
 func TestEmptyLists(t *testing.T) {
 	term := newTerminal(t)
 	o := term.office
-	o.companies, o.accounts, o.waiting, o.messages, o.events, o.blocked = nil, nil, nil, nil, nil, nil
+	o.companies, o.accounts, o.waiting, o.messages, o.events, o.blocked, o.suppressed = nil, nil, nil, nil, nil, nil, nil
 	tests := []struct{ args, want string }{
 		{"company list", "foyer company add"},
 		{"account list", "login_link"},
@@ -447,6 +460,7 @@ func TestEmptyLists(t *testing.T) {
 		{"mail list", "foyer mail test"},
 		{"mail list --state failed", "no mails are failed"},
 		{"mail blocked", "no address is blocked"},
+		{"mail suppressed", "no address is suppressed"},
 		{"audit list", "nothing"},
 	}
 	for _, tt := range tests {
@@ -468,7 +482,11 @@ func TestJSON(t *testing.T) {
 		{"company add Beta", "accounts created_at enabled entries name overlaps tenants"},
 		{"company disallow Acme !boss@acme.com", "accounts created_at enabled entries name off_list overlaps tenants"},
 		{"company remove Beta", "removed"},
-		{"account show jane@acme.com", "company created_at email entry first_name groups identities last_name list_match phone state"},
+		{"account show jane@acme.com", "company created_at email entry first_name groups identities last_mail last_name list_match phone state"},
+		{"mail hold 3", "attempts created_at id kind next_attempt recipient reply state subject"},
+		{"mail release 3", "attempts created_at id kind next_attempt recipient reply state subject"},
+		{"mail hold all", "changed"},
+		{"mail release all", "changed"},
 		{"account disable jane@acme.com", "company created_at email entry first_name groups identities last_name list_match phone state"},
 		{"allow test jane@acme.com", "address allowed company covering entry reason reason_code ways"},
 		{"registration resend joe@acme.com", "code_tries company created_at email entry expires_at first_name last_name phone through"},
@@ -489,6 +507,7 @@ func TestJSON(t *testing.T) {
 		{"registration list", "code_tries company created_at email entry expires_at first_name last_name phone through"},
 		{"mail list", "attempts created_at id kind next_attempt recipient reply state subject"},
 		{"mail blocked", "address until"},
+		{"mail suppressed", "address reason since"},
 		{"audit list --limit 1", "action actor at company detail entry id ip outcome subject"},
 	}
 	for _, tt := range lists {
@@ -672,5 +691,53 @@ Fine.
 	term.office.fail = app.Errorf(app.Conflict, "mail_from_missing", "set mail.from first")
 	if got := term.run("", "mail", "dns"); got.status != exitConflict || got.stdout != "" || !strings.Contains(got.stderr, "mail.from") {
 		t.Errorf("without mail.from: got %d %q %q", got.status, got.stdout, got.stderr)
+	}
+}
+
+// TestHold expects a mail to be held and released, and the list to say on standard error when nothing leaves.
+func TestHold(t *testing.T) {
+	term := newTerminal(t)
+	for _, tt := range []struct {
+		args   string
+		state  app.MessageState // of mail 3 then
+		stdout string
+	}{
+		{"mail hold 3", app.MessageHeld, "mail 3 to joe@acme.com is held; let it leave with: foyer mail release 3\n"},
+		{"mail release 3", app.MessageQueued, "mail 3 to joe@acme.com is queued; see foyer mail show 3\n"},
+		{"mail hold all", app.MessageHeld, "held 1 mail; let them leave with: foyer mail release all\n"},
+		{"mail release all", app.MessageQueued, "released 1 mail\n"},
+	} {
+		got := term.run("", strings.Fields(tt.args)...)
+		if m, _ := term.office.Message(t.Context(), 3); got != (output{tt.stdout, "", exitDone}) || m.State != tt.state {
+			t.Errorf("foyer %s: got %+v, the mail is %s; want %q, %s", tt.args, got, m.State, tt.stdout, tt.state)
+		}
+	}
+	free := term.run("", "mail", "list")
+	if free.stderr != "" {
+		t.Errorf("mail list: got %q on standard error", free.stderr)
+	}
+	term.run("", "settings", "set", "mail.hold=on")
+	held := term.run("", "mail", "list")
+	if held.stdout != free.stdout || strings.Count(held.stderr, "\n") != 1 || !strings.Contains(held.stderr, "foyer settings set mail.hold=off") {
+		t.Errorf("mail list while mail is held: got %+v", held)
+	}
+	if got := term.run("", "mail", "list", "--json"); got.stderr != "" || got.status != exitDone {
+		t.Errorf("mail list --json while mail is held: got %+v", got)
+	}
+}
+
+// TestLastMail expects an account to tell what became of the last mail to it.
+func TestLastMail(t *testing.T) {
+	term := newTerminal(t)
+	last, _ := term.object("account", "show", "jane@acme.com")["last_mail"].(map[string]any)
+	if len(last) != 5 || last["id"] != "2" || last["kind"] != "test" || last["state"] != "failed" || last["created_at"] != "2026-11-22T09:30:00Z" || last["reply"] != "" {
+		t.Errorf("last mail: got %v", last)
+	}
+	if got := term.run("", "account", "show", "jane@acme.com"); !strings.Contains(got.stdout, "2, test, failed, 2026-11-22 09:30:00 UTC") {
+		t.Errorf("account show: got %s", got.stdout)
+	}
+	term.office.messages = nil
+	if last, ok := term.object("account", "show", "jane@acme.com")["last_mail"]; !ok || last != nil {
+		t.Errorf("without a mail: got %v, want null", last)
 	}
 }

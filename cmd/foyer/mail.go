@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,10 +15,13 @@ import (
 
 func (p *program) mailCommand() *cobra.Command {
 	return group("mail", "Mails Foyer has written, and what became of them",
-		`Mails are queued, sending, deferred (tried again later), delivered, failed, or captured
-(kept here and sent nowhere: the setting mail.transport=capture).`,
+		`Mails are queued, sending, deferred (tried again later), held (kept until they are released),
+delivered, failed, or captured (kept here and sent nowhere: the setting
+mail.transport=capture). With the setting mail.hold=on no mail leaves at all. An address
+whose mail server said that it does not exist gets no more mail until that is lifted.`,
 		"  foyer mail list --state deferred\n  foyer mail test you@office.example",
-		p.mailList(), p.mailShow(), p.mailRetry(), p.mailRemove(), p.mailTest(), p.mailDNS(), p.mailBlocked(), p.mailUnblock())
+		p.mailList(), p.mailShow(), p.mailRetry(), p.mailHold(), p.mailRelease(), p.mailRemove(), p.mailTest(), p.mailDNS(),
+		p.mailBlocked(), p.mailUnblock(), p.mailSuppressed(), p.mailUnsuppress())
 }
 
 func (p *program) mailList() *cobra.Command {
@@ -32,6 +36,9 @@ func (p *program) mailList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := p.sayHeld(cmd.Context()); err != nil {
+				return err
+			}
 			none := "no mails yet; send one with: foyer mail test ADDRESS"
 			if state != "" {
 				none = "no mails are " + state
@@ -39,8 +46,21 @@ func (p *program) mailList() *cobra.Command {
 			return list(p, messages, none, []string{"ID", "KIND", "RECIPIENT", "STATE", "TRIES", "NEXT TRY (UTC)", "CREATED (UTC)", "REPLY"}, messageRow)
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only those in `STATE`: queued, sending, deferred, delivered, failed or captured")
+	cmd.Flags().StringVar(&state, "state", "", "only those in `STATE`: queued, sending, deferred, held, delivered, failed or captured")
 	return cmd
+}
+
+// sayHeld says on standard error that no mail leaves, when that is so: the list alone would not tell why all of it waits.
+func (p *program) sayHeld(ctx context.Context) error {
+	if p.json {
+		return nil
+	}
+	settings, err := p.client.Settings(ctx)
+	if err != nil || settings["mail.hold"].Text != "on" {
+		return err
+	}
+	_, err = fmt.Fprintln(p.err, "no mail leaves while mail.hold is on; let it leave with: foyer settings set mail.hold=off")
+	return err
 }
 
 func messageRow(m localapi.Message) []string {
@@ -112,6 +132,93 @@ func (p *program) mailRetry() *cobra.Command {
 				return err
 			}
 			return p.done(m, "mail %s to %s is %s; see foyer mail show %s", m.ID, m.Recipient, m.State, m.ID)
+		},
+	}
+}
+
+func (p *program) mailHold() *cobra.Command {
+	return &cobra.Command{
+		Use:   "hold ID|all",
+		Short: "Keep a mail that waits from being sent",
+		Long: `Keep a mail that waits from being sent, until it is released; with "all", each that waits
+now. It is not given up meanwhile, but its link may become too old. What is written later
+is not held: for that there is the setting mail.hold.`,
+		Example: "  foyer mail hold 12\n  foyer mail hold all",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == "all" {
+				n, err := p.client.HoldMessages(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return p.done(localapi.Changed{Changed: n}, "held %s; let them leave with: foyer mail release all", count(n, "mail", "mails"))
+			}
+			m, err := p.client.HoldMessage(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return p.done(m, "mail %s to %s is %s; let it leave with: foyer mail release %s", m.ID, m.Recipient, m.State, m.ID)
+		},
+	}
+}
+
+func (p *program) mailRelease() *cobra.Command {
+	return &cobra.Command{
+		Use:   "release ID|all",
+		Short: "Let a held mail leave",
+		Long: `Let a held mail leave now; with "all", each that is held. A mail whose link is too old is
+not released; with "all" it ends as failed.`,
+		Example: "  foyer mail release 12\n  foyer mail release all",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == "all" {
+				n, err := p.client.ReleaseMessages(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return p.done(localapi.Changed{Changed: n}, "released %s", count(n, "mail", "mails"))
+			}
+			m, err := p.client.ReleaseMessage(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return p.done(m, "mail %s to %s is %s; see foyer mail show %s", m.ID, m.Recipient, m.State, m.ID)
+		},
+	}
+}
+
+func (p *program) mailSuppressed() *cobra.Command {
+	return &cobra.Command{
+		Use:   "suppressed",
+		Short: "List the addresses that get no mail because one to them has failed for good",
+		Long: `List the addresses that get no mail because the other side said of an earlier one that the
+address does not exist. A test mail goes out all the same; when it is delivered, the
+address gets mail again.`,
+		Example: "  foyer mail suppressed",
+		Args:    exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			suppressed, err := p.client.Suppressed(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return list(p, suppressed, "no address is suppressed", []string{"ADDRESS", "SINCE (UTC)", "REASON"}, func(s localapi.Suppressed) []string {
+				return []string{s.Address, at(s.Since), short(s.Reason, 60)}
+			})
+		},
+	}
+}
+
+func (p *program) mailUnsuppress() *cobra.Command {
+	return &cobra.Command{
+		Use:     "unsuppress ADDRESS",
+		Short:   "Let an address get mail again whose mail has failed for good",
+		Example: "  foyer mail unsuppress jane@acme.com",
+		Args:    exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.client.Unsuppress(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return p.done(localapi.Removed{Removed: args[0]}, "%s gets mail again", args[0])
 		},
 	}
 }

@@ -28,6 +28,7 @@ type office struct {
 	events    []app.Event
 	blocked   map[string]time.Time
 
+	suppressed []app.Suppression
 	connectors []app.ConnectorState
 	settings   app.Settings
 	records    []app.DNSRecord // of the office's mail
@@ -69,6 +70,9 @@ func newOffice(t *testing.T) *office {
 		},
 		blocked:  map[string]time.Time{"victim@acme.com": then},
 		settings: settings,
+		suppressed: []app.Suppression{{
+			Address: address(t, "gone@acme.com"), Since: then, Reason: "550 5.1.1 \x1b[31mno such user\r\nfoyer: all is well " + strings.Repeat("x", 200),
+		}},
 	}
 }
 
@@ -334,6 +338,67 @@ func (o *office) RetryMessage(ctx context.Context, _ string, id int64) (app.Mess
 	m, err := o.Message(ctx, id)
 	m.State = app.MessageQueued
 	return m, err
+}
+
+// turn changes the state of a message that is in one of the states from, or of all that are when id is 0.
+func (o *office) turn(id int64, to app.MessageState, from ...app.MessageState) (last app.Message, n int, err error) {
+	for i := range o.messages {
+		m := &o.messages[i]
+		if id != 0 && m.ID != id {
+			continue
+		}
+		if slices.Contains(from, m.State) {
+			m.State, m.NextAttempt = to, time.Time{}
+			last = *m
+			n++
+		} else if id != 0 {
+			return *m, 0, app.Errorf(app.Conflict, "message_state", "message %d is %s", id, m.State)
+		}
+	}
+	if id != 0 && n == 0 {
+		err = app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+	}
+	return last, n, err
+}
+
+func (o *office) HoldMessage(_ context.Context, _ string, id int64) (app.Message, error) {
+	m, _, err := o.turn(id, app.MessageHeld, app.MessageQueued, app.MessageDeferred)
+	return m, err
+}
+
+func (o *office) HoldMessages(context.Context, string) (int, error) {
+	_, n, err := o.turn(0, app.MessageHeld, app.MessageQueued, app.MessageDeferred)
+	return n, err
+}
+
+func (o *office) ReleaseMessage(_ context.Context, _ string, id int64) (app.Message, error) {
+	m, _, err := o.turn(id, app.MessageQueued, app.MessageHeld)
+	return m, err
+}
+
+func (o *office) ReleaseMessages(context.Context, string) (int, error) {
+	_, n, err := o.turn(0, app.MessageQueued, app.MessageHeld)
+	return n, err
+}
+
+func (o *office) LastMessage(_ context.Context, email string) (app.Message, error) {
+	for _, m := range o.messages {
+		if m.Recipient.String() == email {
+			return m, nil
+		}
+	}
+	return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no message to %s", email)
+}
+
+func (o *office) Suppressed(context.Context) ([]app.Suppression, error) { return o.suppressed, o.fail }
+
+func (o *office) Unsuppress(_ context.Context, _, email string) error {
+	at := slices.IndexFunc(o.suppressed, func(s app.Suppression) bool { return s.Address.String() == email })
+	if at < 0 {
+		return app.Errorf(app.NotFound, "not_suppressed", "mail to %s is not suppressed", email)
+	}
+	o.suppressed = slices.Delete(o.suppressed, at, at+1)
+	return nil
 }
 
 func (o *office) RemoveMessage(ctx context.Context, _ string, id int64) error {

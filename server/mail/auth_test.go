@@ -117,21 +117,21 @@ func TestWaysToSignIn(t *testing.T) {
 	}
 }
 
-// office is a smarthost that takes some tokens, and the endpoint that gives them.
-type office struct {
+// tokenOffice is a smarthost that takes some tokens, and the endpoint that gives them.
+type tokenOffice struct {
 	*endpoint
 	sink   *sink
 	config mail.SmarthostConfig
 }
 
-func newOffice(t *testing.T, o app.MailOAuth, good func(token string) bool) *office {
+func newOffice(t *testing.T, o app.MailOAuth, good func(token string) bool) *tokenOffice {
 	t.Helper()
 	ca := newAuthority(t)
 	e := newEndpoint(t)
 	s := &sink{mechanisms: "LOGIN XOAUTH2", token: good}
 	c := mail.SmarthostConfig{Mail: settings(s.serve(t, ca.issue(t, nil), false), "starttls", "xoauth2"), RootCAs: ca.pool, Tokens: e.tokens}
 	c.Mail.OAuth, c.Mail.Password = o, ""
-	return &office{endpoint: e, sink: s, config: c}
+	return &tokenOffice{endpoint: e, sink: s, config: c}
 }
 
 func every(string) bool { return true }

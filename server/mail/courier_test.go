@@ -406,6 +406,44 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// Only an answer about the recipient's address may keep mail from it later.
+func TestRefusalOfRecipient(t *testing.T) {
+	refuse := func(code int, enhanced smtp.EnhancedCode) error {
+		return &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: "no"}
+	}
+	none := smtp.NoEnhancedCode
+	tests := []struct {
+		name string
+		sink *sink
+		want bool
+	}{
+		{"no such user", &sink{rcptErr: refuse(550, smtp.EnhancedCode{5, 1, 1})}, true},
+		{"no such user, another code", &sink{rcptErr: refuse(554, smtp.EnhancedCode{5, 1, 10})}, true},
+		{"no such user, told at the end", &sink{dataErr: refuse(550, smtp.EnhancedCode{5, 1, 1})}, true},
+		{"550 alone", &sink{rcptErr: refuse(550, none)}, true},
+		{"551 alone", &sink{rcptErr: refuse(551, none)}, true},
+		{"553 alone", &sink{rcptErr: refuse(553, none)}, true},
+		{"553 of no kind", &sink{rcptErr: refuse(553, smtp.EnhancedCode{5, 0, 0})}, true},
+		{"552 alone", &sink{rcptErr: refuse(552, none)}, false},
+		{"550 alone, to the content", &sink{dataErr: refuse(550, none)}, false},
+		{"relaying denied", &sink{rcptErr: refuse(550, smtp.EnhancedCode{5, 7, 1})}, false},
+		{"sender unknown", &sink{rcptErr: refuse(550, smtp.EnhancedCode{5, 1, 8})}, false},
+		{"sender refused", &sink{mailErr: refuse(550, smtp.EnhancedCode{5, 1, 0})}, false},
+		{"full", &sink{rcptErr: refuse(552, smtp.EnhancedCode{5, 2, 2})}, false},
+		{"for now", &sink{rcptErr: refuse(450, smtp.EnhancedCode{4, 1, 1})}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			addr := tt.sink.serve(t, nil, false)
+			_, err := deliver(t, mail.SmarthostConfig{Mail: settings(addr, "none", "none")}, message(t))
+			e, ok := errors.AsType[*mail.ReplyError](err)
+			if !ok || e.Recipient != tt.want {
+				t.Errorf("got %+v, want Recipient %v", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestTLSFaults(t *testing.T) {
 	ca, stranger := newAuthority(t), newAuthority(t)
 	old := ca.issue(t, nil)

@@ -27,9 +27,10 @@ type Store interface {
 	ClaimMessages(ctx context.Context, now time.Time, n int, lease time.Duration,
 		backoff func(attempts int) time.Duration) ([]app.Message, error)
 
-	// FinishMessage writes how an attempt ended: delivered, failed, captured, or deferred until next. NotFound or
+	// FinishMessage writes how an attempt ended: delivered, failed, captured, or deferred until Next. With Suppress the
+	// recipient gets no mail from then on, until one is delivered after all or the administrator lifts it. NotFound or
 	// Conflict when the message is not there, or not being sent, any more.
-	FinishMessage(ctx context.Context, id int64, state app.MessageState, reply string, next time.Time) error
+	FinishMessage(ctx context.Context, id int64, d app.Delivery) error
 
 	// NextAttempt returns the earliest time at which something is due, or false when nothing waits.
 	NextAttempt(ctx context.Context) (time.Time, bool, error)
@@ -105,6 +106,11 @@ func (q *Queue) Written(m app.Message) {
 	if m.Kind == app.MailTest || m.Attempts > 0 {
 		q.insist.Store(true)
 	}
+	q.Look()
+}
+
+// Look makes the queue look at its settings and at what is due. It returns at once.
+func (q *Queue) Look() {
 	select {
 	case q.kick <- struct{}{}:
 	default: // one kick that was not seen yet is as good as many
@@ -128,7 +134,7 @@ func Backoff(attempts int) time.Duration {
 // (golang/go#24595), the time of the next attempt does not.
 const pollEvery = 15 * time.Second
 
-// Run delivers until ctx is done. It returns when the deliveries that were under way then have ended, cut off
+// Run delivers until ctx is done, and nothing while the setting mail.hold is on. It returns when the deliveries that were under way then have ended, cut off
 // after QueueConfig.Shutdown at the latest, and what came of them is written. It may be called once.
 func (q *Queue) Run(ctx context.Context) error {
 	if q.started.Swap(true) {
@@ -169,14 +175,13 @@ type scheduler struct {
 	troubles   int            // how often in a row the store has failed
 	host       rest
 	seen       time.Time // when work was last done
+	held       bool      // the administrator lets nothing leave
 }
 
 // outcome is what came of an attempt.
 type outcome struct {
-	message  app.Message
-	state    app.MessageState
-	reply    string
-	next     time.Time
+	message app.Message
+	app.Delivery
 	err      error            // why it was not delivered
 	settings app.MailSettings // with which it was tried
 }
@@ -188,6 +193,7 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 	}
 	s.seen = time.Now()
 	settings := s.config.Settings()
+	s.held = settings.HoldMail
 	s.host.adapt(settings.Mail, s.insist.Swap(false))
 	for {
 		if err := s.save(ctx); err != nil {
@@ -218,7 +224,7 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 // would only spend their attempts.
 func (s *scheduler) free() int {
 	switch {
-	case !s.released, s.host.resting():
+	case !s.released, s.held, s.host.resting():
 		return 0
 	case s.host.failures > 0:
 		return max(0, 1-len(s.busy))
@@ -275,13 +281,13 @@ func (s *scheduler) start(m app.Message, settings app.Settings) {
 		// Its lease ended while it is still under way, as after a long sleep of the machine. It goes on.
 		return
 	case !m.ExpiresAt.IsZero() && !wallNow().Before(m.ExpiresAt):
-		o.state, o.reply = app.MessageFailed, "expired: it could not be delivered while it was worth anything"
+		o.State, o.Reply = app.MessageFailed, "expired: it could not be delivered while it was worth anything"
 		if m.Reply != "" {
-			o.reply = clean(o.reply + "; last: " + m.Reply)
+			o.Reply = clean(o.Reply + "; last: " + m.Reply)
 		}
 		s.unsaved = append(s.unsaved, o)
 	case settings.Mail.Transport != "smarthost":
-		o.state = app.MessageCaptured
+		o.State = app.MessageCaptured
 		s.unsaved = append(s.unsaved, o)
 	default:
 		s.busy[m.ID] = true
@@ -307,15 +313,17 @@ func (s *scheduler) attempt(courier Courier, o outcome) outcome {
 	now := wallNow()
 	switch {
 	case err == nil:
-		o.state, o.reply = app.MessageDelivered, reply
+		o.State, o.Reply = app.MessageDelivered, reply
 	case IsTemporary(err):
-		o.state, o.reply, o.err = app.MessageDeferred, clean(err.Error()), err
-		o.next = now.Add(Backoff(o.message.Attempts))
-		if expires := o.message.ExpiresAt; !expires.IsZero() && expires.Before(o.next) {
-			o.next = expires // that is when it turns to failed, and shows so
+		o.State, o.Reply, o.err = app.MessageDeferred, clean(err.Error()), err
+		o.Next = now.Add(Backoff(o.message.Attempts))
+		if expires := o.message.ExpiresAt; !expires.IsZero() && expires.Before(o.Next) {
+			o.Next = expires // that is when it turns to failed, and shows so
 		}
 	default:
-		o.state, o.reply, o.err = app.MessageFailed, clean(err.Error()), err
+		o.State, o.Reply, o.err = app.MessageFailed, clean(err.Error()), err
+		e, ok := errors.AsType[*ReplyError](err)
+		o.Suppress = ok && e.Recipient
 	}
 	return o
 }
@@ -345,11 +353,11 @@ func (s *scheduler) note(o outcome) {
 	case o.err == nil:
 		log.Info("mail delivered")
 	case !ok:
-		log.Error("mail not delivered", "state", o.state, "err", o.err)
+		log.Error("mail not delivered", "state", o.State, "err", o.err)
 	case e.Reason == "fault":
-		log.Error("mail not delivered", "state", o.state, "err", e.Err)
+		log.Error("mail not delivered", "state", o.State, "err", e.Err)
 	default:
-		log.Warn("mail not delivered", "state", o.state, "reason", e.Reason, "code", e.Code, "enhanced", e.Enhanced)
+		log.Warn("mail not delivered", "state", o.State, "reason", e.Reason, "code", e.Code, "enhanced", e.Enhanced)
 	}
 }
 
@@ -358,15 +366,15 @@ func (s *scheduler) note(o outcome) {
 func (s *scheduler) save(ctx context.Context) error {
 	for len(s.unsaved) > 0 {
 		o := s.unsaved[0]
-		err := s.config.Store.FinishMessage(ctx, o.message.ID, o.state, o.reply, o.next)
+		err := s.config.Store.FinishMessage(ctx, o.message.ID, o.Delivery)
 		switch code := app.CodeOf(err); code {
 		case "":
-			if o.state == app.MessageCaptured {
+			if o.State == app.MessageCaptured {
 				o.message.State, o.message.NextAttempt = app.MessageCaptured, time.Time{}
 				s.config.Captured(o.message)
 			}
 		case app.NotFound, app.Conflict:
-			s.config.Log.Warn("mail outcome has no message any more", "id", o.message.ID, "state", o.state, "err", err)
+			s.config.Log.Warn("mail outcome has no message any more", "id", o.message.ID, "state", o.State, "err", err)
 		default:
 			return err
 		}

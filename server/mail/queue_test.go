@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,8 +31,9 @@ type memoryStore struct {
 
 type memoryRow struct {
 	app.Message
-	lease  time.Time
-	finals int // how often it was finished for good
+	lease    time.Time
+	finals   int  // how often it was finished for good
+	suppress bool // the recipient was to be suppressed
 }
 
 func newMemoryStore() *memoryStore {
@@ -69,6 +71,12 @@ func (s *memoryStore) row(id int64) memoryRow {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return *s.rows[id]
+}
+
+func (s *memoryStore) expire(id int64, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows[id].ExpiresAt = at
 }
 
 func (r *memoryRow) dueAt() (time.Time, bool) {
@@ -109,7 +117,7 @@ func (s *memoryStore) ClaimMessages(_ context.Context, now time.Time, n int, lea
 	return claimed, nil
 }
 
-func (s *memoryStore) FinishMessage(_ context.Context, id int64, state app.MessageState, reply string, next time.Time) error {
+func (s *memoryStore) FinishMessage(_ context.Context, id int64, d app.Delivery) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.enter("finish"); err != nil {
@@ -122,8 +130,8 @@ func (s *memoryStore) FinishMessage(_ context.Context, id int64, state app.Messa
 	if r.State != app.MessageSending {
 		return app.Errorf(app.Conflict, "message_state", "message %d is %s", id, r.State)
 	}
-	r.State, r.Reply, r.NextAttempt, r.lease = state, reply, next, time.Time{}
-	if state != app.MessageDeferred {
+	r.State, r.Reply, r.NextAttempt, r.lease, r.suppress = d.State, d.Reply, d.Next, time.Time{}, d.Suppress
+	if d.State != app.MessageDeferred {
 		r.finals++
 	}
 	if s.finished != nil {
@@ -727,4 +735,70 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What the other side says of the recipient's address goes to the store; nothing else does.
+func TestQueueSuppresses(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"no such user", &mail.ReplyError{Code: 550, Enhanced: "5.1.1", Permanent: true, Recipient: true}, true},
+		{"for good, but not the address", &mail.ReplyError{Code: 550, Enhanced: "5.7.1", Permanent: true}, false},
+		{"for now", &mail.ReplyError{Code: 450, Enhanced: "4.2.0"}, false},
+		{"unknown", errors.New("odd"), false},
+		{"delivered", nil, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			qt := newQueueTest(t, courierFunc(func(context.Context, app.Message) (string, error) { return "250", tt.err }))
+			qt.run()
+			m := qt.write(app.MailReset)
+			synctest.Wait()
+			if got := qt.store.row(m.ID).suppress; got != tt.want {
+				t.Errorf("%s: got suppress %v, want %v", tt.name, got, tt.want)
+			}
+			qt.stop()
+		})
+	}
+}
+
+// Nothing leaves while mail is held, not even what the administrator insists on; what is under way ends, and all that waits
+// leaves as soon as the queue is told.
+func TestQueueHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int32 // several at one time
+		answer := make(chan struct{})
+		qt := newQueueTest(t, courierFunc(func(context.Context, app.Message) (string, error) {
+			attempts.Add(1)
+			<-answer
+			return "250", nil
+		}))
+		qt.run()
+		first := qt.write(app.MailConfirm)
+		synctest.Wait()
+		qt.change(func(s *app.Settings) { s.HoldMail = true })
+		qt.queue.Look()
+		close(answer)
+		synctest.Wait()
+		qt.wantState(first.ID, app.MessageDelivered, 1)
+		second, test := qt.write(app.MailConfirm), qt.write(app.MailTest)
+		old := qt.write(app.MailReset)
+		after(23 * time.Hour)
+		qt.store.expire(old.ID, time.Now().Add(-time.Minute))
+		after(time.Minute)
+		for _, m := range []app.Message{second, test, old} {
+			qt.wantState(m.ID, app.MessageQueued, 0)
+		}
+		qt.change(func(s *app.Settings) { s.HoldMail = false })
+		qt.queue.Look()
+		synctest.Wait()
+		qt.wantState(second.ID, app.MessageDelivered, 1)
+		qt.wantState(test.ID, app.MessageDelivered, 1)
+		qt.wantState(old.ID, app.MessageFailed, 1)
+		if got := attempts.Load(); got != 3 {
+			t.Errorf("got %d attempts, want 3", got)
+		}
+		qt.stop()
+	})
 }

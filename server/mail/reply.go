@@ -32,6 +32,7 @@ type ReplyError struct {
 	Enhanced  string // the answer's enhanced status code (RFC 3463), for example "4.7.1", or ""
 	Text      string // the answer's words
 	Permanent bool   // trying again is of no use: the answer was 5xx and about the mail
+	Recipient bool   // and it was about the recipient's address: no mail to it will ever arrive
 	HostDown  bool   // no other mail would fare better now: the host should be left alone for a while
 	Err       error  // the cause, never shown
 }
@@ -180,6 +181,7 @@ func (s *Smarthost) explainAnswer(at step, code int, enhanced, text string, err 
 		e.Reason = "deferred"
 	default:
 		e.Reason, e.Permanent = "refused", true
+		e.Recipient = isAboutRecipient(at, code, enhanced)
 	}
 	return e
 }
@@ -194,6 +196,23 @@ func (s *Smarthost) refusedWords() string {
 			"Online and has rights to the mailbox mail.username, and that SMTP AUTH is on for it"
 	default:
 		return "does not take the token; check that mail.username is the account that gave mail.oauth_refresh_token, for the scope https://mail.google.com/"
+	}
+}
+
+// isAboutRecipient reports whether a 5xx answer says that the recipient's address takes no mail, now or later. A server
+// that gives an enhanced code is taken by that alone: X.1.X is about an address (RFC 3463, 3.2), of which 7 and 8 are
+// the sender's; "550 5.7.1 relaying denied" is about this machine, and must not shut out every customer. Without one,
+// 550, 551 and 553 to RCPT TO are about the mailbox (RFC 5321, 4.2.3).
+func isAboutRecipient(at step, code int, enhanced string) bool {
+	switch {
+	case at < stepRecipient, enhanced == "5.1.7", enhanced == "5.1.8":
+		return false
+	case strings.HasPrefix(enhanced, "5.1."):
+		return true
+	case enhanced == "", enhanced == "5.0.0":
+		return at == stepRecipient && (code == 550 || code == 551 || code == 553)
+	default:
+		return false
 	}
 }
 

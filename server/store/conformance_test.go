@@ -19,7 +19,7 @@ import (
 type engine interface {
 	app.Store
 	ClaimMessages(ctx context.Context, now time.Time, n int, lease time.Duration, backoff func(attempts int) time.Duration) ([]app.Message, error)
-	FinishMessage(ctx context.Context, id int64, state app.MessageState, reply string, next time.Time) error
+	FinishMessage(ctx context.Context, id int64, d app.Delivery) error
 	NextAttempt(ctx context.Context) (time.Time, bool, error)
 	ReleaseMessages(ctx context.Context) error
 }
@@ -72,6 +72,12 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"queue":              testQueue,
 		"messages":           testMessages,
 		"not me":             testBlock,
+		"holding":            testHold,
+		"holding all":        testHoldAll,
+		"hold or claim":      testHoldOrClaim,
+		"suppression":        testSuppression,
+		"no notice to them":  testSuppressedNotice,
+		"last mail":          testLastMessage,
 		"audit":              testAudit,
 		"purge":              testPurge,
 		"parallel writers":   testParallel,
@@ -871,7 +877,7 @@ func testQueue(t *testing.T, w world) {
 	}
 	finish := func(id int64, state app.MessageState, next time.Time) {
 		t.Helper()
-		if err := w.FinishMessage(ctx, id, state, "250 taken", next); err != nil {
+		if err := w.FinishMessage(ctx, id, app.Delivery{State: state, Reply: "250 taken", Next: next}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -926,11 +932,11 @@ func testMessages(t *testing.T, w world) {
 		t.Fatalf("claimed %d, %v", len(claimed), err)
 	}
 	w.refuses(w.RemoveMessage(ctx, last.ID, admin), app.Conflict, "message_sending")
-	w.refuses(w.FinishMessage(ctx, last.ID+1, app.MessageFailed, "550 no", time.Time{}), app.NotFound, "message_unknown")
-	if err := w.FinishMessage(ctx, last.ID, app.MessageFailed, "550 no", time.Time{}); err != nil {
+	w.refuses(w.FinishMessage(ctx, last.ID+1, app.Delivery{State: app.MessageFailed, Reply: "550 no"}), app.NotFound, "message_unknown")
+	if err := w.FinishMessage(ctx, last.ID, app.Delivery{State: app.MessageFailed, Reply: "550 no"}); err != nil {
 		t.Fatal(err)
 	}
-	w.refuses(w.FinishMessage(ctx, last.ID, app.MessageDelivered, "250 yes", time.Time{}), app.Conflict, "message_state")
+	w.refuses(w.FinishMessage(ctx, last.ID, app.Delivery{State: app.MessageDelivered, Reply: "250 yes"}), app.Conflict, "message_state")
 	if err := w.RemoveMessage(ctx, last.ID, admin); err != nil {
 		t.Fatal(err)
 	}
@@ -1000,7 +1006,7 @@ func testPurge(t *testing.T, w world) {
 		t.Fatalf("claimed %d, %v", len(claimed), err)
 	}
 	for _, m := range claimed {
-		if err := w.FinishMessage(ctx, m.ID, app.MessageDelivered, "250", time.Time{}); err != nil {
+		if err := w.FinishMessage(ctx, m.ID, app.Delivery{State: app.MessageDelivered, Reply: "250"}); err != nil {
 			t.Fatal(err)
 		}
 	}

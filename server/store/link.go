@@ -171,7 +171,7 @@ func (s *Store) changeWaysIn(tx *handle, a app.Account, l app.LinkChange) error 
 			return err
 		}
 	}
-	if _, err := s.insertMessage(tx, l.Notice); err != nil {
+	if err := s.insertNotice(tx, l.Notice); err != nil {
 		return err
 	}
 	ev := l.Event

@@ -105,12 +105,17 @@ func (s *Store) AddMessage(ctx context.Context, m app.Message, ev app.Event) (ap
 // RetryMessage makes a message due now. NotFound, or Conflict.
 func (s *Store) RetryMessage(ctx context.Context, id int64, now time.Time, ev app.Event) (app.Message, error) {
 	return s.onMessage(ctx, "retry message", id, ev, func(tx *handle, m app.Message) error {
-		if !now.Before(m.ExpiresAt) {
-			return app.Errorf(app.Conflict, "message_expired", "message %d is too old: its link is not valid any more", id)
-		}
-		_, err := tx.exec("UPDATE message SET state = $1, next_attempt = $2, ended_at = NULL WHERE id = $3", string(app.MessageQueued), millis(now), id)
-		return err
+		return queueNow(tx, m, now)
 	})
+}
+
+// queueNow makes a message due. Conflict when it has expired.
+func queueNow(tx *handle, m app.Message, now time.Time) error {
+	if !now.Before(m.ExpiresAt) {
+		return app.Errorf(app.Conflict, "message_expired", "message %d is too old: its link is not valid any more", m.ID)
+	}
+	_, err := tx.exec("UPDATE message SET state = $1, next_attempt = $2, ended_at = NULL WHERE id = $3", string(app.MessageQueued), millis(now), m.ID)
+	return err
 }
 
 // RemoveMessage removes a message. NotFound, or Conflict while it is being sent.
@@ -181,7 +186,7 @@ func (s *Store) ClaimMessages(ctx context.Context, now time.Time, n int, lease t
 			m, err := s.messageWhole(tx, id)
 			if errors.Is(err, errUnreadable) {
 				s.log.Error("a message cannot be read", "id", id, "err", err)
-				if err := finish(tx, id, app.MessageFailed, "the stored message is damaged and cannot be read", time.Time{}); err != nil {
+				if err := finish(tx, id, app.Delivery{State: app.MessageFailed, Reply: "the stored message is damaged and cannot be read"}); err != nil {
 					return err
 				}
 				continue
@@ -206,9 +211,9 @@ func (s *Store) ClaimMessages(ctx context.Context, now time.Time, n int, lease t
 	return claimed, nil
 }
 
-// FinishMessage records how an attempt ended. next counts for MessageDeferred only. NotFound, or Conflict when the
-// message is not being sent.
-func (s *Store) FinishMessage(ctx context.Context, id int64, state app.MessageState, reply string, next time.Time) error {
+// FinishMessage records how an attempt ended, and what that says about the recipient's address. NotFound, or Conflict
+// when the message is not being sent.
+func (s *Store) FinishMessage(ctx context.Context, id int64, d app.Delivery) error {
 	return s.write(ctx, "finish message", func(tx *handle) error {
 		m, err := message(tx, id)
 		if err != nil {
@@ -217,19 +222,26 @@ func (s *Store) FinishMessage(ctx context.Context, id int64, state app.MessageSt
 		if m.State != app.MessageSending {
 			return app.Errorf(app.Conflict, "message_state", "message %d is not being sent", id)
 		}
-		return finish(tx, id, state, reply, next)
+		if err := finish(tx, id, d); err != nil {
+			return err
+		}
+		switch {
+		case d.State == app.MessageFailed && d.Suppress:
+			return s.suppress(tx, m, d.Reply)
+		case d.State == app.MessageDelivered:
+			return s.unsuppressDelivered(tx, m)
+		}
+		return nil
 	})
 }
 
-func finish(tx *handle, id int64, state app.MessageState, reply string, next time.Time) error {
-	ended := nullMillis(time.Now())
-	if state == app.MessageDeferred {
-		ended = sql.NullInt64{}
-	} else {
-		next = time.Time{}
+func finish(tx *handle, id int64, d app.Delivery) error {
+	ended, next := nullMillis(time.Now()), time.Time{}
+	if d.State == app.MessageDeferred {
+		ended, next = sql.NullInt64{}, d.Next
 	}
 	_, err := tx.exec("UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4 WHERE id = $5",
-		string(state), reply, nullMillis(next), ended, id)
+		string(d.State), d.Reply, nullMillis(next), ended, id)
 	return err
 }
 

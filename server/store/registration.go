@@ -136,6 +136,13 @@ func (s *Store) Resend(ctx context.Context, req app.Request) (r app.Registration
 		if why != "" {
 			return noLongerEligible()
 		}
+		suppressed, err := isSuppressed(tx, r.Email)
+		if err != nil {
+			return err
+		}
+		if suppressed {
+			return app.Errorf(app.Conflict, "suppressed", "mail to %s has failed for good; foyer mail suppressed says why, and foyer mail unsuppress %s lets it get mail again", r.Email, r.Email)
+		}
 		_, err = tx.exec("UPDATE registration SET token_hash = $1, code_hash = $2, code_tries = 0, expires_at = $3 WHERE id = $4",
 			req.Token[:], req.Code[:], millis(req.ExpiresAt), r.ID)
 		if err != nil {

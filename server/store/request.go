@@ -130,9 +130,10 @@ func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 	}
 	err := tx.one("SELECT 1 FROM mail_block WHERE email_key = $1 AND until > $2", []any{key, millis(now)}, new(int))
 	f.Blocked = err == nil
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
 	}
+	f.Suppressed, err = isSuppressed(tx, r.Email)
 	return err
 }
 

@@ -153,7 +153,7 @@ func (s *Store) SetPassword(ctx context.Context, p app.PasswordChange) error {
 				return err
 			}
 		}
-		if _, err := s.insertMessage(tx, p.Notice); err != nil {
+		if err := s.insertNotice(tx, p.Notice); err != nil {
 			return err
 		}
 		return s.audit(tx, p.Event)

@@ -321,7 +321,7 @@ func checkIssuer(v string) string {
 		return "write https:// and what the provider calls its issuer, as in https://login.office.example"
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(v, "?") || strings.HasSuffix(v, "#"):
 		return "an issuer has no user, no ? and no #"
-	case u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
+	case u.Scheme == "http" && !IsLoopbackHost(u.Hostname()):
 		return "plain http is for a provider on this machine only; write https://"
 	case strings.ContainsAny(v, " \t"):
 		return "an issuer has no blanks"
@@ -331,8 +331,8 @@ func checkIssuer(v string) string {
 	return checkText(v, 512)
 }
 
-// isLoopbackHost reports whether a host can only be this machine.
-func isLoopbackHost(host string) bool {
+// IsLoopbackHost reports whether a host can only be this machine.
+func IsLoopbackHost(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
@@ -400,7 +400,7 @@ func (c Connector) urlProblem(publicURL string) (code, text string) {
 	case ConnectorGoogle:
 	}
 	switch {
-	case isLoopbackHost(host):
+	case IsLoopbackHost(host):
 		return "", ""
 	case net.ParseIP(host) != nil:
 		return "public_url_address", fmt.Sprintf("Google does not send people back to a bare address, and public_url is %s; use a name on the internet, as in https://accounts.example.com", publicURL)

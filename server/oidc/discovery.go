@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"foyer/app"
 )
 
 // document is what a provider says about itself (OpenID Connect Discovery 1.0).
@@ -122,7 +124,6 @@ func isPlainLoopback(issuer string) bool {
 }
 
 func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.Unmap().IsLoopback()
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	return app.IsLoopbackHost(host) || name == "localhost" || strings.HasSuffix(name, ".localhost")
 }

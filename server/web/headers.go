@@ -39,15 +39,10 @@ func (s *site) secureHeaders(next http.Handler) http.Handler {
 // forms (Fetch standard, "append a request Origin header"; measured with Chromium 156), which cannot be told from
 // another site's and is refused.
 func (v *visit) referrerPolicy() string {
-	if v.settings.Secure() || isLoopback(v.host) {
+	if v.settings.Secure() || app.IsLoopbackHost(v.host) {
 		return "no-referrer"
 	}
 	return "same-origin"
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // hasStrictTransport reports whether browsers may be told to insist on HTTPS: only for a DNS name, because the

@@ -134,7 +134,7 @@ func (s *Service) IdentityFailed(ctx context.Context, ch Challenge, err error, v
 		detail += ": " + e.Err.Error()
 	}
 	if problem := providerProblem(e.Reason, why, detail); problem != "" {
-		s.noteProblem(ch.Connector, problem)
+		s.note(ch.Connector, func(h *connectorHealth) { h.problem, h.problemAt = problem, time.Now() })
 	}
 	event := v.event(ActSignIn, ch.Connector.Name)
 	if e.Reason == ProviderDenied || slices.Contains(fromBrowser, why) {
@@ -171,20 +171,6 @@ func providerProblem(reason, why, detail string) string {
 	return ""
 }
 
-func (s *Service) noteProblem(c Connector, problem string) {
-	s.healthLock.Lock()
-	defer s.healthLock.Unlock()
-	h := s.health[c.ID]
-	h.problem, h.problemAt = problem, time.Now()
-	s.health[c.ID] = h
-}
-
-func (s *Service) noteSuccess(c Connector) {
-	s.healthLock.Lock()
-	defer s.healthLock.Unlock()
-	s.health[c.ID] = connectorHealth{signIn: time.Now()}
-}
-
 // Arrive decides what becomes of an identity that a browser has brought back. A known one is signed in. Everything that is
 // refused is said openly: the person is known. The address never finds the account: only issuer and subject do.
 func (s *Service) Arrive(ctx context.Context, ch Challenge, claims Claims, browser Token, v Visitor) (Arrival, error) {
@@ -193,7 +179,7 @@ func (s *Service) Arrive(ctx context.Context, ch Challenge, claims Claims, brows
 		return Arrival{}, err
 	}
 	ch.Connector = c
-	s.noteSuccess(ch.Connector)
+	s.note(ch.Connector, func(h *connectorHealth) { *h = connectorHealth{signIn: time.Now()} })
 	p := proven{connector: ch.Connector, claims: claims, purpose: ch.Start.Purpose}
 	arrive := s.arriveSignIn
 	switch ch.Start.Purpose {
@@ -315,6 +301,10 @@ func identityOther(a Account) *Error {
 	return Errorf(Denied, "identity_other", "the account %s is connected with another account of this provider", a.Email)
 }
 
+func notListed(addr Address) *Error {
+	return Errorf(Denied, "identity_not_listed", "the address %s is not enabled for an account here", addr).With("Email", addr.String())
+}
+
 func signUpClosed(c Connector) *Error {
 	return Errorf(Closed, "identity_signup_closed", "no new accounts are created with %s", c.Title())
 }
@@ -331,9 +321,9 @@ func (s *Service) mayRegister(ctx context.Context, c Connector, claims Claims, a
 	verdict := Gate(addr, entries)
 	switch {
 	case verdict.Reason == CompanyDisabled:
-		return verdict, Errorf(Denied, "company_disabled", "the access of your company is switched off")
+		return verdict, companyDisabled()
 	case !verdict.Allowed:
-		return verdict, Errorf(Denied, "identity_not_listed", "the address %s is not enabled for an account here", addr)
+		return verdict, notListed(addr)
 	case !s.tenantAllowed(c, claims, verdict.CompanyID):
 		return verdict, tenantNotAllowed()
 	}

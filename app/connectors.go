@@ -59,18 +59,29 @@ func (s *Service) connector(name string) (Connector, error) {
 	return Connector{}, Errorf(NotFound, "connector_unknown", "there is no connector %q", name)
 }
 
+// buttons is the connectors whose buttons are shown, and what that was decided by.
+type buttons struct {
+	of    *directory
+	url   string
+	shown []Connector
+}
+
 // SignInConnectors returns the connectors whose buttons are shown: those that are enabled and can work. They carry no
-// secrets.
+// secrets, and are not to be changed: every page asks for them, so they are chosen once and again after a change.
 func (s *Service) SignInConnectors() []Connector {
-	var shown []Connector
-	url := s.Settings().PublicURL
-	for _, c := range s.directory.Load().connectors {
+	d, url := s.directory.Load(), s.Settings().PublicURL
+	if b := s.buttons.Load(); b != nil && b.of == d && b.url == url {
+		return b.shown
+	}
+	b := &buttons{of: d, url: url}
+	for _, c := range d.connectors {
 		if c.Enabled && c.Works(url) {
 			c.ClientID, c.ClientSecret = "", ""
-			shown = append(shown, c)
+			b.shown = append(b.shown, c)
 		}
 	}
-	return shown
+	s.buttons.Store(b)
+	return b.shown
 }
 
 // ConnectorState is a connector as the administrator sees it.
@@ -84,11 +95,20 @@ type ConnectorState struct {
 	LastProblemAt time.Time
 }
 
-// health is how the last sign-ins with a connector went. It is kept in memory: after a restart the next sign-in tells.
+// connectorHealth is how the last sign-ins with a connector went. It is kept in memory: after a restart the next sign-in tells.
 type connectorHealth struct {
 	signIn    time.Time
 	problem   string
 	problemAt time.Time
+}
+
+// note changes what is known of a connector's last sign-ins.
+func (s *Service) note(c Connector, change func(h *connectorHealth)) {
+	s.healthLock.Lock()
+	defer s.healthLock.Unlock()
+	h := s.health[c.ID]
+	change(&h)
+	s.health[c.ID] = h
 }
 
 func (s *Service) state(c Connector) ConnectorState {
@@ -155,19 +175,11 @@ func (s *Service) SetConnector(ctx context.Context, actor, name string, changes 
 	if c, err = c.Change(changes); err != nil {
 		return ConnectorState{}, err
 	}
-	s.forgetProblem(c)
+	// What went wrong before may be mended: the next sign-in tells.
+	s.note(c, func(h *connectorHealth) { h.problem, h.problemAt = "", time.Time{} })
 	return s.saveConnector(ctx, connectorEvent(actor, ActConnectorSet, c, changes), func(ev Event) error {
 		return s.store.SetConnector(ctx, c, ev)
 	})
-}
-
-// forgetProblem forgets what went wrong with a connector that is set anew: the next sign-in tells.
-func (s *Service) forgetProblem(c Connector) {
-	s.healthLock.Lock()
-	defer s.healthLock.Unlock()
-	h := s.health[c.ID]
-	h.problem, h.problemAt = "", time.Time{}
-	s.health[c.ID] = h
 }
 
 func (s *Service) saveConnector(ctx context.Context, ev Event, save func(Event) error) (ConnectorState, error) {

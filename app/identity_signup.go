@@ -56,11 +56,11 @@ func unsent(d Decision, addr Address) error {
 	case d.Reason == "account_exists":
 		return Errorf(Conflict, "account_exists", "there is an account with this address already")
 	case d.Reason == "account_disabled":
-		return Errorf(Denied, "account_disabled", "this account is disabled")
+		return accountDisabled()
 	case d.Reason == "company_disabled":
-		return Errorf(Denied, "company_disabled", "the access of your company is switched off")
+		return companyDisabled()
 	case !d.Verdict.Allowed && d.Reason == string(d.Verdict.Reason):
-		return Errorf(Denied, "identity_not_listed", "the address %s is not enabled for an account here", addr).With("Email", addr.String())
+		return notListed(addr)
 	default:
 		return Errorf(Limited, "identity_mail_limit", "no more mail can be sent to %s for now", addr).With("Email", addr.String())
 	}
@@ -76,7 +76,7 @@ func (s *Service) createAccount(ctx context.Context, r Registration, browser Tok
 		return "", err
 	}
 	s.proven.remove(browser.Hash())
-	s.log.Info("account created", "address", account.Email.Masked(), "company", account.Company, "entry", account.Entry)
+	s.created(account)
 	return token, nil
 }
 
@@ -137,6 +137,6 @@ func (s *Service) activateIdentity(ctx context.Context, r Registration, hash Tok
 		return Account{}, err
 	}
 	s.proven.remove(browser.Hash())
-	s.log.Info("account created", "address", account.Email.Masked(), "company", account.Company, "entry", account.Entry)
+	s.created(account)
 	return account, nil
 }

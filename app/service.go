@@ -53,6 +53,7 @@ type Service struct {
 	settings      atomic.Pointer[Settings]
 	settingsLock  sync.Mutex // one change at a time, of settings and connectors
 	directory     atomic.Pointer[directory]
+	buttons       atomic.Pointer[buttons]
 	directoryLock sync.Mutex
 	flows         *shelf[flow]   // sign-ins with a provider that are under way, by their state
 	proven        *shelf[proven] // identities that were brought back, by the browser
@@ -154,6 +155,11 @@ func (s *Service) report(ctx context.Context, ev Event, v Visitor, reason string
 // database alone does not give it.
 func (s *Service) codeHash(addr Address, code string) TokenHash {
 	return s.mac("code", addr.Key()+"\x00"+NormalizeCode(code))
+}
+
+// created tells the log of a new account.
+func (s *Service) created(a Account) {
+	s.log.Info("account created", "address", a.Email.Masked(), "company", a.Company, "entry", a.Entry)
 }
 
 // mac is a keyed hash of text, of one use only.

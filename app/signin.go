@@ -89,11 +89,19 @@ func waitFor(wait time.Duration) *Error {
 func (a Account) MayEnter() error {
 	switch {
 	case a.State != AccountActive:
-		return Errorf(Denied, "account_disabled", "this account is disabled")
+		return accountDisabled()
 	case !a.CompanyEnabled:
-		return Errorf(Denied, "company_disabled", "the access of your company is switched off")
+		return companyDisabled()
 	}
 	return nil
+}
+
+func accountDisabled() *Error {
+	return Errorf(Denied, "account_disabled", "this account is disabled")
+}
+
+func companyDisabled() *Error {
+	return Errorf(Denied, "company_disabled", "the access of your company is switched off")
 }
 
 func newSession(a Account) (Token, Session) {

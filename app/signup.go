@@ -202,6 +202,6 @@ func (s *Service) activate(ctx context.Context, r Registration, hash TokenHash, 
 	if err != nil {
 		return Account{}, err
 	}
-	s.log.Info("account created", "address", account.Email.Masked(), "company", account.Company, "entry", account.Entry)
+	s.created(account)
 	return account, nil
 }

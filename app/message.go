@@ -16,6 +16,9 @@ const (
 	MailLinked   MessageKind = "linked"           // notice that an identity was linked
 	MailUnlinked MessageKind = "unlinked"         // notice that it was unlinked
 	MailTest     MessageKind = "test"             // the administrator's test
+	MailRelayed  MessageKind = "relayed"          // a program of the office's has handed it over
+	MailDelay    MessageKind = "delay"            // tells the sender of a relayed mail that it is late (RFC 3464)
+	MailBounce   MessageKind = "bounce"           // tells the sender that it will not arrive
 )
 
 // MessageState says where a mail is.
@@ -37,7 +40,8 @@ const (
 type Message struct {
 	ID          int64
 	Kind        MessageKind
-	Sender      string // the envelope sender
+	Program     string // who has handed over a relayed mail
+	Sender      string // the envelope sender; "" for what must not be answered (RFC 5321, 4.5.5)
 	Recipient   Address
 	Subject     string // decoded
 	MessageID   string // with its angle brackets; the same on every attempt
@@ -56,6 +60,30 @@ type Delivery struct {
 	Reply    string    // the other side's words, or what went wrong on the way to it
 	Next     time.Time // when a deferred message is tried again
 	Suppress bool      // the other side says of the recipient's address that no mail to it will ever arrive
+}
+
+// Report is what a courier has to tell about an attempt.
+type Report struct {
+	Reply string // the other side's words when it has taken the message
+	Steps []MailStep
+}
+
+// MailStep is one step of an attempt, in words for the administrator.
+type MailStep struct {
+	Name   string        // "name", "connection", "greeting", "tls", "auth", "sender", "recipient", "data" or "reply"
+	OK     bool          // it went well
+	Detail string        // what was found or answered
+	Took   time.Duration // how long it took
+}
+
+// Submission is a mail that a program of the office's hands over, as it will be sent.
+type Submission struct {
+	Program    string // the name of its account
+	Sender     string // the envelope sender
+	Recipients []Address
+	Subject    string // decoded
+	MessageID  string // with its angle brackets
+	Data       []byte // the whole message, CRLF line ends
 }
 
 // Suppression is an address that gets no mail because one to it has failed for good.

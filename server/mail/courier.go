@@ -18,11 +18,15 @@ import (
 	"foyer/app"
 )
 
-// Courier brings a message to the next machine on its way.
+// Courier brings messages to the next machine on their way, one at a time.
 type Courier interface {
-	// Deliver returns the other side's words when it has taken the message. Any error but a *ReplyError that is
-	// not Temporary means that the message should be tried again.
-	Deliver(ctx context.Context, m app.Message) (reply string, err error)
+	// Deliver returns the other side's words when it has taken the message, and the steps of the attempt in any case.
+	// Any error but a *ReplyError that is not Temporary means that the message should be tried again. The connection
+	// may stay open for the next message.
+	Deliver(ctx context.Context, m app.Message) (app.Report, error)
+
+	// Close ends what Deliver has kept open.
+	Close() error
 }
 
 // Timeouts bound each part of a dialogue with a mail server. Zero values mean the default.
@@ -129,17 +133,20 @@ func HelloName(publicURL string) string {
 }
 
 // Deliver hands m to the smarthost. Its error is always a *ReplyError.
-func (s *Smarthost) Deliver(ctx context.Context, m app.Message) (string, error) {
+func (s *Smarthost) Deliver(ctx context.Context, m app.Message) (app.Report, error) {
 	if err := checkMessage(m); err != nil {
-		return "", err
+		return app.Report{}, err
 	}
 	reply, err := s.attempt(ctx, m)
 	if e, ok := errors.AsType[*ReplyError](err); ok && s.mail.Auth == "xoauth2" && e.Reason == "auth_failed" && e.Code == codeRefused {
 		// The token may have been withdrawn before its time. It is thrown away by now, and a fresh one tells.
-		return s.attempt(ctx, m)
+		reply, err = s.attempt(ctx, m)
 	}
-	return reply, err
+	return app.Report{Reply: reply}, err
 }
+
+// Close does nothing: each message has a connection of its own.
+func (s *Smarthost) Close() error { return nil }
 
 // attempt is Deliver in one connection.
 func (s *Smarthost) attempt(ctx context.Context, m app.Message) (string, error) {

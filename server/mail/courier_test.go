@@ -245,7 +245,8 @@ func message(t testing.TB) app.Message {
 
 func deliver(t *testing.T, c mail.SmarthostConfig, m app.Message) (string, error) {
 	t.Helper()
-	reply, err := mail.NewSmarthost(c).Deliver(t.Context(), m)
+	report, err := mail.NewSmarthost(c).Deliver(t.Context(), m)
+	reply := report.Reply
 	if err != nil {
 		checkReply(t, err.Error())
 	}
@@ -857,11 +858,12 @@ func FuzzReply(f *testing.F) {
 		if startTLS {
 			mode = "starttls"
 		}
-		reply, err := mail.NewSmarthost(mail.SmarthostConfig{
+		report, err := mail.NewSmarthost(mail.SmarthostConfig{
 			Mail: settings("mx.example:25", mode, "none"), Timeouts: shortTimeouts,
 			Dial: func(context.Context, string, string) (net.Conn, error) { return here, nil },
 		}).Deliver(t.Context(), message(t))
 		<-done
+		reply := report.Reply
 		checkReply(t, reply)
 		if err == nil {
 			if !strings.HasPrefix(reply, "250") {

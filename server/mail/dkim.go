@@ -202,18 +202,18 @@ type signing struct {
 }
 
 // Deliver signs m in the name of its sender's domain, which is the one in From: DMARC wants them alike (RFC 7489, 3.1.1).
-func (s signing) Deliver(ctx context.Context, m app.Message) (string, error) {
+func (s signing) Deliver(ctx context.Context, m app.Message) (app.Report, error) {
 	if err := checkMessage(m); err != nil {
-		return "", err
+		return app.Report{}, err
 	}
 	sender, err := app.ParseAddress(m.Sender)
 	if err != nil {
-		return "", err
+		return app.Report{}, err
 	}
 	// A mail that goes out unsigned by mistake may be refused for good: it had better wait.
 	signed, err := s.dkim.Sign(ctx, sender.Domain(), s.selector, m.Data)
 	if err != nil {
-		return "", &ReplyError{
+		return app.Report{}, &ReplyError{
 			Reason: "fault", Message: "the mail cannot be signed; the service's log has why. Until that is mended, mail leaves with mail.dkim=off", Err: err,
 		}
 	}

@@ -100,8 +100,7 @@ func TestQueueSigns(t *testing.T) {
 	queue := mail.NewQueue(mail.QueueConfig{
 		Store: store, DKIM: keys, Settings: func() app.Settings { return current }, Log: slog.New(slog.DiscardHandler),
 		Courier: func(settings app.Settings) mail.Courier {
-			smarthost := mail.NewSmarthost(mail.SmarthostConfig{Mail: settings.Mail})
-			return courierFunc(smarthost.Deliver)
+			return mail.NewSmarthost(mail.SmarthostConfig{Mail: settings.Mail})
 		},
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

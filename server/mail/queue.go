@@ -292,7 +292,11 @@ func (s *scheduler) start(m app.Message, settings app.Settings) {
 	default:
 		s.busy[m.ID] = true
 		courier := s.courier(settings)
-		s.workers.Go(func() { s.finished <- s.attempt(courier, o) })
+		s.workers.Go(func() {
+			done := s.attempt(courier, o)
+			_ = courier.Close() // the message has its answer
+			s.finished <- done
+		})
 	}
 }
 
@@ -309,11 +313,11 @@ func (q *Queue) courier(settings app.Settings) Courier {
 func (s *scheduler) attempt(courier Courier, o outcome) outcome {
 	ctx, cancel := context.WithTimeout(s.deliveries, s.config.Lease-min(time.Minute, s.config.Lease/10))
 	defer cancel()
-	reply, err := deliver(ctx, courier, o.message)
+	report, err := deliver(ctx, courier, o.message)
 	now := wallNow()
 	switch {
 	case err == nil:
-		o.State, o.Reply = app.MessageDelivered, reply
+		o.State, o.Reply = app.MessageDelivered, report.Reply
 	case IsTemporary(err):
 		o.State, o.Reply, o.err = app.MessageDeferred, clean(err.Error()), err
 		o.Next = now.Add(Backoff(o.message.Attempts))
@@ -329,7 +333,7 @@ func (s *scheduler) attempt(courier Courier, o outcome) outcome {
 }
 
 // deliver calls the courier and makes an error of its panic: one odd answer must not take the web pages down.
-func deliver(ctx context.Context, courier Courier, m app.Message) (reply string, err error) {
+func deliver(ctx context.Context, courier Courier, m app.Message) (report app.Report, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &ReplyError{

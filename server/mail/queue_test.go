@@ -173,7 +173,12 @@ func (s *memoryStore) ReleaseMessages(context.Context) error {
 // courierFunc is a courier that is a function.
 type courierFunc func(ctx context.Context, m app.Message) (string, error)
 
-func (f courierFunc) Deliver(ctx context.Context, m app.Message) (string, error) { return f(ctx, m) }
+func (f courierFunc) Deliver(ctx context.Context, m app.Message) (app.Report, error) {
+	reply, err := f(ctx, m)
+	return app.Report{Reply: reply}, err
+}
+
+func (courierFunc) Close() error { return nil }
 
 func taken(context.Context, app.Message) (string, error) { return "250 2.0.0 taken", nil }
 

@@ -163,7 +163,7 @@ func (s *Smarthost) attempt(ctx context.Context, m app.Message) (string, error) 
 // checkMessage refuses what must not go over the wire, wherever it came from: go-smtp's client writes addresses into
 // its commands as they are, and forwards a bare CR.
 func checkMessage(m app.Message) error {
-	if _, err := app.ParseAddress(m.Sender); err != nil {
+	if _, err := app.ParseAddress(m.Sender); err != nil && (m.Sender != "" || !m.Kind.Relayed()) {
 		return &ReplyError{
 			Reason: "sender_invalid", Message: "the sender's address is not one mail can be sent from; set mail.from", Err: err,
 			Permanent: true,

@@ -23,3 +23,10 @@ func (t *Tokens) GetWithin(ctx context.Context, o app.MailOAuth, timeout time.Du
 }
 
 func Hidden(words, secret string) string { return hidden(words, secret) }
+
+func Clean(words string) string { return clean(words) }
+
+// WriteBounce writes what the sender of m is told.
+func WriteBounce(kind app.MessageKind, m app.Message, d app.Delivery, from, reporter string, now time.Time) (app.Message, error) {
+	return bounce{kind: kind, message: m, delivery: d, now: now, from: from, reporter: reporter}.write()
+}

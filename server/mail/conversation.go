@@ -53,7 +53,8 @@ type conversation struct {
 	answers   *replyConn
 	client    *smtp.Client
 	encrypted *tls.ConnectionState // nil for plain text
-	lost      bool                 // the server is not listening any more
+	lost      bool                 // nothing more can be said
+	begun     bool                 // a mail was begun that the server has refused: RSET comes before the next one
 }
 
 // open connects to t, begins TLS, introduces this machine and signs in. Its error is always a *ReplyError.
@@ -69,7 +70,7 @@ func open(ctx context.Context, t target) (*conversation, error) {
 	c := &conversation{target: t}
 	if err := c.open(ctx); err != nil {
 		why := c.explain(ctx, err)
-		c.note(err)
+		c.lost = c.lost || isOver(err)
 		c.close()
 		return nil, why
 	}
@@ -103,11 +104,11 @@ func (c *conversation) endWith(ctx context.Context) (stop func()) {
 	}
 }
 
-// note takes over from err whether the server still listens.
-func (c *conversation) note(err error) {
-	if _, _, _, answered := answerOf(err); err != nil && !answered {
-		c.lost = true
-	}
+// isOver reports whether nothing more can be said after err. After an answer that does not belong to its command nobody
+// knows which command the next answer belongs to.
+func isOver(err error) bool {
+	code, _, _, answered := answerOf(err)
+	return err != nil && (!answered || code < 400 || code > 599 || code == 421)
 }
 
 // close takes leave of the server.
@@ -241,16 +242,34 @@ func offersStartTLS(offers string) bool {
 
 // send hands m over and returns the server's answer to the whole of it. Its error is always a *ReplyError.
 func (c *conversation) send(ctx context.Context, m app.Message) (string, error) {
-	defer c.endWith(ctx)()
+	c.lost = true // until it is known that it is not, and if this panics
+	stop := c.endWith(ctx)
 	reply, err := c.transact(m)
+	c.lost, c.begun = isOver(err), err != nil
+	stop()
 	if err != nil {
-		c.note(err)
 		return "", c.explain(ctx, err)
 	}
 	return c.clean(reply), nil
 }
 
+// reset makes the server forget a mail that it has refused. go-smtp greets anew after that.
+func (c *conversation) reset() error {
+	if !c.begun {
+		return nil
+	}
+	if err := c.client.Reset(); err != nil {
+		return err
+	}
+	return c.client.Hello(c.hello)
+}
+
 func (c *conversation) transact(m app.Message) (string, error) {
+	c.answers.left = maxAnswers
+	c.step = stepReset
+	if err := c.reset(); err != nil {
+		return "", err
+	}
 	c.step = stepMail
 	if err := c.client.Mail(m.Sender, &smtp.MailOptions{Size: int64(len(m.Data))}); err != nil {
 		return "", err

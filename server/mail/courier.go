@@ -61,7 +61,10 @@ type SmarthostConfig struct {
 }
 
 // Smarthost is the Courier that hands every message to one mail server. One goroutine at a time may use it.
-type Smarthost struct{ server target }
+type Smarthost struct {
+	server target
+	keeper keeper
+}
 
 // NewSmarthost returns the courier to the server that c names.
 func NewSmarthost(c SmarthostConfig) *Smarthost {
@@ -121,6 +124,9 @@ func (s *Smarthost) Deliver(ctx context.Context, m app.Message) (app.Report, err
 	if s.server.address == "" {
 		return app.Report{}, &ReplyError{Reason: "not_configured", Message: "set mail.smarthost=HOST:PORT", HostDown: true}
 	}
+	if reply, done, err := s.keeper.send(ctx, m); done {
+		return app.Report{Reply: reply}, err
+	}
 	c, err := open(ctx, s.server)
 	if s.tokenRefused(err) {
 		// The token may have been withdrawn before its time. It is thrown away by now, and a fresh one tells.
@@ -129,8 +135,7 @@ func (s *Smarthost) Deliver(ctx context.Context, m app.Message) (app.Report, err
 	if err != nil {
 		return app.Report{}, err
 	}
-	defer c.close()
-	reply, err := c.send(ctx, m)
+	reply, err := s.keeper.begin(ctx, c, m)
 	return app.Report{Reply: reply}, err
 }
 
@@ -139,8 +144,11 @@ func (s *Smarthost) tokenRefused(err error) bool {
 	return ok && s.server.auth.method == "xoauth2" && e.Reason == "auth_failed" && e.Code == codeRefused
 }
 
-// Close does nothing: each message has a connection of its own.
-func (s *Smarthost) Close() error { return nil }
+// Close takes leave of the server, if it was left with an open connection.
+func (s *Smarthost) Close() error {
+	s.keeper.close()
+	return nil
+}
 
 // checkMessage refuses what must not go over the wire, wherever it came from: go-smtp's client writes addresses into
 // its commands as they are, and forwards a bare CR.

@@ -92,6 +92,7 @@ const (
 	stepStartTLS
 	stepHandshake
 	stepAuth
+	stepReset
 	stepMail // from here on an answer is about the mail
 	stepRecipient
 	stepData
@@ -100,7 +101,7 @@ const (
 
 func (s step) String() string {
 	return [...]string{
-		"connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "MAIL FROM", "RCPT TO", "DATA",
+		"connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "RSET", "MAIL FROM", "RCPT TO", "DATA",
 		"the end of the mail",
 	}[s]
 }

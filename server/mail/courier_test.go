@@ -245,7 +245,11 @@ func message(t testing.TB) app.Message {
 
 func deliver(t *testing.T, c mail.SmarthostConfig, m app.Message) (string, error) {
 	t.Helper()
-	report, err := mail.NewSmarthost(c).Deliver(t.Context(), m)
+	courier := mail.NewSmarthost(c)
+	report, err := courier.Deliver(t.Context(), m)
+	if err := courier.Close(); err != nil {
+		t.Error(err)
+	}
 	reply := report.Reply
 	if err != nil {
 		checkReply(t, err.Error())

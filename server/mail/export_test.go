@@ -2,6 +2,8 @@ package mail
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"net/http"
 	"time"
 
@@ -20,6 +22,22 @@ func (t *Tokens) Get(ctx context.Context, o app.MailOAuth) (string, error) {
 // GetWithin is Get with a timeout.
 func (t *Tokens) GetWithin(ctx context.Context, o app.MailOAuth, timeout time.Duration) (string, error) {
 	return t.get(ctx, o, timeout)
+}
+
+// Talk sends m to the mail server of domain in one conversation that begins TLS when it is offered. It returns the
+// server's answer and whether there was TLS.
+func Talk(ctx context.Context, address, domain string, verify func(tls.ConnectionState) error, m app.Message) (reply string, encrypted bool, err error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", false, err
+	}
+	c, err := open(ctx, target{address: address, host: host, domain: domain, security: securityOpportunistic, verify: verify})
+	if err != nil {
+		return "", false, err
+	}
+	defer c.close()
+	reply, err = c.send(ctx, m)
+	return reply, c.encrypted != nil, err
 }
 
 func Hidden(words, secret string) string { return hidden(words, secret) }

@@ -41,3 +41,10 @@ func Talk(ctx context.Context, address, domain string, verify func(tls.Connectio
 }
 
 func Hidden(words, secret string) string { return hidden(words, secret) }
+
+func Clean(words string) string { return clean(words) }
+
+// WriteBounce writes what the sender of m is told.
+func WriteBounce(kind app.MessageKind, m app.Message, d app.Delivery, from, reporter string, now time.Time) (app.Message, error) {
+	return bounce{kind: kind, message: m, delivery: d, now: now, from: from, reporter: reporter}.write()
+}

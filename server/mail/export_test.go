@@ -31,12 +31,12 @@ func Talk(ctx context.Context, address, domain string, verify func(tls.Connectio
 	if err != nil {
 		return "", false, err
 	}
-	c, err := open(ctx, target{address: address, host: host, domain: domain, security: securityOpportunistic, verify: verify})
+	c, err := open(ctx, target{address: address, host: host, domain: domain, security: securityOpportunistic, verify: verify}, newRecord())
 	if err != nil {
 		return "", false, err
 	}
 	defer c.close()
-	reply, err = c.send(ctx, m)
+	reply, err = c.send(ctx, m, newRecord())
 	return reply, c.encrypted != nil, err
 }
 

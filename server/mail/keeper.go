@@ -24,7 +24,7 @@ type keeper struct {
 // send sends m in the conversation that is kept. It reports done as false, and m can safely be sent in another one, when
 // there is none or the server has not taken MAIL in it: many end a conversation between two mails, without a word, with
 // 421 or by a refusal of any kind.
-func (k *keeper) send(ctx context.Context, m app.Message) (reply string, done bool, err error) {
+func (k *keeper) send(ctx context.Context, m app.Message, r *record) (reply string, done bool, err error) {
 	if k.kept == nil {
 		return "", false, nil
 	}
@@ -33,9 +33,11 @@ func (k *keeper) send(ctx context.Context, m app.Message) (reply string, done bo
 		return "", false, nil
 	}
 	k.mails++
-	reply, err = k.kept.send(ctx, m)
+	r.add("connection", true, "kept from the mail before")
+	reply, err = k.kept.send(ctx, m, r)
 	if err != nil && k.kept.step <= stepMail && ctx.Err() == nil {
 		k.close()
+		r.restart()
 		return "", false, nil
 	}
 	k.settle()
@@ -43,10 +45,10 @@ func (k *keeper) send(ctx context.Context, m app.Message) (reply string, done bo
 }
 
 // begin sends m in a new conversation and keeps that.
-func (k *keeper) begin(ctx context.Context, c *conversation, m app.Message) (string, error) {
+func (k *keeper) begin(ctx context.Context, c *conversation, m app.Message, r *record) (string, error) {
 	k.close()
 	k.kept, k.since, k.mails = c, time.Now(), 1
-	reply, err := c.send(ctx, m)
+	reply, err := c.send(ctx, m, r)
 	k.settle()
 	return reply, err
 }

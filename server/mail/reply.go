@@ -28,6 +28,7 @@ import (
 type ReplyError struct {
 	Reason    string // stable name, for example "tls_required"; "deferred" and "refused" are the other side's word
 	Message   string // what is wrong and what to do about it, or "" when the answer says it all
+	Advice    string // what the administrator can do about the answer, when its code tells; not part of the text
 	Code      int    // of the answer, or 0 when there was none
 	Enhanced  string // the answer's enhanced status code (RFC 3463), for example "4.7.1", or ""
 	Text      string // the answer's words
@@ -87,7 +88,8 @@ func isHostDown(err error) bool {
 type step int
 
 const (
-	stepConnect step = iota
+	stepName step = iota
+	stepConnect
 	stepGreeting
 	stepStartTLS
 	stepHandshake
@@ -101,7 +103,7 @@ const (
 
 func (s step) String() string {
 	return [...]string{
-		"connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "RSET", "MAIL FROM", "RCPT TO", "DATA",
+		"looking up the name", "connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "RSET", "MAIL FROM", "RCPT TO", "DATA",
 		"the end of the mail",
 	}[s]
 }
@@ -146,7 +148,7 @@ func (c *conversation) explain(ctx context.Context, err error) *ReplyError {
 	case errors.Is(ctx.Err(), context.Canceled):
 		e.Reason, e.Message = "stopped", "the service was stopped during the attempt"
 		e.HostDown = false
-	case at == stepConnect:
+	case at <= stepConnect:
 		e.Reason, e.Message = c.explainConnect(err)
 	case errors.Is(err, errNoStartTLS):
 		e.Reason = "tls_required"
@@ -177,7 +179,7 @@ func (c *conversation) explain(ctx context.Context, err error) *ReplyError {
 // so by smtp_skip_5xx_greeting and smtp_sasl_auth_soft_bounce).
 func (c *conversation) explainAnswer(code int, enhanced, text string, err error) *ReplyError {
 	at, who := c.step, c.who()
-	e := &ReplyError{Code: code, Enhanced: enhanced, Text: c.clean(text), Err: err}
+	e := &ReplyError{Code: code, Enhanced: enhanced, Text: c.clean(text), Advice: c.adviseAnswer(code, enhanced), Err: err}
 	switch {
 	case code < 400 || code > 599:
 		e.Reason, e.Message = "protocol", who+" answered with a code that does not belong to "+at.String()

@@ -30,6 +30,8 @@ type office struct {
 
 	suppressed []app.Suppression
 	connectors []app.ConnectorState
+	programs   []app.Program
+	listening  []app.ListenState
 	settings   app.Settings
 	status     app.MailStatus
 	records    []app.DNSRecord // of the office's mail

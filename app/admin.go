@@ -344,6 +344,9 @@ func (s *Service) canLeave(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
+	if m.Sender == "" {
+		return nil // a notice to the sender of a relayed mail, which nobody answers
+	}
 	if _, err := ParseAddress(m.Sender); err != nil {
 		return Errorf(Conflict, "message_sender", "message %d was written before mail.from was set, and %s cannot send; have it written anew", id, m.Sender)
 	}

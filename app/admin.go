@@ -307,6 +307,7 @@ func (s *Service) SetSettings(ctx context.Context, actor string, changes map[str
 		return Settings{}, err
 	}
 	s.settings.Store(&next)
+	s.store.Reserve(next.Limits.ReserveMB)
 	s.outbox.Look() // mail may be held no longer, or leave by another way
 	return s.Settings(), nil
 }

@@ -149,6 +149,13 @@ func (d *disk) putBack(news *app.Event) {
 	}
 }
 
+// isFailing reports whether the last commit has failed for the disk's sake.
+func (d *disk) isFailing() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failing
+}
+
 // committed takes into account how a commit has ended: a fault of the disk is told once, until there is a commit again.
 func (d *disk) committed(err error) {
 	d.mu.Lock()

@@ -209,7 +209,7 @@ func (w *writer) batch(first *job) {
 		w.disk.committed(err)
 		return
 	}
-	told, broken := w.tellOfDisk()
+	told, broken := w.askDisk()
 	for j := first; j != nil && broken == nil; j = w.next(len(taken)) {
 		taken = append(taken, j)
 		broken = w.attempt(j)
@@ -233,9 +233,15 @@ func (w *writer) batch(first *job) {
 	}
 }
 
-// tellOfDisk writes what the disk has to tell into the audit and returns it, or nil when that is nothing. With an error the
-// whole transaction is lost.
-func (w *writer) tellOfDisk() (*app.Event, error) {
+// askDisk writes what the disk has to tell into the audit and returns it, or nil when that is nothing. After a fault of
+// the disk it makes sure that the transaction writes something, so that its commit tells whether that is possible again.
+// With an error the whole transaction is lost.
+func (w *writer) askDisk() (*app.Event, error) {
+	if w.disk.isFailing() {
+		if err := w.attempt(&job{work: probe}); err != nil {
+			return nil, err
+		}
+	}
 	news := w.disk.takeNews()
 	if news == nil {
 		return nil, nil

@@ -435,4 +435,3 @@ func TestPowerCutLosesWhatIsNotSynced(t *testing.T) {
 		})
 	}
 }
-

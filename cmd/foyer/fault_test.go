@@ -163,6 +163,7 @@ type nextServer struct {
 	addr string
 	mu   sync.Mutex
 	at   func(moment, to string) // what to do then, before anything more is said
+	busy string                  // the recipient whose mail is not taken now
 	got  map[string][]string     // the Message-IDs of each mail, by its load and recipient
 }
 
@@ -207,6 +208,27 @@ func (s *nextServer) when(at func(moment, to string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = at
+}
+
+// notNow refuses mail to an address for the time being; "" takes all mail.
+func (s *nextServer) notNow(to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = to
+}
+
+// answer returns the answer to RCPT.
+func (s *nextServer) answer(to string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case strings.HasPrefix(to, "refused"):
+		return "550 5.7.1 not here"
+	case to == s.busy:
+		return "450 4.2.0 not now"
+	default:
+		return "250 2.1.5 ok"
+	}
 }
 
 func (s *nextServer) tell(moment, to string) {
@@ -263,10 +285,7 @@ func (s *nextServer) talk(conn net.Conn) {
 		case "RCPT":
 			to = strings.Trim(strings.TrimPrefix(rest, "TO:"), "<>")
 			s.tell(atRecipient, to)
-			reply = "250 2.1.5 ok"
-			if strings.HasPrefix(to, "refused") {
-				reply = "550 5.7.1 not here"
-			}
+			reply = s.answer(to)
 		case "DATA":
 			reply = "354 go on"
 		case "QUIT":

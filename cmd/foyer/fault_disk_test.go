@@ -154,7 +154,7 @@ func intact(tb testing.TB, dir string) {
 // health returns what /healthz says.
 func (r *relay) health() (status int, reason string) {
 	r.tb.Helper()
-	res, err := http.Get(r.url + "/healthz")
+	res, err := visitor(r.tb).Get(r.url + "/healthz")
 	if err != nil {
 		r.tb.Fatal(err)
 	}

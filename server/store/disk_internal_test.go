@@ -145,8 +145,12 @@ func TestDiskFaultIsToldOnce(t *testing.T) {
 	free := int64(100 * mb)
 	d, log := smallDisk(t, &free)
 	for _, err := range []error{
-		fmt.Errorf("commit: %w", sqlite3.Error{Code: sqlite3.ErrIoErr}), sqlite3.Error{Code: sqlite3.ErrFull}, sqlite3.Error{Code: sqlite3.ErrReadonly},
-		sqlite3.Error{Code: sqlite3.ErrConstraint}, nil, nil, sqlite3.Error{Code: sqlite3.ErrReadonly},
+		fmt.Errorf("commit: %w", sqlite3.Error{Code: sqlite3.ErrIoErr}),
+		sqlite3.Error{Code: sqlite3.ErrFull},
+		sqlite3.Error{Code: sqlite3.ErrReadonly},
+		sqlite3.Error{Code: sqlite3.ErrConstraint},
+		nil, nil,
+		sqlite3.Error{Code: sqlite3.ErrReadonly},
 	} {
 		d.committed(err)
 	}

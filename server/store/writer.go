@@ -125,9 +125,9 @@ type writer struct {
 	tx    *handle
 	disk  *disk
 	audit func(tx *handle, ev app.Event) error
-	jobs chan *job
-	quit chan struct{}
-	done chan struct{}
+	jobs  chan *job
+	quit  chan struct{}
+	done  chan struct{}
 }
 
 func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error) *writer {

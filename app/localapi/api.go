@@ -49,7 +49,7 @@ const (
 	pathConnector       = "/v1/connectors/{name}"
 	pathPrograms        = "/v1/programs"
 	pathProgram         = "/v1/programs/{name}"
-	pathProgramPassword = "/v1/programs/{name}/password"
+	pathProgramPassword = "/v1/programs/{name}/password" //nolint:gosec // a path
 	pathMailListener    = "/v1/mail/listener"
 	pathAccounts        = "/v1/accounts"
 	pathAccount         = "/v1/accounts/{email}"

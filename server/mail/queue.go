@@ -286,7 +286,7 @@ func (s *scheduler) start(m app.Message, settings app.Settings) {
 			o.Reply = clean(o.Reply + "; last: " + m.Reply)
 		}
 		s.unsaved = append(s.unsaved, o)
-	case settings.Mail.Transport != "smarthost":
+	case settings.Mail.Transport == "capture":
 		o.State = app.MessageCaptured
 		s.unsaved = append(s.unsaved, o)
 	default:

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/netip"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -42,34 +43,42 @@ type target struct {
 	auth     credentials
 	secrets  []string                                                             // what must not be seen in an answer, beside what auth holds
 	dial     func(ctx context.Context, network, address string) (net.Conn, error) // nil for TCP
+	lookup   func(ctx context.Context, host string) ([]string, error)             // nil for the system's, or for none with a dial
 }
 
 // conversation is one connection with a mail server.
 type conversation struct {
 	target
+	record    *record // of the attempt under way
 	step      step
 	raw       net.Conn
 	conn      net.Conn // with TLS, once there is TLS
 	answers   *replyConn
 	client    *smtp.Client
 	encrypted *tls.ConnectionState // nil for plain text
-	lost      bool                 // the server is not listening any more
+	lost      bool                 // nothing more can be said
+	begun     bool                 // a mail was begun that the server has refused: RSET comes before the next one
 }
 
-// open connects to t, begins TLS, introduces this machine and signs in. Its error is always a *ReplyError.
-func open(ctx context.Context, t target) (*conversation, error) {
+// open connects to t, begins TLS, introduces this machine and signs in, and tells r of it. Its error is always a
+// *ReplyError.
+func open(ctx context.Context, t target, r *record) (*conversation, error) {
 	t.timeouts = t.timeouts.orDefaults()
 	if t.dial == nil {
 		t.dial = new(net.Dialer).DialContext
+		if t.lookup == nil {
+			t.lookup = net.DefaultResolver.LookupHost
+		}
 	}
 	if t.hello == "" || strings.ContainsAny(t.hello, " \r\n") {
 		t.hello = "localhost"
 	}
 	t.secrets = append(slices.Clone(t.secrets), t.auth.secrets()...) // a token is added for this conversation only
-	c := &conversation{target: t}
+	c := &conversation{target: t, record: r}
 	if err := c.open(ctx); err != nil {
 		why := c.explain(ctx, err)
-		c.note(err)
+		r.fail(c.step, why)
+		c.lost = c.lost || isOver(err)
 		c.close()
 		return nil, why
 	}
@@ -89,7 +98,19 @@ func (c *conversation) open(ctx context.Context) error {
 	if err := c.client.Hello(c.hello); err != nil {
 		return err
 	}
-	return c.signIn(ctx)
+	switch c.security {
+	case securityNone:
+		c.did(c.answers.first())
+		c.didTLS()
+	case securityImplicit:
+		c.did(c.answers.first())
+	case securityOpportunistic, securityStartTLS: // told before TLS began
+	}
+	if err := c.signIn(ctx); err != nil {
+		return err
+	}
+	c.didAuth()
+	return nil
 }
 
 // endWith ends the conversation with ctx until the returned function is called. go-smtp knows no contexts, and sets and
@@ -103,11 +124,11 @@ func (c *conversation) endWith(ctx context.Context) (stop func()) {
 	}
 }
 
-// note takes over from err whether the server still listens.
-func (c *conversation) note(err error) {
-	if _, _, _, answered := answerOf(err); err != nil && !answered {
-		c.lost = true
-	}
+// isOver reports whether nothing more can be said after err. After an answer that does not belong to its command nobody
+// knows which command the next answer belongs to.
+func isOver(err error) bool {
+	code, _, _, answered := answerOf(err)
+	return err != nil && (!answered || code < 400 || code > 599 || code == 421)
 }
 
 // close takes leave of the server.
@@ -124,14 +145,38 @@ func (c *conversation) close() {
 }
 
 func (c *conversation) connect(ctx context.Context) error {
-	c.step = stepConnect
 	dialing, cancel := context.WithTimeout(ctx, c.timeouts.Connect)
 	defer cancel()
+	if err := c.lookUp(dialing); err != nil {
+		return err
+	}
+	c.step = stepConnect
 	conn, err := c.dial(dialing, "tcp", c.address)
 	if err != nil {
 		return err
 	}
 	c.raw = conn
+	c.did("connected to " + conn.RemoteAddr().String())
+	return nil
+}
+
+// lookUp tells which addresses the name has. Dialling looks for itself once more: it goes to IPv4 and IPv6 at a time, and
+// from one address to the next (RFC 8305).
+func (c *conversation) lookUp(ctx context.Context) error {
+	c.step = stepName
+	_, notIP := netip.ParseAddrPort(c.address)
+	switch {
+	case net.ParseIP(c.host) != nil:
+		c.did(c.host + " is an address: there is nothing to look up")
+		return nil
+	case notIP == nil, c.host == c.address, c.lookup == nil:
+		return nil // the caller has looked it up; or there is no port, as dialling says; or nobody can
+	}
+	addrs, err := c.lookup(ctx, c.host)
+	if err != nil {
+		return err
+	}
+	c.did(foundName(c.host, addrs))
 	return nil
 }
 
@@ -150,6 +195,7 @@ func (c *conversation) encrypt(ctx context.Context) error {
 	case err == nil:
 		return c.handshake(ctx, greeting)
 	case c.security == securityOpportunistic && c.step == stepStartTLS && isRefusal(err):
+		c.didTLS()
 		c.use(c.raw, greeting)
 		return c.raw.SetDeadline(time.Time{})
 	default:
@@ -173,6 +219,7 @@ func (c *conversation) handshake(ctx context.Context, greeting string) error {
 	}
 	state := conn.ConnectionState()
 	c.encrypted = &state
+	c.didTLS()
 	c.use(conn, greeting)
 	return nil
 }
@@ -213,9 +260,11 @@ func (c *conversation) startTLS() error {
 		return text, err
 	}
 	c.step = stepGreeting
-	if _, err := ask("", 220); err != nil {
+	greeting, err := ask("", 220)
+	if err != nil {
 		return err
 	}
+	c.did(greeting)
 	offers, err := ask("EHLO "+c.hello, 250)
 	if err != nil && (c.security != securityOpportunistic || !isRefusal(err)) {
 		return err
@@ -239,26 +288,50 @@ func offersStartTLS(offers string) bool {
 	return false
 }
 
-// send hands m over and returns the server's answer to the whole of it. Its error is always a *ReplyError.
-func (c *conversation) send(ctx context.Context, m app.Message) (string, error) {
-	defer c.endWith(ctx)()
+// send hands m over, tells r of it and returns the server's answer to the whole of it. Its error is always a *ReplyError.
+func (c *conversation) send(ctx context.Context, m app.Message, r *record) (string, error) {
+	c.record = r
+	c.lost = true // until it is known that it is not, and if this panics
+	stop := c.endWith(ctx)
 	reply, err := c.transact(m)
+	c.lost, c.begun = isOver(err), err != nil
+	stop()
 	if err != nil {
-		c.note(err)
-		return "", c.explain(ctx, err)
+		why := c.explain(ctx, err)
+		r.fail(c.step, why)
+		return "", why
 	}
+	c.did(reply)
 	return c.clean(reply), nil
 }
 
+// reset makes the server forget a mail that it has refused. go-smtp greets anew after that.
+func (c *conversation) reset() error {
+	if !c.begun {
+		return nil
+	}
+	if err := c.client.Reset(); err != nil {
+		return err
+	}
+	return c.client.Hello(c.hello)
+}
+
 func (c *conversation) transact(m app.Message) (string, error) {
+	c.answers.left = maxAnswers
+	c.step = stepReset
+	if err := c.reset(); err != nil {
+		return "", err
+	}
 	c.step = stepMail
 	if err := c.client.Mail(m.Sender, &smtp.MailOptions{Size: int64(len(m.Data))}); err != nil {
 		return "", err
 	}
+	c.did(fromWords(m.Sender))
 	c.step = stepRecipient
 	if err := c.client.Rcpt(m.Recipient.String(), nil); err != nil {
 		return "", err
 	}
+	c.did("mail to " + m.Recipient.String() + " is taken here")
 	c.step = stepData
 	data, err := c.client.Data()
 	if err != nil {
@@ -271,6 +344,7 @@ func (c *conversation) transact(m app.Message) (string, error) {
 	if _, err := data.Write(m.Data); err != nil {
 		return "", err
 	}
+	c.did(sizeWords(len(m.Data)))
 	c.step = stepEnd
 	answer, err := data.CloseWithResponse()
 	if err != nil {

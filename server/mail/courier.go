@@ -58,10 +58,16 @@ type SmarthostConfig struct {
 	Tokens   *Tokens // for mail.auth=xoauth2, shared with other couriers; nil for its own
 	// Dial connects to the server; nil for TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Lookup returns the addresses of the server's name, for the steps of the report; nil for the system's resolver, or
+	// for none when there is a Dial.
+	Lookup func(ctx context.Context, host string) ([]string, error)
 }
 
 // Smarthost is the Courier that hands every message to one mail server. One goroutine at a time may use it.
-type Smarthost struct{ server target }
+type Smarthost struct {
+	server target
+	keeper keeper
+}
 
 // NewSmarthost returns the courier to the server that c names.
 func NewSmarthost(c SmarthostConfig) *Smarthost {
@@ -75,7 +81,7 @@ func NewSmarthost(c SmarthostConfig) *Smarthost {
 	}
 	return &Smarthost{server: target{
 		address: c.Mail.Smarthost, host: host, hello: c.Hello, security: securityOf(c.Mail.TLS), roots: c.RootCAs,
-		timeouts: c.Timeouts, dial: c.Dial,
+		timeouts: c.Timeouts, dial: c.Dial, lookup: c.Lookup,
 		auth: credentials{
 			method: c.Mail.Auth, username: c.Mail.Username, password: c.Mail.Password, oauth: c.Mail.OAuth, tokens: tokens,
 		},
@@ -121,17 +127,25 @@ func (s *Smarthost) Deliver(ctx context.Context, m app.Message) (app.Report, err
 	if s.server.address == "" {
 		return app.Report{}, &ReplyError{Reason: "not_configured", Message: "set mail.smarthost=HOST:PORT", HostDown: true}
 	}
-	c, err := open(ctx, s.server)
+	r := newRecord()
+	reply, err := s.deliver(ctx, m, r)
+	return app.Report{Reply: reply, Steps: r.steps}, err
+}
+
+func (s *Smarthost) deliver(ctx context.Context, m app.Message, r *record) (string, error) {
+	if reply, done, err := s.keeper.send(ctx, m, r); done {
+		return reply, err
+	}
+	c, err := open(ctx, s.server, r)
 	if s.tokenRefused(err) {
 		// The token may have been withdrawn before its time. It is thrown away by now, and a fresh one tells.
-		c, err = open(ctx, s.server)
+		r.restart()
+		c, err = open(ctx, s.server, r)
 	}
 	if err != nil {
-		return app.Report{}, err
+		return "", err
 	}
-	defer c.close()
-	reply, err := c.send(ctx, m)
-	return app.Report{Reply: reply}, err
+	return s.keeper.begin(ctx, c, m, r)
 }
 
 func (s *Smarthost) tokenRefused(err error) bool {
@@ -139,8 +153,11 @@ func (s *Smarthost) tokenRefused(err error) bool {
 	return ok && s.server.auth.method == "xoauth2" && e.Reason == "auth_failed" && e.Code == codeRefused
 }
 
-// Close does nothing: each message has a connection of its own.
-func (s *Smarthost) Close() error { return nil }
+// Close takes leave of the server, if it was left with an open connection.
+func (s *Smarthost) Close() error {
+	s.keeper.close()
+	return nil
+}
 
 // checkMessage refuses what must not go over the wire, wherever it came from: go-smtp's client writes addresses into
 // its commands as they are, and forwards a bare CR.

@@ -1,11 +1,11 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -42,10 +42,12 @@ type DirectConfig struct {
 	Own func() ([]netip.Addr, error)
 }
 
-// Direct is the Courier that takes each message to a mail server of its recipient's domain.
+// Direct is the Courier that takes each message to a mail server of its recipient's domain. One goroutine at a time may
+// use it.
 type Direct struct {
 	config DirectConfig
 	hello  string
+	keeper keeper
 }
 
 var _ Courier = (*Direct)(nil)
@@ -55,12 +57,18 @@ func NewDirect(c DirectConfig) *Direct {
 	if c.Own == nil {
 		c.Own = interfaceAddrs
 	}
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
+	}
 	c.Timeouts = c.Timeouts.orDefaults()
 	return &Direct{config: c, hello: HelloName(c.Settings.PublicURL)}
 }
 
-// Close does nothing: each message has a connection of its own.
-func (d *Direct) Close() error { return nil }
+// Close takes leave of the mail server, if one was left with an open connection.
+func (d *Direct) Close() error {
+	d.keeper.close()
+	return nil
+}
 
 // Deliver takes m to the first mail server of its recipient's domain that answers for it. A refusal for good (5xx) of one
 // is final; after anything else the next one is asked. Its error is always a *ReplyError.
@@ -68,10 +76,9 @@ func (d *Direct) Deliver(ctx context.Context, m app.Message) (app.Report, error)
 	if err := checkMessage(m); err != nil {
 		return app.Report{}, err
 	}
-	a := &attempt{Direct: d, message: m, domain: m.Recipient.Domain()}
+	a := &attempt{Direct: d, message: m, domain: m.Recipient.Domain(), record: newRecord()}
 	reply, err := a.run(ctx)
-	a.report.Reply = reply
-	return a.report, err
+	return app.Report{Reply: reply, Steps: a.record.steps}, err
 }
 
 // attempt is one try to deliver a message.
@@ -83,15 +90,15 @@ type attempt struct {
 	allowed reach
 	policy  app.STSPolicy // of the domain; its mode is "" when there is none
 	ends    time.Time     // no mail server is tried after this; zero for no end
-	report  app.Report
+	record  *record
+	asked   string        // the mail server that was asked over the connection that was kept
 	errs    []*ReplyError // of the mail servers that were tried
 }
 
-func (a *attempt) note(step string, ok bool, began time.Time, format string, args ...any) {
-	a.report.Steps = append(a.report.Steps, app.MailStep{Name: step, OK: ok, Detail: clean(fmt.Sprintf(format, args...)), Took: time.Since(began)})
-}
-
 func (a *attempt) run(ctx context.Context) (string, error) {
+	if reply, done, err := a.again(ctx); done {
+		return reply, err
+	}
 	found, err := a.find(ctx)
 	if err != nil {
 		return "", err
@@ -103,6 +110,9 @@ func (a *attempt) run(ctx context.Context) (string, error) {
 		a.ends = time.Now().Add(time.Duration(s) * time.Second)
 	}
 	for i, h := range found.hosts {
+		if a.asked != "" && (h.name == a.asked || h.alias == a.asked) {
+			continue
+		}
 		reply, err := a.try(ctx, found, h, i == len(found.hosts)-1)
 		if err == nil {
 			return reply, nil
@@ -115,9 +125,31 @@ func (a *attempt) run(ctx context.Context) (string, error) {
 	return "", a.verdict()
 }
 
+// again hands the message over the connection that was kept from one before it to the same domain. It is not done when
+// there is none, or when another mail server should be asked.
+func (a *attempt) again(ctx context.Context) (reply string, done bool, err error) {
+	kept := a.keeper.kept
+	if kept == nil {
+		return "", false, nil
+	}
+	if kept.domain != a.domain {
+		a.keeper.close()
+		return "", false, nil
+	}
+	reply, done, err = a.keeper.send(ctx, a.message, a.record)
+	if err == nil {
+		return reply, done, nil
+	}
+	e := asReply(err)
+	if isFinal(ctx, e) {
+		return "", true, e
+	}
+	a.asked, a.errs = kept.host, append(a.errs, e)
+	return "", false, nil
+}
+
 // find returns the way to the domain, and says it as a step.
 func (a *attempt) find(ctx context.Context) (route, error) {
-	began := time.Now()
 	own, err := a.config.Own()
 	if err != nil {
 		return route{}, &ReplyError{Reason: "fault", Message: "the addresses of this machine cannot be read", Err: err, HostDown: true}
@@ -133,10 +165,10 @@ func (a *attempt) find(ctx context.Context) (route, error) {
 		err = domainUnknown(a.domain, a.message.Reply, wallNow())
 	}
 	if err != nil {
-		a.note("name", false, began, "%s", err)
+		a.record.add("name", false, asReply(err).words())
 		return route{}, err
 	}
-	a.note("name", true, began, "%s", found)
+	a.record.add("name", true, found.String())
 	return found, nil
 }
 
@@ -174,16 +206,15 @@ func join(addrs []netip.Addr) string {
 
 // findPolicy returns what the domain says by MTA-STS.
 func (a *attempt) findPolicy(ctx context.Context) (app.STSPolicy, error) {
-	began := time.Now()
 	policy, note, err := a.config.Policies.get(ctx, a.names, a.allowed, a.domain)
 	if err != nil {
 		return policy, memoryError(err)
 	}
 	if note != "" {
-		a.note("name", false, began, "%s", note)
+		a.record.add("name", false, note)
 	}
 	if policy.Mode != "" {
-		a.note("name", true, began, "MTA-STS policy of %s, mode %s, for: %s", a.domain, policy.Mode, strings.Join(policy.MX, " "))
+		a.record.add("name", true, "the MTA-STS policy of "+a.domain+" has the mode "+policy.Mode+" and names "+cmp.Or(strings.Join(policy.MX, " "), "no mail server"))
 	}
 	return policy, nil
 }
@@ -208,7 +239,7 @@ func (a *attempt) try(ctx context.Context, r route, h mxHost, last bool) (string
 	}
 	t, err := a.target(ctx, r, h)
 	if err != nil {
-		a.note("tls", false, time.Now(), "%s", err)
+		a.record.add("tls", false, err.words())
 		return "", err
 	}
 	for i, ip := range h.addrs {
@@ -282,36 +313,26 @@ func (a *attempt) target(ctx context.Context, r route, h mxHost) (target, *Reply
 }
 
 // hand takes the message over one connection; over a second one in plain text, when TLS fails with a mail server that
-// owes none.
+// owes none. The connection is kept for the next message.
 func (a *attempt) hand(ctx context.Context, t target) (string, *ReplyError) {
-	began := time.Now()
-	c, err := open(ctx, t)
+	c, err := open(ctx, t, a.record)
 	if e := asReply(err); e != nil && t.security == securityOpportunistic && isTLSFailure(e) {
-		a.note("tls", false, began, "%s", e)
 		if err := a.mayGoPlain(ctx, t.host, "TLS with it fails"); err != nil {
 			return "", err
 		}
-		t.security, began = securityNone, time.Now()
-		c, err = open(ctx, t)
+		t.security = securityNone
+		c, err = open(ctx, t, a.record)
 	}
 	if err != nil {
-		a.note("connection", false, began, "%s", err)
 		return "", asReply(err)
 	}
-	defer c.close()
-	a.note("connection", true, began, "to %s at %s", t.host, t.address)
 	if err := a.judgeTLS(ctx, c); err != nil {
-		a.note("tls", false, began, "%s", err)
+		a.record.add("tls", false, err.words())
+		c.close()
 		return "", err
 	}
-	began = time.Now()
-	reply, err := c.send(ctx, a.message)
-	if err != nil {
-		a.note("reply", false, began, "%s", err)
-		return "", asReply(err)
-	}
-	a.note("reply", true, began, "%s", reply)
-	return reply, nil
+	reply, err := a.keeper.begin(ctx, c, a.message, a.record)
+	return reply, asReply(err)
 }
 
 // asReply returns the *ReplyError that a conversation ended with, or nil.
@@ -330,48 +351,51 @@ func isTLSFailure(err *ReplyError) bool {
 
 // judgeTLS remembers that the mail server has TLS, or returns why its lack of TLS keeps the mail here.
 func (a *attempt) judgeTLS(ctx context.Context, c *conversation) *ReplyError {
-	began := time.Now()
+	if words := a.policyWords(c); words != "" {
+		a.record.add("tls", true, words)
+	}
 	if c.encrypted == nil {
-		if err := a.mayGoPlain(ctx, c.host, "it offers none"); err != nil {
-			return err
-		}
-		words := ""
-		if a.policy.Mode == app.STSTesting {
-			words = stsTestingWords
-		}
-		a.note("tls", true, began, "none: %s offers none, or fails at it, and the mail goes in the clear%s", c.host, words)
-		return nil
+		return a.mayGoPlain(ctx, c.host, "it offers none")
 	}
 	version, cipher := tls.VersionName(c.encrypted.Version), tls.CipherSuiteName(c.encrypted.CipherSuite)
-	a.note("tls", true, began, "%s, %s, %s", version, cipher, a.certificateWords(c))
 	return a.remember(ctx, app.TLSHost{Host: c.host, Version: version, Cipher: cipher})
 }
 
-const stsTestingWords = "; against the MTA-STS policy, which is in testing"
-
-// certificateWords say what the certificate is worth.
-func (a *attempt) certificateWords(c *conversation) string {
+// policyWords say what the recipient's side has asked of TLS, or "" when that is nothing.
+func (a *attempt) policyWords(c *conversation) string {
 	switch {
 	case c.security == securityStartTLS && c.verify != nil:
-		return "certificate as the DNS says (DANE)"
+		return "as the DNS wants it by TLSA records (DANE)"
 	case c.security == securityStartTLS:
-		return "certificate verified (MTA-STS)"
+		return "as the MTA-STS policy of " + a.domain + " wants it"
+	case a.policy.Mode != app.STSTesting:
+		return ""
+	}
+	why := a.againstPolicy(c)
+	if why == "" {
+		return "as the MTA-STS policy of " + a.domain + " will want it, which is in testing"
+	}
+	return "against the MTA-STS policy of " + a.domain + ", which is in testing: " + why
+}
+
+// againstPolicy returns in what a mail server does not follow the domain's policy.
+func (a *attempt) againstPolicy(c *conversation) string {
+	if !permits(a.policy, c.host) {
+		return c.host + " is not named"
+	}
+	if c.encrypted == nil {
+		return "there is no TLS"
 	}
 	certs := c.encrypted.PeerCertificates
 	intermediates := x509.NewCertPool()
 	for _, cert := range certs[1:] {
 		intermediates.AddCert(cert)
 	}
-	_, err := certs[0].Verify(x509.VerifyOptions{DNSName: c.host, Roots: a.config.RootCAs, Intermediates: intermediates})
-	words := "certificate verified"
-	if err != nil {
+	if _, err := certs[0].Verify(x509.VerifyOptions{DNSName: c.host, Roots: a.config.RootCAs, Intermediates: intermediates}); err != nil {
 		_, why := c.explainTLS(err)
-		words = "certificate not verified: " + why
+		return why
 	}
-	if a.policy.Mode == app.STSTesting && (err != nil || !permits(a.policy, c.host)) {
-		words += stsTestingWords
-	}
-	return words
+	return ""
 }
 
 // rememberEvery is how old the memory of a mail server may be before it is written again: not every mail needs its commit.

@@ -478,17 +478,17 @@ func TestSTSDelivery(t *testing.T) {
 		reason string // why the mail stays; "" when it arrives
 		says   string // in the steps
 	}{
-		{"follows", app.STSEnforce, []string{"mx1.acme.example"}, "", right, "", "verified (MTA-STS)"},
-		{"follows with a star", app.STSEnforce, []string{"*.acme.example"}, "", right, "", "verified (MTA-STS)"},
+		{"follows", app.STSEnforce, []string{"mx1.acme.example"}, "", right, "", "policy of acme.example wants it"},
+		{"follows with a star", app.STSEnforce, []string{"*.acme.example"}, "", right, "", "policy of acme.example wants it"},
 		{"not named", app.STSEnforce, []string{"mx9.acme.example"}, "", right, "sts_mx", ""},
 		{"no TLS", app.STSEnforce, []string{"mx1.acme.example"}, "", nil, "tls_required", ""},
 		{"of a stranger", app.STSEnforce, []string{"mx1.acme.example"}, "", stranger, "tls_unknown_ca", ""},
 		{"of another name", app.STSEnforce, []string{"mx1.acme.example"}, "", other, "tls_name", ""},
-		{"testing, good", app.STSTesting, []string{"mx1.acme.example"}, "", right, "", "certificate verified"},
+		{"testing, good", app.STSTesting, []string{"mx1.acme.example"}, "", right, "", "will want it"},
 		{"testing, of a stranger", app.STSTesting, []string{"mx1.acme.example"}, "", stranger, "", "against the MTA-STS policy"},
 		{"testing, not named", app.STSTesting, []string{"mx9.acme.example"}, "", right, "", "against the MTA-STS policy"},
 		{"testing, no TLS", app.STSTesting, []string{"mx1.acme.example"}, "", nil, "", "against the MTA-STS policy"},
-		{"none", app.STSNone, nil, "", stranger, "", "not verified"},
+		{"none", app.STSNone, nil, "", stranger, "", "nobody has checked it"},
 		{"DANE goes first", app.STSEnforce, []string{"mx9.acme.example"}, signed + hash(t, stranger.Certificates[0].Certificate[0]), stranger, "", "(DANE)"},
 		{"DANE goes first, and says no", app.STSEnforce, []string{"mx1.acme.example"}, signed + hash(t, stranger.Certificates[0].Certificate[0]), right, "dane_mismatch", ""},
 	}
@@ -554,5 +554,40 @@ func TestDirectStopped(t *testing.T) {
 	wantReason(t, err, "stopped", false, false)
 	if len(second.got()) != 0 {
 		t.Error("the next server was asked after the service was told to stop")
+	}
+}
+
+// TestDirectKeeps sends several mails to one domain over one connection, and goes on to the next server when the first one
+// does not take one of them.
+func TestDirectKeeps(t *testing.T) {
+	o := newOutside(t, twoServers+"other.example MX 10 mx1.acme.example.\n")
+	first, second := o.put("192.0.2.1", &sink{}, o.certificate("mx1.acme.example")), o.put("192.0.2.2", &sink{}, nil)
+	courier := o.courier()
+	for i := range 3 {
+		report, err := courier.Deliver(t.Context(), message(t))
+		if err != nil || len(first.got()) != i+1 || i > 0 && !strings.Contains(steps(report), "kept from the mail before") {
+			t.Fatalf("mail %d: %v\n%s", i+1, err, steps(report))
+		}
+	}
+	if got := o.took(); len(got) != 1 {
+		t.Errorf("dialled %v, want one connection", got)
+	}
+	m := message(t)
+	m.Recipient = address(t, "joe@other.example")
+	if _, err := courier.Deliver(t.Context(), m); err != nil || len(o.took()) != 1 || len(first.got()) != 4 {
+		t.Errorf("to another domain: %v, %d mails", err, len(first.got()))
+	}
+	if _, err := courier.Deliver(t.Context(), message(t)); err != nil || len(o.took()) != 1 {
+		t.Errorf("back to the first domain: %v", err)
+	}
+	first.rcptErr = &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "greylisted"}
+	if _, err := courier.Deliver(t.Context(), message(t)); err != nil || len(second.got()) != 1 {
+		t.Errorf("greylisted: %v, and the second server %d mails", err, len(second.got()))
+	}
+	if got, want := o.took(), []string{"192.0.2.2:25"}; !slices.Equal(got, want) {
+		t.Errorf("dialled %v, want %v", got, want)
+	}
+	if err := courier.Close(); err != nil {
+		t.Error(err)
 	}
 }

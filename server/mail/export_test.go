@@ -32,12 +32,12 @@ func Talk(ctx context.Context, address, domain string, verify func(tls.Connectio
 	if err != nil {
 		return "", false, err
 	}
-	c, err := open(ctx, target{address: address, host: host, domain: domain, security: securityOpportunistic, verify: verify})
+	c, err := open(ctx, target{address: address, host: host, domain: domain, security: securityOpportunistic, verify: verify}, newRecord())
 	if err != nil {
 		return "", false, err
 	}
 	defer c.close()
-	reply, err = c.send(ctx, m)
+	reply, err = c.send(ctx, m, newRecord())
 	return reply, c.encrypted != nil, err
 }
 
@@ -84,4 +84,11 @@ func Permits(p app.STSPolicy, host string) bool { return permits(p, host) }
 // GetPolicy returns the MTA-STS policy of a domain as a machine with the addresses own gets it.
 func GetPolicy(ctx context.Context, p *Policies, names Names, own []netip.Addr, domain string) (app.STSPolicy, string, error) {
 	return p.get(ctx, names, newReach(false, own), domain)
+}
+
+func Clean(words string) string { return clean(words) }
+
+// WriteBounce writes what the sender of m is told.
+func WriteBounce(kind app.MessageKind, m app.Message, d app.Delivery, from, reporter string, now time.Time) (app.Message, error) {
+	return bounce{kind: kind, message: m, delivery: d, now: now, from: from, reporter: reporter}.write()
 }

@@ -87,11 +87,13 @@ func isHostDown(err error) bool {
 type step int
 
 const (
-	stepConnect step = iota
+	stepName step = iota
+	stepConnect
 	stepGreeting
 	stepStartTLS
 	stepHandshake
 	stepAuth
+	stepReset
 	stepMail // from here on an answer is about the mail
 	stepRecipient
 	stepData
@@ -100,7 +102,7 @@ const (
 
 func (s step) String() string {
 	return [...]string{
-		"connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "MAIL FROM", "RCPT TO", "DATA",
+		"looking up the name", "connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "RSET", "MAIL FROM", "RCPT TO", "DATA",
 		"the end of the mail",
 	}[s]
 }
@@ -145,7 +147,7 @@ func (c *conversation) explain(ctx context.Context, err error) *ReplyError {
 	case errors.Is(ctx.Err(), context.Canceled):
 		e.Reason, e.Message = "stopped", "the service was stopped during the attempt"
 		e.HostDown = false
-	case at == stepConnect:
+	case at <= stepConnect:
 		e.Reason, e.Message = c.explainConnect(err)
 	case errors.Is(err, errNoStartTLS):
 		e.Reason = "tls_required"

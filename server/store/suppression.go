@@ -21,7 +21,7 @@ ON CONFLICT (email_key) DO UPDATE SET address = excluded.address, reason = exclu
 		return err
 	}
 	_, err = tx.exec(`UPDATE message SET state = 'failed', reply = $1, next_attempt = NULL, ended_at = $2
-WHERE recipient_base = $3 AND recipient_key = $4 AND state IN ('queued', 'deferred') AND kind <> 'test'`,
+WHERE rank = 0 AND recipient_base = $3 AND recipient_key = $4 AND state IN ('queued', 'deferred') AND kind <> 'test'`,
 		suppressedWords(reason), at, m.Recipient.Base(), m.Recipient.Key())
 	if err != nil {
 		return err
@@ -73,7 +73,8 @@ func (s *Store) insertNotice(tx *handle, m app.Message) error {
 	if err != nil {
 		return err
 	}
-	return finish(tx, m.ID, app.Delivery{State: app.MessageFailed, Reply: suppressedWords(reason)})
+	_, err = finish(tx, m.ID, app.Delivery{State: app.MessageFailed, Reply: suppressedWords(reason)}, "state = 'queued'")
+	return err
 }
 
 // Suppressed returns the addresses that get no mail, by address.

@@ -596,7 +596,17 @@ func (s *script) upTo(before string) {
 // runScript serves one connection and returns the address.
 func runScript(t *testing.T, play func(*script)) string {
 	t.Helper()
-	l := listen(t)
+	return runScriptOn(t, listen(t), play)
+}
+
+// runScriptTLS is runScript with implicit TLS.
+func runScriptTLS(t *testing.T, config *tls.Config, play func(*script)) string {
+	t.Helper()
+	return runScriptOn(t, tls.NewListener(listen(t), config), play)
+}
+
+func runScriptOn(t *testing.T, l net.Listener, play func(*script)) string {
+	t.Helper()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

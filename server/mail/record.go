@@ -37,15 +37,19 @@ func (s step) name() string {
 	}[s]
 }
 
-// words returns what went wrong, without the reason's name.
+// words returns what went wrong and what to do about it, without the reason's name.
 func (e *ReplyError) words() string {
-	switch answer := e.answer(); {
-	case e.Message == "":
+	message, answer := e.Message, e.answer()
+	if e.Advice != "" {
+		message = e.Advice
+	}
+	switch {
+	case message == "":
 		return answer
 	case answer == "":
-		return clean(e.Message)
+		return message
 	default:
-		return clean(e.Message + " (" + answer + ")")
+		return message + " (" + answer + ")"
 	}
 }
 

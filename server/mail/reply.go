@@ -28,6 +28,7 @@ import (
 type ReplyError struct {
 	Reason    string // stable name, for example "tls_required"; "deferred" and "refused" are the other side's word
 	Message   string // what is wrong and what to do about it, or "" when the answer says it all
+	Advice    string // what the administrator can do about the answer, when its code tells; not part of the text
 	Code      int    // of the answer, or 0 when there was none
 	Enhanced  string // the answer's enhanced status code (RFC 3463), for example "4.7.1", or ""
 	Text      string // the answer's words
@@ -178,7 +179,7 @@ func (c *conversation) explain(ctx context.Context, err error) *ReplyError {
 // so by smtp_skip_5xx_greeting and smtp_sasl_auth_soft_bounce).
 func (c *conversation) explainAnswer(code int, enhanced, text string, err error) *ReplyError {
 	at, who := c.step, c.who()
-	e := &ReplyError{Code: code, Enhanced: enhanced, Text: c.clean(text), Err: err}
+	e := &ReplyError{Code: code, Enhanced: enhanced, Text: c.clean(text), Advice: c.adviseAnswer(code, enhanced), Err: err}
 	switch {
 	case code < 400 || code > 599:
 		e.Reason, e.Message = "protocol", who+" answered with a code that does not belong to "+at.String()

@@ -52,7 +52,7 @@ func (b *backlog) room(tx *handle, n, maximum int) error {
 		return nil
 	}
 	if time.Since(b.counted) > time.Second {
-		err := tx.one("SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE rank = 1 AND next_attempt IS NOT NULL LIMIT $1)", []any{maximum}, &b.waiting)
+		err := tx.one("SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE rank = 1 AND state IN ('queued', 'deferred') LIMIT $1)", []any{maximum}, &b.waiting)
 		if err != nil {
 			return err
 		}
@@ -123,4 +123,23 @@ func stepsOf(text string) ([]app.MailStep, error) {
 		steps[i] = app.MailStep{Name: st.Name, OK: st.OK, Detail: st.Detail, Took: time.Duration(st.Took) * time.Microsecond}
 	}
 	return steps, nil
+}
+
+// MailBacklog counts the messages there are.
+func (s *Store) MailBacklog(_ context.Context) (app.MailBacklog, error) {
+	backlog := app.MailBacklog{States: map[app.MessageState]int{}}
+	err := s.read.each("SELECT state, COUNT(*) FROM message GROUP BY state", nil, func(rows *sql.Rows) error {
+		var state string
+		var n int
+		err := rows.Scan(&state, &n)
+		backlog.States[app.MessageState(state)] = n
+		return err
+	})
+	if err != nil {
+		return backlog, errorOf("count messages", err)
+	}
+	var oldest sql.NullInt64
+	err = s.read.one("SELECT MIN(created_at) FROM message WHERE ended_at IS NULL", nil, &oldest)
+	backlog.Oldest = timeOfNull(oldest)
+	return backlog, errorOf("find the oldest message", err)
 }

@@ -121,10 +121,14 @@ func suppressedOf(s app.Suppression) Suppressed {
 }
 
 func messageDetailOf(m app.Message) MessageDetail {
-	return MessageDetail{
+	out := MessageDetail{
 		Message: messageOf(m), Sender: m.Sender, Data: string(m.Data), MessageID: m.MessageID,
-		ExpiresAt: timeOrNull(m.ExpiresAt),
+		ExpiresAt: timeOrNull(m.ExpiresAt), Steps: []MailStep{}, Verdict: m.Verdict(),
 	}
+	for _, s := range m.Steps {
+		out.Steps = append(out.Steps, MailStep{Name: s.Name, OK: s.OK, Detail: s.Detail, TookMS: s.Took.Milliseconds()})
+	}
+	return out
 }
 
 func dnsRecordOf(r app.DNSRecord) DNSRecord {

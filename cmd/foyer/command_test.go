@@ -133,6 +133,8 @@ func TestWrongUsage(t *testing.T) {
 		{"help company nope", `there is no command "company nope"`},
 		{"mail list --state", "flag needs an argument"},
 		{"mail test jane@acme.com --lang xx", "en or sk"},
+		{"mail test jane@acme.com --wait long", `invalid argument "long"`},
+		{"mail test jane@acme.com --wait -1s", "--wait"},
 	}
 	for _, tt := range tests {
 		got := term.run("", strings.Fields(tt.args)...)
@@ -311,7 +313,6 @@ func TestDone(t *testing.T) {
 		{"settings set contact=", "changed contact="},
 		{"mail retry 2", "mail 2 to jane@acme.com is queued; see foyer mail show 2"},
 		{"mail remove 2", "removed mail 2"},
-		{"mail test jane@acme.com", "test mail 4 to jane@acme.com is captured; see what becomes of it with: foyer mail show 4"},
 		{"mail unblock victim@acme.com", "victim@acme.com gets mail again"},
 		{"mail hold 3", "mail 3 to joe@acme.com is held; let it leave with: foyer mail release 3"},
 		{"mail hold all", "held 1 mail; let them leave with: foyer mail release all"},
@@ -490,8 +491,8 @@ func TestJSON(t *testing.T) {
 		{"account disable jane@acme.com", "company created_at email entry first_name groups identities last_name list_match phone state"},
 		{"allow test jane@acme.com", "address allowed company covering entry reason reason_code ways"},
 		{"registration resend joe@acme.com", "code_tries company created_at email entry expires_at first_name last_name phone through"},
-		{"mail show 3", "attempts created_at data expires_at id kind message_id next_attempt recipient reply sender state subject"},
-		{"mail test jane@acme.com", "attempts created_at id kind next_attempt recipient reply state subject"},
+		{"mail show 3", "attempts created_at data expires_at id kind message_id next_attempt recipient reply sender state steps subject verdict"},
+		{"mail test jane@acme.com", "attempts created_at data expires_at id kind message_id next_attempt recipient reply sender state steps subject verdict"},
 		{"settings get login_link", "login_link"},
 		{"version", "api go service system version"},
 	}

@@ -192,6 +192,8 @@ type AdminStore interface {
 	// ReleaseHeld makes every held message due now and returns how many there were. The queue fails those that have
 	// expired.
 	ReleaseHeld(ctx context.Context, now time.Time, ev Event) (int, error)
+	// MailBacklog counts the messages there are.
+	MailBacklog(ctx context.Context) (MailBacklog, error)
 	// LastMessage returns the newest message to an address, without Data. NotFound.
 	LastMessage(ctx context.Context, addr Address) (Message, error)
 	// Suppressed returns the addresses whose mail failed for good, by address.

@@ -31,6 +31,7 @@ type office struct {
 	suppressed []app.Suppression
 	connectors []app.ConnectorState
 	settings   app.Settings
+	status     app.MailStatus
 	records    []app.DNSRecord // of the office's mail
 	tested     []app.Message   // what becomes of a test mail, each time it is looked at
 	fail       error
@@ -425,6 +426,8 @@ func (o *office) TestMail(_ context.Context, _, email, lang string) (app.Message
 	o.messages = append(o.messages, m)
 	return m, nil
 }
+
+func (o *office) MailStatus(context.Context) (app.MailStatus, error) { return o.status, o.fail }
 
 func (o *office) MailDNS(context.Context) ([]app.DNSRecord, error) { return o.records, o.fail }
 

@@ -305,3 +305,37 @@ func TestQueueStopsWhileNothingIsWritten(t *testing.T) {
 		qt.stop()
 	})
 }
+
+func TestQueueTraffic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qt := newQueueTest(t, nil)
+		qt.settings.Mail.Transport = "direct"
+		qt.counted(func(m app.Message) (string, error) {
+			<-time.After(2 * time.Second)
+			if m.Recipient.Domain() == "down.example" {
+				return "", &mail.ReplyError{Reason: "connect", Message: "down", HostDown: true}
+			}
+			return "250 ok", nil
+		})
+		qt.relayed("jane@acme.example")
+		qt.relayed("jane@down.example")
+		qt.run()
+		after(time.Second)
+		got, err := qt.queue.Traffic(t.Context())
+		if err != nil || len(got.Destinations) != 2 || got.Destinations[0].Connections != 1 || got.Destinations[0].UnderWay != 1 {
+			t.Errorf("got %+v, %v, want both under way", got, err)
+		}
+		after(30 * time.Second)
+		got, err = qt.queue.Traffic(t.Context())
+		if err != nil || got.Attempts[app.MessageDelivered] != 1 || got.Attempts[app.MessageDeferred] != 1 || got.Took.Sum != 4*time.Second || got.Age.Sum != 2*time.Second {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if len(got.Destinations) != 1 || got.Destinations[0].Failures != 1 || got.Destinations[0].RestsUntil.Before(time.Now()) {
+			t.Errorf("got %+v, want the one that rests", got.Destinations)
+		}
+		qt.stop()
+		if _, err := qt.queue.Traffic(t.Context()); err != nil {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}

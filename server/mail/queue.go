@@ -66,6 +66,8 @@ type Queue struct {
 	kick    chan struct{}
 	insist  atomic.Bool // the administrator wants an attempt now, even if the host rests
 	started atomic.Bool
+	asked   chan chan app.MailTraffic
+	ended   chan struct{} // closed when Run is over
 }
 
 // NewQueue returns a queue that works while Run runs.
@@ -85,7 +87,7 @@ func NewQueue(c QueueConfig) *Queue {
 	if c.Shutdown <= 0 {
 		c.Shutdown = DefaultShutdown
 	}
-	return &Queue{config: c, kick: make(chan struct{}, 1)}
+	return &Queue{config: c, kick: make(chan struct{}, 1), asked: make(chan chan app.MailTraffic), ended: make(chan struct{})}
 }
 
 // Written tells the queue that m is in the store and durable. It returns at once. A test mail, or one with an
@@ -132,6 +134,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	if q.started.Swap(true) {
 		return errors.New("the queue runs already")
 	}
+	defer close(q.ended)
 	deliveries, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	s := newScheduler(deliveries, q)
@@ -142,6 +145,9 @@ func (q *Queue) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			s.stop(context.WithoutCancel(ctx), cut)
 			return nil
+		case answer := <-q.asked:
+			answer <- s.report()
+			continue
 		case <-q.kick:
 		case <-timer.C:
 		case e := <-s.events:

@@ -20,6 +20,7 @@ type scheduler struct {
 	released   bool           // ReleaseMessages was done
 	troubles   int            // how often in a row the store has failed
 	seen       time.Time      // when work was last done
+	traffic    app.MailTraffic
 }
 
 // event is what a worker has to tell: what came of a message, or that it has ended.
@@ -39,7 +40,7 @@ type outcome struct {
 
 func newScheduler(deliveries context.Context, q *Queue) *scheduler {
 	return &scheduler{
-		Queue: q, deliveries: deliveries, events: make(chan event, batch), lanes: map[string]*lane{}, claimed: map[int64]bool{}, seen: time.Now(),
+		Queue: q, deliveries: deliveries, events: make(chan event, batch), lanes: map[string]*lane{}, claimed: map[int64]bool{}, seen: time.Now(), traffic: newTraffic(),
 	}
 }
 
@@ -370,6 +371,9 @@ func (s *scheduler) save(ctx context.Context) error {
 		return err
 	}
 	for i, o := range s.unsaved {
+		if !o.Untried {
+			s.count(o)
+		}
 		delete(s.claimed, o.message.ID)
 		switch {
 		case refused[i] != nil:

@@ -124,3 +124,22 @@ func stepsOf(text string) ([]app.MailStep, error) {
 	}
 	return steps, nil
 }
+
+// MailBacklog counts the messages there are.
+func (s *Store) MailBacklog(_ context.Context) (app.MailBacklog, error) {
+	backlog := app.MailBacklog{States: map[app.MessageState]int{}}
+	err := s.read.each("SELECT state, COUNT(*) FROM message GROUP BY state", nil, func(rows *sql.Rows) error {
+		var state string
+		var n int
+		err := rows.Scan(&state, &n)
+		backlog.States[app.MessageState(state)] = n
+		return err
+	})
+	if err != nil {
+		return backlog, errorOf("count messages", err)
+	}
+	var oldest sql.NullInt64
+	err = s.read.one("SELECT MIN(created_at) FROM message WHERE ended_at IS NULL", nil, &oldest)
+	backlog.Oldest = timeOfNull(oldest)
+	return backlog, errorOf("find the oldest message", err)
+}

@@ -150,7 +150,11 @@ func (p *program) printSteps(steps []localapi.MailStep) error {
 		if !s.OK {
 			went = "FAILED"
 		}
-		rows = append(rows, []string{went, name, (time.Duration(s.TookMS) * time.Millisecond).String(), s.Detail})
+		took := "<1ms"
+		if s.TookMS > 0 {
+			took = (time.Duration(s.TookMS) * time.Millisecond).String()
+		}
+		rows = append(rows, []string{went, name, took, s.Detail})
 	}
 	return p.columns(rows)
 }

@@ -35,7 +35,7 @@ func TestMailTest(t *testing.T) {
 
 ok  name        12ms  smtp.office.example is 192.0.2.1
 ok  connection  1.5s  connected to 192.0.2.1:587
-ok  answer      0s    250 2.0.0 queued as 4711
+ok  answer      <1ms  250 2.0.0 queued as 4711
 
 taken: the mail server has it now and says "250 2.0.0 queued as 4711"; if nobody finds it there, look into the spam folder, and at foyer mail dns
 `, "", exitDone},
@@ -47,7 +47,7 @@ taken: the mail server has it now and says "250 2.0.0 queued as 4711"; if nobody
 
 ok      name        12ms  smtp.office.example is 192.0.2.1
 ok      connection  1.5s  connected to 192.0.2.1:587
-FAILED  sign-in     0s    set mail.auth=xoauth2 (535 5.7.139 \x1b[31moff)
+FAILED  sign-in     <1ms  set mail.auth=xoauth2 (535 5.7.139 \x1b[31moff)
 `, `foyer: not taken now: set mail.auth=xoauth2 (535 5.7.139 \x1b[31moff); it is tried again at 2026-11-22 09:31:00 UTC` + "\n", exitFailed},
 		},
 		"refused for good": {

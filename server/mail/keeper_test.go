@@ -15,6 +15,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"foyer/app"
 	"foyer/server/mail"
 )
 
@@ -131,6 +132,19 @@ func TestConnectionIsKept(t *testing.T) {
 		}
 		if got := len(s.got()); got != 103 {
 			t.Errorf("the server got %d mails", got)
+		}
+	})
+}
+
+// TestNewConnectionForATestMail expects a test mail to show what a connection takes.
+func TestNewConnectionForATestMail(t *testing.T) {
+	inBubble(t, &sink{}, func(t *testing.T, p *pipes, courier *mail.Smarthost) {
+		for i, kind := range []app.MessageKind{app.MailConfirm, app.MailTest, app.MailConfirm} {
+			m := message(t)
+			m.Kind = kind
+			if _, err := courier.Deliver(t.Context(), m); err != nil || p.count() != []int{1, 2, 2}[i] {
+				t.Errorf("mail %d: got %d connections, %v", i+1, p.count(), err)
+			}
 		}
 	})
 }

@@ -263,6 +263,16 @@ type MessageDetail struct {
 	Data      string     `json:"data"` // the whole message as sent
 	MessageID string     `json:"message_id"`
 	ExpiresAt *time.Time `json:"expires_at"` // after this it is given up; null when never
+	Steps     []MailStep `json:"steps"`      // of the last attempt
+	Verdict   string     `json:"verdict"`    // what has become of it and what to do next, in a sentence
+}
+
+// MailStep is one step of an attempt to deliver a message.
+type MailStep struct {
+	Name   string `json:"name"` // "name", "connection", "greeting", "tls", "auth", "sender", "recipient", "data" or "reply"
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"` // what was found or answered, or what to do about it
+	TookMS int64  `json:"took_ms"`
 }
 
 // MailStatus says how mail stands: what waits, and what came of it since the service started.

@@ -130,10 +130,14 @@ func tlsHostOf(h app.TLSHost) TLSHost {
 }
 
 func messageDetailOf(m app.Message) MessageDetail {
-	return MessageDetail{
+	out := MessageDetail{
 		Message: messageOf(m), Sender: m.Sender, Data: string(m.Data), MessageID: m.MessageID,
-		ExpiresAt: timeOrNull(m.ExpiresAt),
+		ExpiresAt: timeOrNull(m.ExpiresAt), Steps: []MailStep{}, Verdict: m.Verdict(),
 	}
+	for _, s := range m.Steps {
+		out.Steps = append(out.Steps, MailStep{Name: s.Name, OK: s.OK, Detail: s.Detail, TookMS: s.Took.Milliseconds()})
+	}
+	return out
 }
 
 func dnsRecordOf(r app.DNSRecord) DNSRecord {

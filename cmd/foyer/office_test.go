@@ -34,6 +34,7 @@ type office struct {
 	settings   app.Settings
 	status     app.MailStatus
 	records    []app.DNSRecord // of the office's mail
+	tested     []app.Message   // what becomes of a test mail, each time it is looked at
 	fail       error
 }
 
@@ -332,6 +333,12 @@ func (o *office) Messages(_ context.Context, q app.MessageQuery) ([]app.Message,
 }
 
 func (o *office) Message(_ context.Context, id int64) (app.Message, error) {
+	if id == 4 && len(o.tested) > 0 {
+		m := o.tested[0]
+		o.tested = o.tested[min(1, len(o.tested)-1):] // the last one stays
+		m.ID, m.Kind, m.Recipient, m.CreatedAt = 4, app.MailTest, o.messages[len(o.messages)-1].Recipient, then
+		return m, nil
+	}
 	for _, m := range o.messages {
 		if m.ID == id {
 			return m, nil
@@ -425,7 +432,15 @@ func (o *office) RemoveMessage(ctx context.Context, _ string, id int64) error {
 
 func (o *office) TestMail(_ context.Context, _, email, lang string) (app.Message, error) {
 	addr, err := app.ParseAddress(email)
-	return app.Message{ID: 4, Kind: app.MailTest, Recipient: addr, State: app.MessageCaptured, CreatedAt: then, Subject: lang}, err
+	if err != nil {
+		return app.Message{}, err
+	}
+	m := app.Message{ID: 4, Kind: app.MailTest, Recipient: addr, State: app.MessageCaptured, CreatedAt: then, Subject: lang}
+	if len(o.tested) > 0 {
+		m.State = app.MessageQueued
+	}
+	o.messages = append(o.messages, m)
+	return m, nil
 }
 
 func (o *office) MailStatus(context.Context) (app.MailStatus, error) { return o.status, o.fail }

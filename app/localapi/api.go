@@ -64,6 +64,8 @@ const (
 	pathMessageRelease = "/v1/messages/{id}/release"
 	pathSuppressed     = "/v1/suppressed"
 	pathUnsuppress     = "/v1/suppressed/{address}"
+	pathMailTLS        = "/v1/mail/tls"
+	pathMailTLSHost    = "/v1/mail/tls/{host}"
 	pathBlocked        = "/v1/blocked"
 	pathUnblock        = "/v1/blocked/{address}"
 	pathEvents         = "/v1/events"
@@ -337,6 +339,15 @@ type Suppressed struct {
 	Address string    `json:"address"`
 	Since   time.Time `json:"since"`
 	Reason  string    `json:"reason"` // the other side's words
+}
+
+// TLSHost is a mail server that has had TLS and gets no mail in the clear.
+type TLSHost struct {
+	Host    string     `json:"host"`
+	SeenAt  time.Time  `json:"seen_at"` // when it had TLS the last time
+	Version string     `json:"version"`
+	Cipher  string     `json:"cipher"`
+	LostAt  *time.Time `json:"lost_at"` // since when it has none; null while it has
 }
 
 // Blocked is an address whose owner asked for no mail.

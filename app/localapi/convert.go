@@ -120,6 +120,15 @@ func suppressedOf(s app.Suppression) Suppressed {
 	return Suppressed{Address: s.Address.String(), Since: s.Since.UTC(), Reason: s.Reason}
 }
 
+func tlsHostOf(h app.TLSHost) TLSHost {
+	out := TLSHost{Host: h.Host, SeenAt: h.Seen.UTC(), Version: h.Version, Cipher: h.Cipher}
+	if !h.Lost.IsZero() {
+		lost := h.Lost.UTC()
+		out.LostAt = &lost
+	}
+	return out
+}
+
 func messageDetailOf(m app.Message) MessageDetail {
 	out := MessageDetail{
 		Message: messageOf(m), Sender: m.Sender, Data: string(m.Data), MessageID: m.MessageID,

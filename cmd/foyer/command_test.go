@@ -71,7 +71,7 @@ func TestCommands(t *testing.T) {
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
 		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
 		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set",
-		"mail": "blocked dns hold list release remove retry show suppressed test unblock unsuppress",
+		"mail": "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
 	}
 	got := map[string]string{}
 	for _, family := range (&program{}).root().Commands() {
@@ -178,6 +178,7 @@ func TestFailures(t *testing.T) {
 		{[]string{"mail", "hold", "1"}, exitConflict, []string{"captured"}},
 		{[]string{"mail", "release", "3"}, exitConflict, []string{"deferred"}},
 		{[]string{"mail", "unsuppress", "jane@acme.com"}, exitNotFound, nil},
+		{[]string{"mail", "tls", "forget", "mx.unknown.example"}, exitNotFound, nil},
 		{[]string{"gui"}, exitFailed, []string{"foyer --help"}},
 	}
 	for _, tt := range tests {
@@ -318,6 +319,7 @@ func TestDone(t *testing.T) {
 		{"mail hold all", "held 1 mail; let them leave with: foyer mail release all"},
 		{"mail release all", "released 0 mails"},
 		{"mail unsuppress gone@acme.com", "gone@acme.com gets mail again"},
+		{"mail tls forget mx.old.example", "mx.old.example may get mail without TLS; what waits for it is tried again at its time, or now with: foyer mail retry ID"},
 		{"settings get login_link", "off"},
 		{"settings get limits.mail_global", "300"},
 		{"settings get mail.password", "not set"},
@@ -415,6 +417,11 @@ victim@acme.com  2026-11-22 09:30:00
 ADDRESS        SINCE (UTC)          REASON
 gone@acme.com  2026-11-22 09:30:00  550 5.1.1 \x1b[31mno such user\r\nfoyer: all is well xxxxxx…
 `},
+		{"mail tls list", `
+MAIL SERVER     TLS SEEN (UTC)       VERSION  CIPHER                                 LOST SINCE (UTC)
+mx.acme.com     2026-11-22 09:30:00  TLS 1.3  TLS_AES_128_GCM_SHA256
+mx.old.example  2026-11-22 09:30:00  TLS 1.2  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256  2026-11-22 10:30:00
+`},
 		{"audit list", `
 AT (UTC)             WHO           DID                  TO                OUTCOME              COMPANY  ENTRY     FROM       MORE
 2026-11-22 09:30:00  visitor       registration.signup  eve@evil.example  refused: not_listed                     192.0.2.7
@@ -452,7 +459,7 @@ Sign-up by form:  closed: login_link is off
 func TestEmptyLists(t *testing.T) {
 	term := newTerminal(t)
 	o := term.office
-	o.companies, o.accounts, o.waiting, o.messages, o.events, o.blocked, o.suppressed = nil, nil, nil, nil, nil, nil, nil
+	o.companies, o.accounts, o.waiting, o.messages, o.events, o.blocked, o.suppressed, o.tlsHosts = nil, nil, nil, nil, nil, nil, nil, nil
 	tests := []struct{ args, want string }{
 		{"company list", "foyer company add"},
 		{"account list", "login_link"},
@@ -462,6 +469,7 @@ func TestEmptyLists(t *testing.T) {
 		{"mail list --state failed", "no mails are failed"},
 		{"mail blocked", "no address is blocked"},
 		{"mail suppressed", "no address is suppressed"},
+		{"mail tls list", "no mail server is known to have TLS"},
 		{"audit list", "nothing"},
 	}
 	for _, tt := range tests {
@@ -509,6 +517,7 @@ func TestJSON(t *testing.T) {
 		{"mail list", "attempts created_at id kind next_attempt program recipient reply state subject"},
 		{"mail blocked", "address until"},
 		{"mail suppressed", "address reason since"},
+		{"mail tls list", "cipher host lost_at seen_at version"},
 		{"audit list --limit 1", "action actor at company detail entry id ip outcome subject"},
 	}
 	for _, tt := range lists {

@@ -19,7 +19,7 @@ mail.transport=capture). With the setting mail.hold=on no mail leaves at all. An
 whose mail server said that it does not exist gets no more mail until that is lifted.`,
 		"  foyer mail list --state deferred\n  foyer mail test you@office.example",
 		p.mailList(), p.mailShow(), p.mailRetry(), p.mailHold(), p.mailRelease(), p.mailRemove(), p.mailTest(), p.mailStatus(), p.mailDNS(),
-		p.mailBlocked(), p.mailUnblock(), p.mailSuppressed(), p.mailUnsuppress())
+		p.mailBlocked(), p.mailUnblock(), p.mailSuppressed(), p.mailUnsuppress(), p.mailTLS())
 }
 
 func (p *program) mailList() *cobra.Command {

@@ -29,6 +29,7 @@ type office struct {
 	blocked   map[string]time.Time
 
 	suppressed []app.Suppression
+	tlsHosts   []app.TLSHost
 	connectors []app.ConnectorState
 	settings   app.Settings
 	status     app.MailStatus
@@ -72,6 +73,10 @@ func newOffice(t *testing.T) *office {
 		},
 		blocked:  map[string]time.Time{"victim@acme.com": then},
 		settings: settings,
+		tlsHosts: []app.TLSHost{
+			{Host: "mx.acme.com", Seen: then, Version: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256"},
+			{Host: "mx.old.example", Seen: then, Version: "TLS 1.2", Cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", Lost: then.Add(time.Hour)},
+		},
 		suppressed: []app.Suppression{{
 			Address: address(t, "gone@acme.com"), Since: then, Reason: "550 5.1.1 \x1b[31mno such user\r\nfoyer: all is well " + strings.Repeat("x", 200),
 		}},
@@ -406,6 +411,17 @@ func (o *office) Unsuppress(_ context.Context, _, email string) error {
 		return app.Errorf(app.NotFound, "not_suppressed", "mail to %s is not suppressed", email)
 	}
 	o.suppressed = slices.Delete(o.suppressed, at, at+1)
+	return nil
+}
+
+func (o *office) TLSHosts(context.Context) ([]app.TLSHost, error) { return o.tlsHosts, o.fail }
+
+func (o *office) ForgetTLS(_ context.Context, _, host string) error {
+	at := slices.IndexFunc(o.tlsHosts, func(h app.TLSHost) bool { return h.Host == host })
+	if at < 0 {
+		return app.Errorf(app.NotFound, "tls_unknown", "nothing is remembered of a mail server %s", host)
+	}
+	o.tlsHosts = slices.Delete(o.tlsHosts, at, at+1)
 	return nil
 }
 

@@ -49,15 +49,18 @@ func rankOf(kind app.MessageKind) int {
 
 const messageColumns = "SELECT " + messageFields + "\nFROM message\n"
 
-const messageFields = `recipient, id, kind, sender, subject, message_id, state, attempts, reply, created_at, next_attempt, expires_at, program,
-	late_at IS NOT NULL`
+const messageFields = `recipient, message.id, kind, sender, subject, message.message_id, state, attempts, reply, message.created_at, next_attempt, expires_at,
+	message.program, late_at IS NOT NULL`
 
-func scanMessage(row scanner) (app.Message, error) {
+// scanMessage reads messageFields, and what stands behind them into more.
+func scanMessage(row scanner, more ...any) (app.Message, error) {
 	var m app.Message
 	var created, expires int64
 	var next sql.NullInt64
-	err := scanAddress(row, &m.Recipient, &m.ID, &m.Kind, &m.Sender, &m.Subject, &m.MessageID, &m.State, &m.Attempts, &m.Reply,
-		&created, &next, &expires, &m.Program, &m.Late)
+	fields := []any{
+		&m.ID, &m.Kind, &m.Sender, &m.Subject, &m.MessageID, &m.State, &m.Attempts, &m.Reply, &created, &next, &expires, &m.Program, &m.Late,
+	}
+	err := scanAddress(row, &m.Recipient, append(fields, more...)...)
 	m.CreatedAt, m.NextAttempt, m.ExpiresAt = timeOf(created), timeOfNull(next), timeOf(expires)
 	return m, err
 }
@@ -86,50 +89,47 @@ func (s *Store) Message(_ context.Context, id int64) (app.Message, error) {
 }
 
 func (s *Store) messageWhole(h *handle, id int64) (app.Message, error) {
-	m, err := message(h, id)
-	if err != nil {
-		return m, err
-	}
-	err = s.fill(h, &m)
-	return m, err
-}
-
-// fill reads what stands apart from a message's envelope. The error is errUnreadable when its data is damaged.
-func (s *Store) fill(h *handle, m *app.Message) error {
 	var own, shared []byte
 	var relayedID sql.NullInt64
 	var steps string
 	var suppressed sql.NullString
-	err := h.one(`SELECT d.data, m.relayed_id, r.data, m.steps, p.reason
-FROM message m
-LEFT JOIN message_data d ON d.message_id = m.id
-LEFT JOIN relayed r ON r.id = m.relayed_id
-LEFT JOIN suppression p ON p.email_key = m.recipient_key AND m.rank = 1
-WHERE m.id = $1`, []any{m.ID}, &own, &relayedID, &shared, &steps, &suppressed)
+	m, err := scanMessage(h.row("SELECT "+messageFields+`, message_data.data, relayed_id, relayed.data, steps, suppression.reason
+FROM message
+LEFT JOIN message_data ON message_data.message_id = message.id
+LEFT JOIN relayed ON relayed.id = message.relayed_id
+LEFT JOIN suppression ON suppression.email_key = message.recipient_key AND message.rank = 1
+WHERE message.id = $1`, id), &own, &relayedID, &shared, &steps, &suppressed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, unknownMessage(id)
+	}
 	if err != nil {
-		return err
+		return m, err
 	}
 	m.Suppressed = suppressed.String
 	if m.Steps, err = stepsOf(steps); err != nil {
-		return err
+		return m, err
 	}
-	sealed, place := own, dataPlace(m.ID)
+	sealed, place := own, dataPlace(id)
 	if relayedID.Valid {
 		sealed, place = shared, relayedPlace(relayedID.Int64)
 	}
 	if sealed == nil {
-		return fmt.Errorf("%w: it is missing", errUnreadable)
+		return m, fmt.Errorf("%w: it is missing", errUnreadable)
 	}
 	if m.Data, err = s.seal.open(sealed, place); err != nil {
-		return fmt.Errorf("%w: %w", errUnreadable, err)
+		return m, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
-	return nil
+	return m, nil
+}
+
+func unknownMessage(id int64) error {
+	return app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
 }
 
 func message(h *handle, id int64) (app.Message, error) {
 	m, err := scanMessage(h.row(messageColumns+"WHERE id = $1", id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return m, app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+		return m, unknownMessage(id)
 	}
 	return m, err
 }

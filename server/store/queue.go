@@ -18,54 +18,54 @@ var errUnreadable = errors.New("the message's data is damaged")
 // What is due is looked for without the writer, which only books: most looks find nothing, and there may be a hundred
 // thousand messages for a server that rests.
 func (s *Store) ClaimMessages(ctx context.Context, c app.Claim) ([]app.Message, error) {
-	ids, err := s.due(c)
-	if err != nil || len(ids) == 0 {
+	due, err := s.due(c)
+	if err != nil || len(due) == 0 {
 		return nil, errorOf("find due messages", err)
 	}
-	var claimed []app.Message
+	booked := make([]candidate, 0, len(due))
 	err = s.write(ctx, "claim messages", func(tx *handle) error {
-		claimed = make([]app.Message, 0, len(ids))
-		for _, id := range ids {
-			m, err := book(tx, id, c)
-			if errors.Is(err, sql.ErrNoRows) {
-				continue // the administrator was quicker
-			}
+		booked = booked[:0]
+		for _, d := range due {
+			n, err := book(tx, d, c)
 			if err != nil {
 				return err
 			}
-			claimed = append(claimed, m)
+			if n == 1 { // else the administrator was quicker
+				booked = append(booked, d)
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.fillAll(ctx, claimed)
+	return s.readClaimed(ctx, booked)
 }
 
-// book counts an attempt. sql.ErrNoRows when the message is not due any more.
-func book(tx *handle, id int64, c app.Claim) (app.Message, error) {
-	var attempts int
-	if err := tx.one("SELECT attempts FROM message WHERE id = $1", []any{id}, &attempts); err != nil {
-		return app.Message{}, err
-	}
-	return scanMessage(tx.row(`UPDATE message SET state = 'sending', attempts = attempts + 1, next_attempt = $1, lease_until = $2
-WHERE id = $3 AND (state IN ('queued', 'deferred') AND next_attempt <= $4 OR state = 'sending' AND lease_until < $4)
-RETURNING `+messageFields,
-		millis(c.Now.Add(c.Backoff(attempts+1))), millis(c.Now.Add(c.Lease)), id, millis(c.Now)))
+// candidate is a message that is due, with the attempts it has behind it.
+type candidate struct {
+	id       int64
+	attempts int
 }
 
-// fillAll reads the data of claimed messages. One whose data is damaged fails and is left out.
-func (s *Store) fillAll(ctx context.Context, claimed []app.Message) ([]app.Message, error) {
-	whole := claimed[:0]
+// book counts an attempt and returns 1, or 0 when the message is not due any more.
+func book(tx *handle, d candidate, c app.Claim) (int64, error) {
+	return tx.exec(`UPDATE message SET state = 'sending', attempts = $1, next_attempt = $2, lease_until = $3
+WHERE id = $4 AND attempts = $5 AND (state IN ('queued', 'deferred') AND next_attempt <= $6 OR state = 'sending' AND lease_until < $6)`,
+		d.attempts+1, millis(c.Now.Add(c.Backoff(d.attempts+1))), millis(c.Now.Add(c.Lease)), d.id, d.attempts, millis(c.Now))
+}
+
+// readClaimed reads messages that are booked. One whose data is damaged fails and is left out.
+func (s *Store) readClaimed(ctx context.Context, booked []candidate) ([]app.Message, error) {
+	claimed := make([]app.Message, 0, len(booked))
 	var damaged []app.Outcome
-	for _, m := range claimed {
-		switch err := s.fill(s.read, &m); {
+	for _, d := range booked {
+		switch m, err := s.messageWhole(s.read, d.id); {
 		case err == nil:
-			whole = append(whole, m)
+			claimed = append(claimed, m)
 		case errors.Is(err, errUnreadable):
-			s.log.Error("a message cannot be read", "id", m.ID, "err", err)
-			damaged = append(damaged, app.Outcome{ID: m.ID, Delivery: app.Delivery{
+			s.log.Error("a message cannot be read", "id", d.id, "err", err)
+			damaged = append(damaged, app.Outcome{ID: d.id, Delivery: app.Delivery{
 				State: app.MessageFailed, Reply: "the stored message is damaged and cannot be read",
 			}})
 		default:
@@ -73,15 +73,15 @@ func (s *Store) fillAll(ctx context.Context, claimed []app.Message) ([]app.Messa
 		}
 	}
 	if len(damaged) == 0 {
-		return whole, nil
+		return claimed, nil
 	}
 	_, err := s.FinishMessages(ctx, damaged)
-	return whole, err
+	return claimed, err
 }
 
-// due returns the ids of messages that are due and for which there is room, Foyer's own first, then in the order in which
+// due returns messages that are due and for which there is room, Foyer's own first, then in the order in which
 // they became due. What an attempt that never ended has left behind comes last.
-func (s *Store) due(c app.Claim) ([]int64, error) {
+func (s *Store) due(c app.Claim) ([]candidate, error) {
 	p := picker{claim: c, taken: map[string]int{}}
 	for rank := 0; rank <= 1 && p.left() > 0; rank++ {
 		if err := s.dueByTime(&p, rank); err != nil {
@@ -89,25 +89,25 @@ func (s *Store) due(c app.Claim) ([]int64, error) {
 		}
 	}
 	if p.left() > 0 {
-		err := s.read.each("SELECT id, recipient_domain FROM message WHERE lease_until < $1 AND state = 'sending' ORDER BY lease_until LIMIT $2",
+		err := s.read.each("SELECT id, attempts, recipient_domain FROM message WHERE lease_until < $1 AND state = 'sending' ORDER BY lease_until LIMIT $2",
 			[]any{millis(c.Now), p.left()}, p.scan)
 		if err != nil {
 			return nil, err
 		}
 	}
-	return p.ids, nil
+	return p.picked, nil
 }
 
 // picker takes messages as long as there is room for their domains.
 type picker struct {
 	claim   app.Claim
-	ids     []int64
+	picked  []candidate
 	taken   map[string]int
 	seen    int
 	skipped bool
 }
 
-func (p *picker) left() int { return p.claim.Limit - len(p.ids) }
+func (p *picker) left() int { return p.claim.Limit - len(p.picked) }
 
 func (p *picker) room(domain string) int {
 	if p.claim.Room == nil {
@@ -117,9 +117,9 @@ func (p *picker) room(domain string) int {
 }
 
 func (p *picker) scan(rows *sql.Rows) error {
-	var id int64
+	var d candidate
 	var domain string
-	if err := rows.Scan(&id, &domain); err != nil {
+	if err := rows.Scan(&d.id, &d.attempts, &domain); err != nil {
 		return err
 	}
 	p.seen++
@@ -127,7 +127,7 @@ func (p *picker) scan(rows *sql.Rows) error {
 		p.skipped = true
 		return nil
 	}
-	p.ids = append(p.ids, id)
+	p.picked = append(p.picked, d)
 	p.taken[domain]++
 	return nil
 }
@@ -137,7 +137,7 @@ func (p *picker) scan(rows *sql.Rows) error {
 func (s *Store) dueByTime(p *picker, rank int) error {
 	limit := p.left()
 	p.seen, p.skipped = 0, false
-	err := s.read.each(`SELECT id, recipient_domain FROM message
+	err := s.read.each(`SELECT id, attempts, recipient_domain FROM message
 WHERE rank = $1 AND next_attempt <= $2 AND state IN ('queued', 'deferred')
 ORDER BY next_attempt LIMIT $3`, []any{rank, millis(p.claim.Now), limit}, p.scan)
 	if err != nil || !p.skipped || p.seen < limit {
@@ -150,14 +150,14 @@ ORDER BY next_attempt LIMIT $3`, []any{rank, millis(p.claim.Now), limit}, p.scan
 // its turn.
 func (s *Store) dueByDomain(p *picker, rank int) error {
 	picked := map[int64]bool{}
-	for _, id := range p.ids {
-		picked[id] = true
+	for _, d := range p.picked {
+		picked[d.id] = true
 	}
 	start := s.lastDomain
 	domain, wrapped := start, false
 	for p.left() > 0 {
 		var next sql.NullString
-		err := s.read.one("SELECT MIN(recipient_domain) FROM message WHERE rank = $1 AND recipient_domain > $2 AND next_attempt IS NOT NULL",
+		err := s.read.one("SELECT MIN(recipient_domain) FROM message WHERE rank = $1 AND recipient_domain > $2 AND state IN ('queued', 'deferred')",
 			[]any{rank, domain}, &next)
 		if err != nil {
 			return err
@@ -183,15 +183,15 @@ func (s *Store) dueOf(p *picker, rank int, domain string, picked map[int64]bool)
 	if room <= 0 {
 		return nil
 	}
-	return s.read.each(`SELECT id, recipient_domain FROM message
+	return s.read.each(`SELECT id, attempts, recipient_domain FROM message
 WHERE rank = $1 AND recipient_domain = $2 AND next_attempt <= $3 AND state IN ('queued', 'deferred')
 ORDER BY next_attempt LIMIT $4`, []any{rank, domain, millis(p.claim.Now), room + p.taken[domain]}, func(rows *sql.Rows) error {
-		var id int64
-		if err := rows.Scan(&id, &domain); err != nil {
+		var d candidate
+		if err := rows.Scan(&d.id, &d.attempts, &domain); err != nil {
 			return err
 		}
-		if !picked[id] && p.room(domain) > 0 {
-			p.ids = append(p.ids, id)
+		if !picked[d.id] && p.room(domain) > 0 {
+			p.picked = append(p.picked, d)
 			p.taken[domain]++
 		}
 		return nil
@@ -222,7 +222,7 @@ func (s *Store) FinishMessages(ctx context.Context, outcomes []app.Outcome) (ref
 }
 
 func (s *Store) finishOne(tx *handle, o app.Outcome) error {
-	m, err := finish(tx, o.ID, o.Delivery, "state = 'sending'")
+	recipient, err := finish(tx, o.ID, o.Delivery, "state = 'sending'")
 	if errors.Is(err, sql.ErrNoRows) {
 		if _, err := message(tx, o.ID); err != nil {
 			return err
@@ -239,23 +239,24 @@ func (s *Store) finishOne(tx *handle, o app.Outcome) error {
 	}
 	switch {
 	case o.State == app.MessageFailed && o.Suppress:
-		return s.suppress(tx, m, o.Reply)
+		return s.suppress(tx, o.ID, o.Reply)
 	case o.State == app.MessageDelivered:
-		return s.unsuppressDelivered(tx, m)
+		return s.unsuppressDelivered(tx, o.ID, recipient)
 	}
 	return nil
 }
 
-// finish writes the end of an attempt to the message id if the condition holds. sql.ErrNoRows when it does not.
-func finish(tx *handle, id int64, d app.Delivery, condition string) (app.Message, error) {
+// finish writes the end of an attempt to the message id if the condition holds, and returns the key of its recipient.
+// sql.ErrNoRows when it does not.
+func finish(tx *handle, id int64, d app.Delivery, condition string) (recipient string, err error) {
 	if d.Untried {
-		return scanMessage(tx.row(`UPDATE message SET state = CASE WHEN attempts = 1 THEN 'queued' ELSE 'deferred' END,
+		return recipient, tx.one(`UPDATE message SET state = CASE WHEN attempts = 1 THEN 'queued' ELSE 'deferred' END,
 	attempts = attempts - 1, next_attempt = $1, lease_until = NULL
-WHERE id = $2 AND `+condition+"\nRETURNING "+messageFields, millis(d.Next), id))
+WHERE id = $2 AND `+condition+"\nRETURNING recipient_key", []any{millis(d.Next), id}, &recipient)
 	}
 	steps, err := stepsText(d.Steps)
 	if err != nil {
-		return app.Message{}, err
+		return "", err
 	}
 	ended, next := nullMillis(time.Now()), time.Time{}
 	if d.State == app.MessageDeferred {
@@ -265,19 +266,19 @@ WHERE id = $2 AND `+condition+"\nRETURNING "+messageFields, millis(d.Next), id))
 	if d.Notice != nil && d.Notice.Kind == app.MailDelay {
 		late = nullMillis(time.Now())
 	}
-	return scanMessage(tx.row(`UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4, steps = $5,
+	return recipient, tx.one(`UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4, steps = $5,
 	late_at = COALESCE(late_at, $6)
-WHERE id = $7 AND `+condition+"\nRETURNING "+messageFields,
-		string(d.State), d.Reply, nullMillis(next), ended, steps, late, id))
+WHERE id = $7 AND `+condition+"\nRETURNING recipient_key",
+		[]any{string(d.State), d.Reply, nullMillis(next), ended, steps, late, id}, &recipient)
 }
 
 // NextAttempt returns when the next message is due, and false when none is.
 func (s *Store) NextAttempt(_ context.Context) (time.Time, bool, error) {
 	var next sql.NullInt64
 	err := s.read.one(`SELECT MIN(due) FROM (
-	SELECT MIN(next_attempt) AS due FROM message WHERE rank = 0 AND next_attempt IS NOT NULL AND state IN ('queued', 'deferred')
+	SELECT MIN(next_attempt) AS due FROM message WHERE rank = 0 AND state IN ('queued', 'deferred')
 	UNION ALL
-	SELECT MIN(next_attempt) FROM message WHERE rank = 1 AND next_attempt IS NOT NULL AND state IN ('queued', 'deferred')
+	SELECT MIN(next_attempt) FROM message WHERE rank = 1 AND state IN ('queued', 'deferred')
 	UNION ALL
 	SELECT MIN(lease_until) FROM message WHERE lease_until IS NOT NULL AND state = 'sending'
 ) AS soonest`, nil, &next)

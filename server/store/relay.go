@@ -52,7 +52,7 @@ func (b *backlog) room(tx *handle, n, maximum int) error {
 		return nil
 	}
 	if time.Since(b.counted) > time.Second {
-		err := tx.one("SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE rank = 1 AND next_attempt IS NOT NULL LIMIT $1)", []any{maximum}, &b.waiting)
+		err := tx.one("SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE rank = 1 AND state IN ('queued', 'deferred') LIMIT $1)", []any{maximum}, &b.waiting)
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 		{l.AccountsPerBase, &f.BaseDay, "SELECT COUNT(DISTINCT recipient_key) FROM message WHERE rank = 0 AND recipient_base = $1 AND created_at > $2 AND recipient_key <> $3 AND kind = 'confirm'", []any{base, day, key}},
 		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 AND " + counted + " LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
 		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE created_at > $1 AND " + counted + " LIMIT $2)", []any{hour, l.MailGlobal}},
-		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE rank = 0 AND next_attempt IS NOT NULL LIMIT $1)", []any{l.QueueMessages}},
+		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE rank = 0 AND state IN ('queued', 'deferred') LIMIT $1)", []any{l.QueueMessages}},
 		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 AND expires_at > $2 LIMIT $3)", []any{key, millis(now), l.Registrations}},
 	}
 	for _, c := range counts {

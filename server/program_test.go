@@ -45,6 +45,11 @@ func (h house) programDoor() app.ListenState {
 // smtp says lines at the door and expects answers that begin so.
 func (h house) smtp(dialogue ...string) {
 	h.Helper()
+	for tick := time.NewTicker(time.Millisecond); !h.programDoor().Open; <-tick.C {
+		if h.Context().Err() != nil {
+			h.Fatal("the door does not open")
+		}
+	}
 	conn, err := new(net.Dialer).DialContext(h.Context(), "tcp", h.programDoor().Address)
 	if err != nil {
 		h.Fatal(err)

@@ -355,17 +355,17 @@ func TestStopHard(t *testing.T) {
 		c.envelope()
 		c.say("DATA", "354 ")
 		began := time.Now()
-		go func() {
+		var talking sync.WaitGroup
+		talking.Go(func() {
 			for c.still("Hello\r\n", time.Second) {
 			}
-		}()
-		go func() {
-			_, _ = io.Copy(io.Discard, c.in) // what it says as it ends
-		}()
+		})
+		talking.Go(func() { _, _ = io.Copy(io.Discard, c.in) }) // what it says as it ends
 		stop()
 		if took := time.Since(began); took < 10*time.Second || took > 12*time.Second {
 			t.Errorf("stopping took %s, want 10s", took)
 		}
+		talking.Wait()
 		if mails := office.mails(); len(mails) > 0 {
 			t.Error("a mail was taken")
 		}

@@ -23,6 +23,7 @@ import (
 
 	"foyer/app"
 	"foyer/server"
+	"foyer/server/mail"
 )
 
 // house is a whole service in this process, spoken to over real HTTP.
@@ -71,6 +72,7 @@ func startChanged(t *testing.T, dir string, change func(*server.Config)) house {
 	h := house{T: t, dir: dir, log: &syncBuffer{}, mails: make(chan app.Message, 10_000)}
 	config := server.Config{
 		DataDir: dir, Socket: filepath.Join(dir, "admin.sock"), Listen: "127.0.0.1:0", Version: "test",
+		SMTP:     mail.ListenerConfig{Listen: []string{"127.0.0.1:0"}},
 		Log:      slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Captured: func(m app.Message) { h.mails <- m },
 	}

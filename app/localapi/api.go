@@ -72,7 +72,7 @@ const (
 	pathEvents          = "/v1/events"
 	pathPrograms        = "/v1/programs"
 	pathProgram         = "/v1/programs/{name}"
-	pathProgramPassword = "/v1/programs/{name}/password"
+	pathProgramPassword = "/v1/programs/{name}/password" //nolint:gosec // a path
 	pathMailListener    = "/v1/mail/listener"
 )
 

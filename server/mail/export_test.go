@@ -92,3 +92,37 @@ func Clean(words string) string { return clean(words) }
 func WriteBounce(kind app.MessageKind, m app.Message, d app.Delivery, from, reporter string, now time.Time) (app.Message, error) {
 	return bounce{kind: kind, message: m, delivery: d, now: now, from: from, reporter: reporter}.write()
 }
+
+// ListenOn makes a listener open its addresses through listen.
+func (c *ListenerConfig) ListenOn(listen func(ctx context.Context, network, address string) (net.Listener, error)) {
+	c.listen = listen
+}
+
+// Prepared is what prepare makes of a mail.
+type Prepared struct {
+	Data, Subject, ID string
+}
+
+// Prepare prepares a mail of p that came from 192.0.2.7, and returns the answer when it is refused.
+func Prepare(raw []byte, p app.Program, line, hops int, now time.Time) (Prepared, error) {
+	sender, err := app.ParseAddress("scanner@office.example")
+	if err != nil {
+		return Prepared{}, err
+	}
+	m, refused := prepare(raw, rules{program: p, line: line, hops: hops}, trace{
+		hello: "scanner.lan", peer: netip.MustParseAddr("192.0.2.7"), host: "foyer.office.example", protocol: "ESMTPSA", now: now, sender: sender,
+	})
+	if refused != nil {
+		return Prepared{}, refused
+	}
+	return Prepared{Data: string(m.data), Subject: m.subject, ID: m.id}, nil
+}
+
+// ContentFault feeds content in parts and returns what is wrong with it.
+func ContentFault(parts ...[]byte) string {
+	var c content
+	for _, part := range parts {
+		c.feed(part)
+	}
+	return c.fault()
+}

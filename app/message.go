@@ -49,17 +49,41 @@ type Message struct {
 	State       MessageState
 	Attempts    int
 	CreatedAt   time.Time
-	NextAttempt time.Time // zero when no attempt is due
-	ExpiresAt   time.Time // after this the message is given up: what it carries is worthless then
-	Reply       string    // the other side's last words, or what went wrong on the way to it
+	NextAttempt time.Time  // zero when no attempt is due
+	ExpiresAt   time.Time  // after this the message is given up: what it carries is worthless then
+	Reply       string     // the other side's last words, or what went wrong on the way to it
+	Steps       []MailStep // of the last attempt; not in lists
+	Suppressed  string     // why the recipient gets no mail, when a relayed one is claimed; "" when it does
+	Late        bool       // its sender was told that it is late
+}
+
+// Relayed reports whether messages of this kind belong to what programs hand over. Foyer's own go first.
+func (k MessageKind) Relayed() bool { return k == MailRelayed || k == MailDelay || k == MailBounce }
+
+// Claim says which of the messages that are due are wanted.
+type Claim struct {
+	Now     time.Time
+	Limit   int                              // how many at most
+	Room    func(domain string) int          // how many at most for a recipient's domain; nil for no such bound
+	Lease   time.Duration                    // how long an attempt may take
+	Backoff func(attempts int) time.Duration // after which time the attempt after this one is made
+}
+
+// Outcome is how an attempt to deliver a message has ended.
+type Outcome struct {
+	ID int64
+	Delivery
 }
 
 // Delivery says how an attempt to deliver a message has ended.
 type Delivery struct {
 	State    MessageState
-	Reply    string    // the other side's words, or what went wrong on the way to it
-	Next     time.Time // when a deferred message is tried again
-	Suppress bool      // the other side says of the recipient's address that no mail to it will ever arrive
+	Reply    string     // the other side's words, or what went wrong on the way to it
+	Steps    []MailStep // of the attempt
+	Next     time.Time  // when a deferred message is tried again
+	Suppress bool       // the other side says of the recipient's address that no mail to it will ever arrive
+	Untried  bool       // there was no attempt: the one that was booked does not count
+	Notice   *Message   // what the sender is told about it, written in the same transaction; nil for nothing
 }
 
 // Report is what a courier has to tell about an attempt.

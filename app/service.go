@@ -19,6 +19,8 @@ type Outbox interface {
 	Written(m Message)
 	// Look tells that more may be due than before: mails were released, or the settings have changed.
 	Look()
+	// Traffic returns what was done with them. Unavailable when that cannot be known before ctx ends.
+	Traffic(ctx context.Context) (MailTraffic, error)
 }
 
 // ServiceConfig holds what a Service is made of.

@@ -76,6 +76,12 @@ type Limits struct {
 	SessionHours      int // hours after which a session ends in any case
 	NotMeDays         int // days an address gets no mail after "this was not me"
 	MailDays          int // days an ended message is kept
+	Deliveries        int // connections to mail servers at one time
+	DeliveriesPerHost int // connections to one destination at one time
+	RelayQueue        int // mails of programs that wait to be delivered at one time
+	RelayHours        int // hours a mail of a program is tried
+	RelayLateHours    int // hours after which its sender is told that it is late
+	RelayDays         int // days an ended mail of a program is kept
 	AuditDays         int // days an audit event is kept
 	AuditThousands    int // thousands of audit events that are kept, the latest
 	FormAge           int // seconds a sign-up form must be open before it may be sent
@@ -208,6 +214,18 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.NotMeDays }),
 	number("limits.mail_days", 14, "days a message that has ended is kept",
 		func(s *Settings) *int { return &s.Limits.MailDays }),
+	number("limits.deliveries", 20, "connections to mail servers at one time",
+		func(s *Settings) *int { return &s.Limits.Deliveries }),
+	number("limits.deliveries_per_host", 2, "connections at one time to the smarthost, or to the mail servers of one domain",
+		func(s *Settings) *int { return &s.Limits.DeliveriesPerHost }),
+	number("limits.relay_queue", 100000, "mails of programs that wait to be delivered at one time",
+		func(s *Settings) *int { return &s.Limits.RelayQueue }),
+	number("limits.relay_hours", 120, "hours a mail of a program is tried before its sender gets it back",
+		func(s *Settings) *int { return &s.Limits.RelayHours }),
+	number("limits.relay_late_hours", 4, "hours after which the sender of a program's mail is told that it is late",
+		func(s *Settings) *int { return &s.Limits.RelayLateHours }),
+	number("limits.relay_days", 3, "days a program's mail is kept after its end; 0 keeps it for ever",
+		func(s *Settings) *int { return &s.Limits.RelayDays }),
 	number("limits.audit_days", 365, "days an audit event is kept",
 		func(s *Settings) *int { return &s.Limits.AuditDays }),
 	number("limits.audit_thousands", 1000, "audit events that are kept, in thousands",
@@ -391,6 +409,9 @@ func (l Limits) SessionTTL() time.Duration { return orForever(l.SessionHours, ti
 
 // FreshTTL returns how long after a sign-in the ways in may be changed.
 func (l Limits) FreshTTL() time.Duration { return orForever(l.FreshMinutes, time.Minute) }
+
+// RelayTTL returns how long a mail of a program is tried.
+func (l Limits) RelayTTL() time.Duration { return orForever(l.RelayHours, time.Hour) }
 
 // orForever returns n units, or ten years when the limit is switched off.
 func orForever(n int, unit time.Duration) time.Duration {

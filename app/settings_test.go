@@ -26,6 +26,8 @@ var defaults = map[string]string{
 	"limits.accounts_per_base": "3", "limits.code_tries": "5", "limits.registrations": "10000", "limits.queue_messages": "5000", "limits.hash_queue": "128",
 	"limits.confirm_hours": "24", "limits.reset_minutes": "60", "limits.session_idle_minutes": "30", "limits.session_hours": "12",
 	"limits.not_me_days": "7", "limits.mail_days": "14", "limits.audit_days": "365", "limits.audit_thousands": "1000", "limits.password_changes": "10", "limits.form_age": "0",
+	"limits.deliveries": "20", "limits.deliveries_per_host": "2",
+	"limits.relay_queue": "100000", "limits.relay_hours": "120", "limits.relay_late_hours": "4", "limits.relay_days": "3",
 }
 
 // secretSettings are those that nobody can read again.

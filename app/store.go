@@ -174,6 +174,9 @@ type AdminStore interface {
 	Message(ctx context.Context, id int64) (Message, error)
 	// AddMessage writes a mail of the administrator's own to the queue and returns it with its ID.
 	AddMessage(ctx context.Context, m Message, ev Event) (Message, error)
+	// AddSubmission writes a mail that a program has handed over, one message for each recipient. They are durable when
+	// it returns. Unavailable "queue_full" when more than maximum messages of programs would wait; 0 is no limit.
+	AddSubmission(ctx context.Context, sub Submission, now, expires time.Time, maximum int) error
 	// RetryMessage makes an ended or waiting message due now. NotFound, or Conflict while it is being sent or
 	// when it has expired.
 	RetryMessage(ctx context.Context, id int64, now time.Time, ev Event) (Message, error)
@@ -189,6 +192,8 @@ type AdminStore interface {
 	// ReleaseHeld makes every held message due now and returns how many there were. The queue fails those that have
 	// expired.
 	ReleaseHeld(ctx context.Context, now time.Time, ev Event) (int, error)
+	// MailBacklog counts the messages there are.
+	MailBacklog(ctx context.Context) (MailBacklog, error)
 	// LastMessage returns the newest message to an address, without Data. NotFound.
 	LastMessage(ctx context.Context, addr Address) (Message, error)
 	// Suppressed returns the addresses whose mail failed for good, by address.

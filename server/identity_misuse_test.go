@@ -260,6 +260,8 @@ type noOutbox struct{}
 func (noOutbox) Written(app.Message) {}
 func (noOutbox) Look()               {}
 
+func (noOutbox) Traffic(context.Context) (app.MailTraffic, error) { return app.MailTraffic{}, nil }
+
 // TestChangingWaysNeedsFreshness: a session that somebody has left open is not enough. (ASVS 7.5.1)
 func TestChangingWaysNeedsFreshness(t *testing.T) {
 	ctx, dir, log := t.Context(), t.TempDir(), slog.New(slog.DiscardHandler)

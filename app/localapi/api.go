@@ -59,6 +59,7 @@ const (
 	pathMessage        = "/v1/messages/{id}"
 	pathMessageRetry   = "/v1/messages/{id}/retry"
 	pathMailDNS        = "/v1/mail/dns"
+	pathMailStatus     = "/v1/mail/status"
 	pathMessageHold    = "/v1/messages/{id}/hold"
 	pathMessageRelease = "/v1/messages/{id}/release"
 	pathSuppressed     = "/v1/suppressed"
@@ -250,6 +251,7 @@ type Message struct {
 	NextAttempt *time.Time `json:"next_attempt"` // null when none is due
 	Reply       string     `json:"reply"`        // the other side's last words, or what went wrong
 	CreatedAt   time.Time  `json:"created_at"`
+	Program     string     `json:"program"` // who has handed over a relayed mail; "" for Foyer's own
 }
 
 // MessageDetail is a message whole.
@@ -259,6 +261,40 @@ type MessageDetail struct {
 	Data      string     `json:"data"` // the whole message as sent
 	MessageID string     `json:"message_id"`
 	ExpiresAt *time.Time `json:"expires_at"` // after this it is given up; null when never
+}
+
+// MailStatus says how mail stands: what waits, and what came of it since the service started.
+type MailStatus struct {
+	Transport    string            `json:"transport"`
+	Held         bool              `json:"held"`
+	Messages     map[string]int    `json:"messages"` // how many there are, by state
+	Oldest       *time.Time        `json:"oldest"`   // of those that wait; null when none does
+	Since        time.Time         `json:"since"`
+	Attempts     map[string]int64  `json:"attempts"`     // how they have ended since then, by state
+	AttemptTime  Durations         `json:"attempt_time"` // how long they took
+	DeliveryAge  Durations         `json:"delivery_age"` // how old messages were when they were delivered
+	Destinations []MailDestination `json:"destinations"`
+}
+
+// Durations is a histogram of times in seconds.
+type Durations struct {
+	Buckets []Bucket `json:"buckets"` // each holds those of the ones before it
+	Sum     float64  `json:"sum"`
+}
+
+// Bucket is how many took at most so many seconds; null for any time.
+type Bucket struct {
+	AtMost *float64 `json:"at_most"`
+	Count  int64    `json:"count"`
+}
+
+// MailDestination is a mail server, or those of a domain, that there is something to do with.
+type MailDestination struct {
+	Name        string     `json:"name"`
+	Connections int        `json:"connections"`
+	UnderWay    int        `json:"under_way"`
+	Failures    int        `json:"failures"`
+	RestsUntil  *time.Time `json:"rests_until"` // null when it does not rest
 }
 
 // DNSRecords is the DNS records that mail from the sender's domain is judged by.

@@ -443,6 +443,11 @@ func (c *Client) TestMail(ctx context.Context, address, lang string) (Message, e
 	return do[Message](ctx, c, "POST", pathMessages, "", messageTest{Recipient: address, Lang: lang})
 }
 
+// MailStatus returns how mail stands.
+func (c *Client) MailStatus(ctx context.Context) (MailStatus, error) {
+	return do[MailStatus](ctx, c, "GET", pathMailStatus, "", nil)
+}
+
 // MailDNS returns the DNS records of the office's mail, compared with what the DNS has. It may take ten seconds.
 // Conflict while mail.from is not set.
 func (c *Client) MailDNS(ctx context.Context) ([]DNSRecord, error) {

@@ -106,7 +106,7 @@ func messageOf(m app.Message) Message {
 	return Message{
 		ID: strconv.FormatInt(m.ID, 10), Kind: string(m.Kind), Recipient: m.Recipient.String(), Subject: m.Subject,
 		State: string(m.State), Attempts: m.Attempts, NextAttempt: timeOrNull(m.NextAttempt), Reply: m.Reply,
-		CreatedAt: m.CreatedAt.UTC(),
+		CreatedAt: m.CreatedAt.UTC(), Program: m.Program,
 	}
 }
 
@@ -159,6 +159,41 @@ func settingsOf(s app.Settings) Settings {
 			continue
 		}
 		out[def.Key] = Setting{Text: value, Number: def.Kind == app.KindNumber}
+	}
+	return out
+}
+
+func mailStatusOf(s app.MailStatus) MailStatus {
+	out := MailStatus{
+		Transport: s.Transport, Held: s.Held, Messages: map[string]int{}, Oldest: timeOrNull(s.Waiting.Oldest), Since: s.Traffic.Since.UTC(),
+		Attempts: map[string]int64{}, AttemptTime: durationsOf(s.Traffic.Took), DeliveryAge: durationsOf(s.Traffic.Age),
+		Destinations: make([]MailDestination, 0, len(s.Traffic.Destinations)),
+	}
+	for state, n := range s.Waiting.States {
+		out.Messages[string(state)] = n
+	}
+	for state, n := range s.Traffic.Attempts {
+		out.Attempts[string(state)] = n
+	}
+	for _, d := range s.Traffic.Destinations {
+		out.Destinations = append(out.Destinations, MailDestination{
+			Name: d.Name, Connections: d.Connections, UnderWay: d.UnderWay, Failures: d.Failures, RestsUntil: timeOrNull(d.RestsUntil),
+		})
+	}
+	return out
+}
+
+func durationsOf(d app.Durations) Durations {
+	out := Durations{Sum: d.Sum.Seconds()}
+	var sum int64
+	for i, n := range d.Counts {
+		sum += n
+		b := Bucket{Count: sum}
+		if i < len(app.DurationBounds) {
+			seconds := app.DurationBounds[i].Seconds()
+			b.AtMost = &seconds
+		}
+		out.Buckets = append(out.Buckets, b)
 	}
 	return out
 }

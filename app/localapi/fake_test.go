@@ -30,6 +30,7 @@ type office struct {
 	events     []app.Event   // the newest first
 	waiting    []app.Registration
 	settings   app.Settings
+	status     app.MailStatus
 	records    []app.DNSRecord
 	blockedTo  map[string]time.Time
 	suppressed []app.Suppression
@@ -358,6 +359,10 @@ func (o *office) RemoveMessage(ctx context.Context, actor string, id int64) erro
 func (o *office) TestMail(_ context.Context, actor, email, lang string) (app.Message, error) {
 	addr, err := app.ParseAddress(email)
 	return app.Message{ID: 7, Kind: app.MailTest, Recipient: addr, CreatedAt: then}, firstError(err, o.do(actor, "test mail "+lang))
+}
+
+func (o *office) MailStatus(context.Context) (app.MailStatus, error) {
+	return o.status, o.do("", "mail status")
 }
 
 func (o *office) MailDNS(context.Context) ([]app.DNSRecord, error) {

@@ -64,6 +64,7 @@ type Backend interface {
 	LastMessage(ctx context.Context, email string) (app.Message, error)
 	TestMail(ctx context.Context, actor, email, lang string) (app.Message, error)
 	MailDNS(ctx context.Context) ([]app.DNSRecord, error)
+	MailStatus(ctx context.Context) (app.MailStatus, error)
 	Suppressed(ctx context.Context) ([]app.Suppression, error)
 	Unsuppress(ctx context.Context, actor, email string) error
 	Blocked(ctx context.Context) (map[string]time.Time, error)
@@ -182,6 +183,7 @@ func (h *handler) routes() []route {
 		{method: "DELETE", path: pathMessage, serve: h.removeMessage},
 		{method: "POST", path: pathMessageRetry, serve: h.retryMessage},
 		{method: "GET", path: pathMailDNS, serve: h.mailDNS},
+		{method: "GET", path: pathMailStatus, serve: h.mailStatus},
 		{method: "POST", path: pathMessageHold, serve: h.holdMessage},
 		{method: "POST", path: pathMessageRelease, serve: h.releaseMessage},
 		{method: "GET", path: pathSuppressed, serve: h.suppressed},

@@ -162,6 +162,7 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		{me + ": unsuppress jane@acme.com", func() error { return client.Unsuppress(ctx, "jane@acme.com") }},
 		{me + ": remove message", func() error { return client.RemoveMessage(ctx, "9") }},
 		{me + ": test mail sk", func() error { _, err := client.TestMail(ctx, "jane@acme.com", "sk"); return err }},
+		{": mail status", func() error { _, err := client.MailStatus(ctx); return err }},
 		{": mail dns", func() error { _, err := client.MailDNS(ctx); return err }},
 		{me + ": unblock jane@acme.com", func() error { return client.Unblock(ctx, "jane@acme.com") }},
 		{": events jane", func() error { return each(client.Events(ctx, "jane")) }},

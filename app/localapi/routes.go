@@ -425,6 +425,14 @@ func (h *handler) testMail(r *request) (any, error) {
 	return messageOf(m), nil
 }
 
+func (h *handler) mailStatus(r *request) (any, error) {
+	status, err := h.Backend.MailStatus(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return mailStatusOf(status), nil
+}
+
 func (h *handler) mailDNS(r *request) (any, error) {
 	records, err := h.Backend.MailDNS(r.Context())
 	if err != nil {

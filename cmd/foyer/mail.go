@@ -20,19 +20,23 @@ delivered, failed, or captured (kept here and sent nowhere: the setting
 mail.transport=capture). With the setting mail.hold=on no mail leaves at all. An address
 whose mail server said that it does not exist gets no more mail until that is lifted.`,
 		"  foyer mail list --state deferred\n  foyer mail test you@office.example",
-		p.mailList(), p.mailShow(), p.mailRetry(), p.mailHold(), p.mailRelease(), p.mailRemove(), p.mailTest(), p.mailDNS(),
+		p.mailList(), p.mailShow(), p.mailRetry(), p.mailHold(), p.mailRelease(), p.mailRemove(), p.mailTest(), p.mailStatus(), p.mailDNS(),
 		p.mailBlocked(), p.mailUnblock(), p.mailSuppressed(), p.mailUnsuppress())
 }
 
 func (p *program) mailList() *cobra.Command {
 	var state string
+	var limit int
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the mails, the newest first",
-		Example: "  foyer mail list\n  foyer mail list --state failed",
+		Example: "  foyer mail list\n  foyer mail list --state failed --limit 20",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			messages, err := collect(p.client.Messages(cmd.Context(), state), 0)
+			if limit < 0 {
+				return usage(cmd, "--limit is a number from 0, for all")
+			}
+			messages, err := collect(p.client.Messages(cmd.Context(), state), limit)
 			if err != nil {
 				return err
 			}
@@ -47,6 +51,7 @@ func (p *program) mailList() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "only those in `STATE`: queued, sending, deferred, held, delivered, failed or captured")
+	cmd.Flags().IntVar(&limit, "limit", 0, "at most `N` mails; 0 is all")
 	return cmd
 }
 

@@ -31,6 +31,7 @@ type office struct {
 	suppressed []app.Suppression
 	connectors []app.ConnectorState
 	settings   app.Settings
+	status     app.MailStatus
 	records    []app.DNSRecord // of the office's mail
 	fail       error
 }
@@ -410,6 +411,8 @@ func (o *office) TestMail(_ context.Context, _, email, lang string) (app.Message
 	addr, err := app.ParseAddress(email)
 	return app.Message{ID: 4, Kind: app.MailTest, Recipient: addr, State: app.MessageCaptured, CreatedAt: then, Subject: lang}, err
 }
+
+func (o *office) MailStatus(context.Context) (app.MailStatus, error) { return o.status, o.fail }
 
 func (o *office) MailDNS(context.Context) ([]app.DNSRecord, error) { return o.records, o.fail }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-sasl"
-	"github.com/emersion/go-smtp"
+
+	"foyer/app"
 )
 
 // mechanisms are the ways to sign in, by their name in mail.auth, the preferred first.
@@ -17,62 +19,80 @@ var mechanisms = []struct{ auth, mechanism string }{
 
 var errChallenge = errors.New("one question too many at AUTH")
 
-// signIn signs in as mail.auth says.
-func (d *dialogue) signIn(ctx context.Context, client *smtp.Client) error {
-	auth := d.mail.Auth
+// credentials are how this machine signs in to a mail server. The zero value is not at all.
+type credentials struct {
+	method   string // as in mail.auth
+	username string
+	password string
+	oauth    app.MailOAuth
+	tokens   *Tokens // for the method xoauth2
+}
+
+// secrets returns what must not be seen in an answer.
+func (a credentials) secrets() []string {
+	secrets := []string{a.oauth.ClientSecret, a.oauth.RefreshToken}
+	if a.password != "" {
+		secrets = append(secrets, encoded("\x00"+a.username+"\x00"+a.password), encoded(a.password), a.password)
+	}
+	return slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
+}
+
+// signIn signs in, if that is wanted.
+func (c *conversation) signIn(ctx context.Context) error {
+	method := c.auth.method
 	mechanism := ""
 	for _, m := range mechanisms {
-		if m.auth == auth {
+		if m.auth == method {
 			mechanism = m.mechanism
 		}
 	}
 	switch {
-	case auth == "" || auth == "none":
+	case method == "" || method == "none":
 		return nil
 	case mechanism == "":
-		return &ReplyError{Reason: "not_configured", Message: "mail.auth=" + auth + " is not supported", HostDown: true}
+		return &ReplyError{Reason: "not_configured", Message: "mail.auth=" + method + " is not supported", HostDown: true}
 	}
-	d.step = stepAuth
-	if !d.encrypted {
+	c.step = stepAuth
+	if c.encrypted == nil {
 		return errAuthNoTLS
 	}
-	if !client.SupportsAuth(mechanism) {
-		return d.notOffered(client, mechanism)
+	if !c.client.SupportsAuth(mechanism) {
+		return c.notOffered(mechanism)
 	}
-	switch auth {
+	switch method {
 	case "plain":
-		return client.Auth(sasl.NewPlainClient("", d.mail.Username, d.mail.Password))
+		return c.client.Auth(sasl.NewPlainClient("", c.auth.username, c.auth.password))
 	case "login":
-		return client.Auth(&loginClient{answers: []string{d.mail.Username, d.mail.Password}})
+		return c.client.Auth(&loginClient{answers: []string{c.auth.username, c.auth.password}})
 	default:
-		return d.signInWithToken(ctx, client)
+		return c.signInWithToken(ctx)
 	}
 }
 
 // notOffered names the way that the server offers instead.
-func (d *dialogue) notOffered(client *smtp.Client, mechanism string) error {
+func (c *conversation) notOffered(mechanism string) error {
 	e := &ReplyError{Reason: "auth_unsupported", HostDown: true}
 	for _, m := range mechanisms {
-		if client.SupportsAuth(m.mechanism) {
-			e.Message = d.host + " does not offer to sign in with AUTH " + mechanism + " but with " + m.mechanism + "; set mail.auth=" + m.auth
+		if c.client.SupportsAuth(m.mechanism) {
+			e.Message = c.host + " does not offer to sign in with AUTH " + mechanism + " but with " + m.mechanism + "; set mail.auth=" + m.auth
 			return e
 		}
 	}
-	e.Message = d.host + " does not offer to sign in with AUTH " + mechanism + "; set mail.auth=none if it knows this machine by its address"
+	e.Message = c.host + " does not offer to sign in with AUTH " + mechanism + "; set mail.auth=none if it knows this machine by its address"
 	return e
 }
 
-// signInWithToken throws the token away when the server refuses it, for Deliver to try another.
-func (d *dialogue) signInWithToken(ctx context.Context, client *smtp.Client) error {
-	token, err := d.tokens.get(ctx, d.mail.OAuth, d.timeouts.Token)
+// signInWithToken throws the token away when the server refuses it, for another attempt to fetch a fresh one.
+func (c *conversation) signInWithToken(ctx context.Context) error {
+	token, err := c.auth.tokens.get(ctx, c.auth.oauth, c.timeouts.Token)
 	if err != nil {
 		return err
 	}
-	response := "user=" + d.mail.Username + "\x01auth=Bearer " + token + "\x01\x01"
-	d.hide(encoded(response), encoded(token), token)
-	err = client.Auth(&xoauth2Client{response: response})
+	response := "user=" + c.auth.username + "\x01auth=Bearer " + token + "\x01\x01"
+	c.secrets = append(c.secrets, encoded(response), encoded(token), token)
+	err = c.client.Auth(&xoauth2Client{response: response})
 	if code, _, _, ok := answerOf(err); ok && code == codeRefused {
-		d.tokens.discard(token)
+		c.auth.tokens.discard(token)
 	}
 	return err
 }

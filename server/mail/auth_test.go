@@ -205,7 +205,11 @@ func TestParallelDeliveriesShareAToken(t *testing.T) {
 			var all sync.WaitGroup
 			for range 20 {
 				all.Go(func() {
-					if _, err := mail.NewSmarthost(office.config).Deliver(t.Context(), m); err != nil {
+					courier := mail.NewSmarthost(office.config)
+					if _, err := courier.Deliver(t.Context(), m); err != nil {
+						t.Error(err)
+					}
+					if err := courier.Close(); err != nil {
 						t.Error(err)
 					}
 				})

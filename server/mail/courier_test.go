@@ -42,7 +42,7 @@ type authority struct {
 	pool *x509.CertPool
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	a := &authority{pool: x509.NewCertPool()}
 	template := &x509.Certificate{
@@ -54,7 +54,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-func sign(t *testing.T, template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*ecdsa.PrivateKey, *x509.Certificate) {
+func sign(t testing.TB, template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*ecdsa.PrivateKey, *x509.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -75,7 +75,7 @@ func sign(t *testing.T, template, parent *x509.Certificate, parentKey *ecdsa.Pri
 }
 
 // issue returns a certificate for 127.0.0.1, changed by change.
-func (a *authority) issue(t *testing.T, change func(*x509.Certificate)) *tls.Config {
+func (a *authority) issue(t testing.TB, change func(*x509.Certificate)) *tls.Config {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
@@ -245,7 +245,11 @@ func message(t testing.TB) app.Message {
 
 func deliver(t *testing.T, c mail.SmarthostConfig, m app.Message) (string, error) {
 	t.Helper()
-	report, err := mail.NewSmarthost(c).Deliver(t.Context(), m)
+	courier := mail.NewSmarthost(c)
+	report, err := courier.Deliver(t.Context(), m)
+	if err := courier.Close(); err != nil {
+		t.Error(err)
+	}
 	reply := report.Reply
 	if err != nil {
 		checkReply(t, err.Error())
@@ -592,7 +596,17 @@ func (s *script) upTo(before string) {
 // runScript serves one connection and returns the address.
 func runScript(t *testing.T, play func(*script)) string {
 	t.Helper()
-	l := listen(t)
+	return runScriptOn(t, listen(t), play)
+}
+
+// runScriptTLS is runScript with implicit TLS.
+func runScriptTLS(t *testing.T, config *tls.Config, play func(*script)) string {
+	t.Helper()
+	return runScriptOn(t, tls.NewListener(listen(t), config), play)
+}
+
+func runScriptOn(t *testing.T, l net.Listener, play func(*script)) string {
+	t.Helper()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -835,46 +849,4 @@ func TestHelloName(t *testing.T) {
 			t.Errorf("HelloName(%q): got %q, want %q", url, got, want)
 		}
 	}
-}
-
-// FuzzReply plays a server whose every byte is the fuzzer's.
-func FuzzReply(f *testing.F) {
-	f.Add([]byte("220 x\r\n250 x\r\n250 x\r\n250 x\r\n354 x\r\n250 2.0.0 taken\r\n221 x\r\n"), false)
-	f.Add([]byte("220 x\r\n250-x\r\n250 SIZE 1\r\n250 x\r\n550-5.1.1 no\r\n550 5.1.1 such \x1b\xff\r\n"), false)
-	f.Add([]byte("220 x\r\n250-x\r\n250 STARTTLS\r\n220 x\r\n\x16\x03\x01"), true)
-	f.Add([]byte("220 x\r\n250 AUTH PLAIN\r\n535 "+password+"\r\n"), false)
-	f.Add([]byte("421\r\n"), false)
-	f.Add([]byte(strings.Repeat("220-"+strings.Repeat("x", 3000)+"\n", 400)), true)
-	f.Fuzz(func(t *testing.T, says []byte, startTLS bool) {
-		here, there := net.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			go func() { _, _ = io.Copy(io.Discard, there) }() // ends with the pipe
-			_, _ = there.Write(says)                          // the courier may have enough before the end
-			_ = there.Close()
-		}()
-		mode := "none"
-		if startTLS {
-			mode = "starttls"
-		}
-		report, err := mail.NewSmarthost(mail.SmarthostConfig{
-			Mail: settings("mx.example:25", mode, "none"), Timeouts: shortTimeouts,
-			Dial: func(context.Context, string, string) (net.Conn, error) { return here, nil },
-		}).Deliver(t.Context(), message(t))
-		<-done
-		reply := report.Reply
-		checkReply(t, reply)
-		if err == nil {
-			if !strings.HasPrefix(reply, "250") {
-				t.Errorf("taken with %q", reply)
-			}
-			return
-		}
-		checkReply(t, err.Error())
-		e, ok := errors.AsType[*mail.ReplyError](err)
-		if !ok || e.Reason == "" || e.Permanent && (e.Code < 500 || e.Code > 599) || e.Error() == "" {
-			t.Errorf("got %#v", err)
-		}
-	})
 }

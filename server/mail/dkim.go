@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	netmail "net/mail"
 	"sync"
 
 	"github.com/emersion/go-msgauth/dkim"
@@ -198,20 +199,24 @@ func (k dkimKey) sign(domain, selector string, data []byte) (string, error) {
 type signing struct {
 	Courier
 	dkim     *DKIM
+	from     string // the setting mail.from
 	selector string
 }
 
-// Deliver signs m in the name of its sender's domain, which is the one in From: DMARC wants them alike (RFC 7489, 3.1.1).
+// Deliver signs m in the name of the domain in From: DMARC wants them alike (RFC 7489, 3.1.1). Foyer's own mail has its
+// sender there; what programs send is signed when it is of the domain whose keys are in the DNS, that of mail.from.
 func (s signing) Deliver(ctx context.Context, m app.Message) (app.Report, error) {
 	if err := checkMessage(m); err != nil {
 		return app.Report{}, err
 	}
-	sender, err := app.ParseAddress(m.Sender)
-	if err != nil {
-		return app.Report{}, err
+	domain := domainOf(m.Sender)
+	if m.Kind.Relayed() {
+		if domain = domainOf(s.from); domainInFrom(m.Data) != domain {
+			return s.Courier.Deliver(ctx, m)
+		}
 	}
 	// A mail that goes out unsigned by mistake may be refused for good: it had better wait.
-	signed, err := s.dkim.Sign(ctx, sender.Domain(), s.selector, m.Data)
+	signed, err := s.dkim.Sign(ctx, domain, s.selector, m.Data)
 	if err != nil {
 		return app.Report{}, &ReplyError{
 			Reason: "fault", Message: "the mail cannot be signed; the service's log has why. Until that is mended, mail leaves with mail.dkim=off", Err: err,
@@ -219,4 +224,26 @@ func (s signing) Deliver(ctx context.Context, m app.Message) (app.Report, error)
 	}
 	m.Data = signed
 	return s.Courier.Deliver(ctx, m)
+}
+
+// domainOf returns the domain of an address as it is compared, or "" when it is none.
+func domainOf(address string) string {
+	a, err := app.ParseAddress(address)
+	if err != nil {
+		return ""
+	}
+	return a.Domain()
+}
+
+// domainInFrom returns the domain of the one address in the field From of a mail, or "" when there is not just one.
+func domainInFrom(data []byte) string {
+	m, err := netmail.ReadMessage(bytes.NewReader(data))
+	if err != nil || len(m.Header["From"]) != 1 {
+		return ""
+	}
+	list, err := m.Header.AddressList("From")
+	if err != nil || len(list) != 1 {
+		return ""
+	}
+	return domainOf(list[0].Address)
 }

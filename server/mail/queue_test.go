@@ -93,7 +93,7 @@ func (r *memoryRow) dueAt() (time.Time, bool) {
 	}
 }
 
-func (s *memoryStore) ClaimMessages(_ context.Context, now time.Time, n int, lease time.Duration, backoff func(int) time.Duration) ([]app.Message, error) {
+func (s *memoryStore) ClaimMessages(_ context.Context, c app.Claim) ([]app.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.enter("claim"); err != nil {
@@ -101,7 +101,7 @@ func (s *memoryStore) ClaimMessages(_ context.Context, now time.Time, n int, lea
 	}
 	var due []*memoryRow
 	for _, r := range s.rows {
-		if at, ok := r.dueAt(); ok && !at.After(now) {
+		if at, ok := r.dueAt(); ok && !at.After(c.Now) {
 			due = append(due, r)
 		}
 	}
@@ -109,33 +109,60 @@ func (s *memoryStore) ClaimMessages(_ context.Context, now time.Time, n int, lea
 		return cmp.Or(a.NextAttempt.Compare(b.NextAttempt), cmp.Compare(a.ID, b.ID))
 	})
 	var claimed []app.Message
-	for _, r := range due[:min(n, len(due))] {
+	taken := map[string]int{}
+	for _, r := range due {
+		domain := r.Recipient.Domain()
+		if len(claimed) == c.Limit || c.Room != nil && c.Room(domain) <= taken[domain] {
+			continue
+		}
+		taken[domain]++
 		r.Attempts++
-		r.State, r.lease, r.NextAttempt = app.MessageSending, now.Add(lease), now.Add(backoff(r.Attempts))
+		r.State, r.lease, r.NextAttempt = app.MessageSending, c.Now.Add(c.Lease), c.Now.Add(c.Backoff(r.Attempts))
 		claimed = append(claimed, r.Message)
 	}
 	return claimed, nil
 }
 
-func (s *memoryStore) FinishMessage(_ context.Context, id int64, d app.Delivery) error {
+func (s *memoryStore) FinishMessages(_ context.Context, outcomes []app.Outcome) ([]error, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.enter("finish"); err != nil {
-		return err
+		return nil, err
 	}
-	r, ok := s.rows[id]
-	if !ok {
-		return app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
-	}
-	if r.State != app.MessageSending {
-		return app.Errorf(app.Conflict, "message_state", "message %d is %s", id, r.State)
-	}
-	r.State, r.Reply, r.NextAttempt, r.lease, r.suppress = d.State, d.Reply, d.Next, time.Time{}, d.Suppress
-	if d.State != app.MessageDeferred {
-		r.finals++
+	refused := make([]error, len(outcomes))
+	for i, o := range outcomes {
+		refused[i] = s.finish(o)
 	}
 	if s.finished != nil {
 		s.finished()
+	}
+	return refused, nil
+}
+
+func (s *memoryStore) finish(o app.Outcome) error {
+	r, ok := s.rows[o.ID]
+	switch {
+	case !ok:
+		return app.Errorf(app.NotFound, "message_unknown", "there is no message %d", o.ID)
+	case r.State != app.MessageSending:
+		return app.Errorf(app.Conflict, "message_state", "message %d is %s", o.ID, r.State)
+	case o.Untried:
+		r.Attempts--
+		r.State, r.NextAttempt, r.lease = app.MessageDeferred, o.Next, time.Time{}
+		if r.Attempts == 0 {
+			r.State = app.MessageQueued
+		}
+		return nil
+	}
+	r.State, r.Reply, r.NextAttempt, r.lease, r.suppress = o.State, o.Reply, o.Next, time.Time{}, o.Suppress
+	if o.State != app.MessageDeferred {
+		r.finals++
+	}
+	if o.Notice != nil {
+		r.Late = r.Late || o.Notice.Kind == app.MailDelay
+		notice := *o.Notice
+		notice.ID = int64(len(s.rows) + 1)
+		s.rows[notice.ID] = &memoryRow{Message: notice}
 	}
 	return nil
 }
@@ -182,11 +209,15 @@ func (courierFunc) Close() error { return nil }
 
 func taken(context.Context, app.Message) (string, error) { return "250 2.0.0 taken", nil }
 
+// connections is how many there may be to the smarthost.
+const connections = 4
+
 // queueTest is a queue that runs inside a synctest bubble.
 type queueTest struct {
 	t        *testing.T
 	store    *memoryStore
 	queue    *mail.Queue
+	courier  func() mail.Courier
 	settings app.Settings
 	log      bytes.Buffer
 	captured []app.Message
@@ -197,12 +228,13 @@ type queueTest struct {
 
 func newQueueTest(t *testing.T, courier mail.Courier) *queueTest {
 	t.Helper()
-	qt := &queueTest{t: t, store: newMemoryStore(), done: make(chan error, 1)}
+	qt := &queueTest{t: t, store: newMemoryStore(), courier: func() mail.Courier { return courier }, done: make(chan error, 1)}
+	qt.settings.Limits.DeliveriesPerHost, qt.settings.Limits.Deliveries = connections, 20
 	qt.settings.Mail = app.MailSettings{Transport: "smarthost", Smarthost: "mx.example:25", Password: "hunter2-canary"}
 	qt.queue = mail.NewQueue(mail.QueueConfig{
 		Store:    qt.store,
 		Settings: func() app.Settings { qt.mu.Lock(); defer qt.mu.Unlock(); return qt.settings },
-		Courier:  func(app.Settings) mail.Courier { return courier },
+		Courier:  func(app.Settings) mail.Courier { return qt.courier() },
 		Log:      slog.New(slog.NewTextHandler(&qt.log, nil)),
 		Captured: func(m app.Message) { qt.mu.Lock(); defer qt.mu.Unlock(); qt.captured = append(qt.captured, m) },
 	})
@@ -392,8 +424,8 @@ func TestQueueBoundsWorkers(t *testing.T) {
 		for id := range int64(50) {
 			booked += qt.store.row(id + 1).Attempts
 		}
-		if booked != mail.DefaultWorkers || most != mail.DefaultWorkers {
-			t.Errorf("got %d attempts booked, %d at once, want %d", booked, most, mail.DefaultWorkers)
+		if booked != connections || most != connections {
+			t.Errorf("got %d attempts booked, %d at once, want %d", booked, most, connections)
 		}
 		close(gate)
 		synctest.Wait()
@@ -432,8 +464,12 @@ func TestQueueRestsHost(t *testing.T) {
 		if spent > 15 || spent != len(probes) {
 			t.Errorf("got %d attempts spent in three hours, %d made: %v", spent, len(probes), probes)
 		}
+		first := slices.IndexFunc(probes, func(at time.Duration) bool { return at > 0 })
+		if first > connections {
+			t.Errorf("got %d attempts at first, want %d", first, connections)
+		}
 		for i, want := range []int{1, 2, 4, 8, 16, 30, 30} {
-			i += mail.DefaultWorkers // of the first claim
+			i += first
 			rest := time.Duration(want) * time.Minute
 			if got := probes[i] - probes[i-1]; got < rest || got > rest+20*time.Second {
 				t.Errorf("rest %d: got %v, want %v", i, got, rest)

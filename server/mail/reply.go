@@ -28,6 +28,7 @@ import (
 type ReplyError struct {
 	Reason    string // stable name, for example "tls_required"; "deferred" and "refused" are the other side's word
 	Message   string // what is wrong and what to do about it, or "" when the answer says it all
+	Advice    string // what the administrator can do about the answer, when its code tells; not part of the text
 	Code      int    // of the answer, or 0 when there was none
 	Enhanced  string // the answer's enhanced status code (RFC 3463), for example "4.7.1", or ""
 	Text      string // the answer's words
@@ -83,15 +84,17 @@ func isHostDown(err error) bool {
 	return ok && e.HostDown
 }
 
-// step is how far a dialogue with a server has come.
+// step is how far a conversation has come.
 type step int
 
 const (
-	stepConnect step = iota
+	stepName step = iota
+	stepConnect
 	stepGreeting
 	stepStartTLS
 	stepHandshake
 	stepAuth
+	stepReset
 	stepMail // from here on an answer is about the mail
 	stepRecipient
 	stepData
@@ -100,59 +103,73 @@ const (
 
 func (s step) String() string {
 	return [...]string{
-		"connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "MAIL FROM", "RCPT TO", "DATA",
+		"looking up the name", "connecting", "greeting", "STARTTLS", "the TLS handshake", "signing in", "RSET", "MAIL FROM", "RCPT TO", "DATA",
 		"the end of the mail",
 	}[s]
 }
 
 var (
-	errNoStartTLS  = errors.New("STARTTLS is not offered")
-	errInjected    = errors.New("more than the answer to STARTTLS arrived in plain text")
-	errAuthNoTLS   = errors.New("AUTH without TLS")
-	errNoSmarthost = errors.New("no smarthost is set")
-	errTooMuch     = errors.New("too much was answered")
+	errNoStartTLS = errors.New("STARTTLS is not offered")
+	errInjected   = errors.New("more than the answer arrived in plain text")
+	errAuthNoTLS  = errors.New("AUTH without TLS")
+	errTooMuch    = errors.New("too much was answered")
 )
 
-// explain returns what err, met at a step of the dialogue, means. ctx is the dialogue's.
-func (s *Smarthost) explain(ctx context.Context, at step, err error) *ReplyError {
+// who returns the server in words.
+func (t *target) who() string {
+	if t.domain == "" {
+		return t.host
+	}
+	return "the mail server " + t.host + " of " + t.domain
+}
+
+// advice returns what to set, when the settings are what the server is reached by.
+func (t *target) advice(words string) string {
+	if t.domain == "" {
+		return words
+	}
+	return ""
+}
+
+// explain returns what err, met at the present step of the conversation, means. ctx is that of the attempt.
+func (c *conversation) explain(ctx context.Context, err error) *ReplyError {
 	if e, ok := errors.AsType[*ReplyError](err); ok {
 		return e
 	}
 	if code, enhanced, text, ok := answerOf(err); ok {
-		return s.explainAnswer(at, code, enhanced, text, err)
+		return c.explainAnswer(code, enhanced, text, err)
 	}
-	host := s.host
+	at, who := c.step, c.who()
 	e := &ReplyError{Err: err, HostDown: at < stepMail}
 	switch {
 	case at == stepEnd:
 		e.Reason = "lost_after_data"
-		e.Message = "the connection to " + host + " was lost after the mail was handed over; it is sent again and may arrive twice"
+		e.Message = "the connection to " + who + " was lost after the mail was handed over; it is sent again and may arrive twice"
 	case errors.Is(ctx.Err(), context.Canceled):
 		e.Reason, e.Message = "stopped", "the service was stopped during the attempt"
 		e.HostDown = false
-	case errors.Is(err, errNoSmarthost):
-		e.Reason, e.Message = "not_configured", "set mail.smarthost=HOST:PORT"
-	case at == stepConnect:
-		e.Reason, e.Message = s.explainConnect(err)
+	case at <= stepConnect:
+		e.Reason, e.Message = c.explainConnect(err)
 	case errors.Is(err, errNoStartTLS):
 		e.Reason = "tls_required"
-		e.Message = host + " does not offer STARTTLS; set mail.tls=implicit (mostly port 465), or mail.tls=none if mail may go there unencrypted"
+		e.Message = who + " does not offer STARTTLS" +
+			c.advice("; set mail.tls=implicit (mostly port 465), or mail.tls=none if mail may go there unencrypted")
 	case errors.Is(err, errInjected):
 		e.Reason = "tls_injection"
-		e.Message = "something between here and " + host + " adds plain text to the answer to STARTTLS; nothing was sent"
+		e.Message = "something between here and " + who + " adds plain text to what it says before TLS; nothing was sent"
 	case errors.Is(err, errAuthNoTLS):
 		e.Reason = "auth_needs_tls"
 		e.Message = "a password or a token is sent over TLS only; set mail.tls to starttls or implicit, or mail.auth=none"
 	case isTimeout(err), errors.Is(ctx.Err(), context.DeadlineExceeded):
-		e.Reason, e.Message = "timeout", s.timeoutWords(at)
+		e.Reason, e.Message = "timeout", c.timeoutWords()
 	case at == stepHandshake:
-		e.Reason, e.Message = s.explainTLS(err)
+		e.Reason, e.Message = c.explainTLS(err)
 	case errors.Is(err, errTooMuch):
-		e.Reason, e.Message = "protocol", host+" answered more than a mail server has to say at "+at.String()
+		e.Reason, e.Message = "protocol", who+" answered more than a mail server has to say at "+at.String()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isNetError(err):
-		e.Reason, e.Message = "connection_lost", host+" closed the connection at "+at.String()
+		e.Reason, e.Message = "connection_lost", who+" closed the connection at "+at.String()
 	default:
-		e.Reason, e.Message = "protocol", host+" answered at "+at.String()+" in a way mail servers do not: "+s.clean(err.Error())
+		e.Reason, e.Message = "protocol", who+" answered at "+at.String()+" in a way mail servers do not: "+c.clean(err.Error())
 	}
 	return e
 }
@@ -160,23 +177,23 @@ func (s *Smarthost) explain(ctx context.Context, at step, err error) *ReplyError
 // explainAnswer judges a server's answer. A 5xx to the greeting, to STARTTLS or to the password is about this
 // machine and its settings, not about the mail: it waits until the administrator has put them right (Postfix does
 // so by smtp_skip_5xx_greeting and smtp_sasl_auth_soft_bounce).
-func (s *Smarthost) explainAnswer(at step, code int, enhanced, text string, err error) *ReplyError {
-	host := s.host
-	e := &ReplyError{Code: code, Enhanced: enhanced, Text: s.clean(text), Err: err}
+func (c *conversation) explainAnswer(code int, enhanced, text string, err error) *ReplyError {
+	at, who := c.step, c.who()
+	e := &ReplyError{Code: code, Enhanced: enhanced, Text: c.clean(text), Advice: c.adviseAnswer(code, enhanced), Err: err}
 	switch {
 	case code < 400 || code > 599:
-		e.Reason, e.Message = "protocol", host+" answered with a code that does not belong to "+at.String()
+		e.Reason, e.Message = "protocol", who+" answered with a code that does not belong to "+at.String()
 	case code == 421:
 		e.Reason, e.HostDown = "deferred", true
 	case at == stepAuth:
 		e.Reason, e.HostDown = "auth_failed", true
-		e.Message = host + " " + s.refusedWords()
+		e.Message = who + " " + c.auth.refusedWords()
 	case at < stepMail:
 		e.Reason, e.HostDown = "host_refused", true
-		e.Message = host + " refuses this machine at " + at.String()
+		e.Message = who + " refuses this machine at " + at.String()
 	case code == 530 || code == 538:
 		e.Reason, e.HostDown = "auth_required", true
-		e.Message = host + " wants a sign-in or TLS first; check mail.auth, mail.username, mail.password and mail.tls"
+		e.Message = who + " wants a sign-in or TLS first" + c.advice("; check mail.auth, mail.username, mail.password and mail.tls")
 	case code < 500:
 		e.Reason = "deferred"
 	default:
@@ -187,11 +204,11 @@ func (s *Smarthost) explainAnswer(at step, code int, enhanced, text string, err 
 }
 
 // refusedWords say what to check when a sign-in is refused.
-func (s *Smarthost) refusedWords() string {
+func (a credentials) refusedWords() string {
 	switch {
-	case s.mail.Auth != "xoauth2":
+	case a.method != "xoauth2":
 		return "does not take the password; check mail.username and mail.password"
-	case s.mail.OAuth.Provider == app.MailMicrosoft:
+	case a.oauth.Provider == app.MailMicrosoft:
 		return "does not take the token; check that the application has SMTP.SendAsApp with admin consent, is registered in Exchange " +
 			"Online and has rights to the mailbox mail.username, and that SMTP AUTH is on for it"
 	default:
@@ -216,25 +233,29 @@ func isAboutRecipient(at step, code int, enhanced string) bool {
 	}
 }
 
-func (s *Smarthost) explainConnect(err error) (reason, message string) {
-	host := s.host
+func (c *conversation) explainConnect(err error) (reason, message string) {
+	who := c.who()
+	blocked := ""
+	if c.domain != "" {
+		blocked = "; many internet providers block port 25: ask yours, or send through a smarthost (mail.transport=smarthost)"
+	}
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "dns_not_found", "there is no host named " + host + "; check mail.smarthost"
+		return "dns_not_found", "there is no host named " + c.host + c.advice("; check mail.smarthost")
 	case errors.As(err, &dns):
-		return "dns", "the name " + host + " cannot be looked up; check this machine's DNS server"
+		return "dns", "the name " + c.host + " cannot be looked up; check this machine's DNS server"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connect_refused", "nothing answers at the port of " + host + "; check the port in mail.smarthost and that the mail server runs"
+		return "connect_refused", "nothing answers at the port of " + who + c.advice("; check the port in mail.smarthost and that the mail server runs")
 	case isTimeout(err):
-		return "connect_timeout", host + " does not answer; check mail.smarthost and whether a firewall is in the way"
+		return "connect_timeout", who + " does not answer" + c.advice("; check mail.smarthost and whether a firewall is in the way") + blocked
 	default:
-		return "connect", host + " cannot be reached: " + s.clean(err.Error())
+		return "connect", who + " cannot be reached: " + c.clean(err.Error())
 	}
 }
 
-func (s *Smarthost) explainTLS(err error) (reason, message string) {
-	host := s.host
+func (c *conversation) explainTLS(err error) (reason, message string) {
+	who := c.who()
 	var (
 		name    x509.HostnameError
 		unknown x509.UnknownAuthorityError
@@ -243,27 +264,28 @@ func (s *Smarthost) explainTLS(err error) (reason, message string) {
 	)
 	switch {
 	case errors.As(err, &name):
-		return "tls_name", "the certificate of " + host + " is for another name (" + namesOf(name.Certificate) +
-			"); set mail.smarthost to a name that is in it"
+		return "tls_name", "the certificate of " + who + " is for another name (" + namesOf(name.Certificate) + ")" +
+			c.advice("; set mail.smarthost to a name that is in it")
 	case errors.As(err, &unknown):
-		return "tls_unknown_ca", "the certificate of " + host + " is signed by nobody this machine trusts; " +
-			"add its authority to the system's, or give the mail server a certificate of a public one"
+		return "tls_unknown_ca", "the certificate of " + who + " is signed by nobody this machine trusts" +
+			c.advice("; add its authority to the system's, or give the mail server a certificate of a public one")
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotBefore.After(time.Now()):
-		return "tls_expired", "the certificate of " + host + " is valid from " + day(invalid.Cert.NotBefore) + " on; check this machine's clock"
+		return "tls_expired", "the certificate of " + who + " is valid from " + day(invalid.Cert.NotBefore) + " on; check this machine's clock"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "tls_expired", "the certificate of " + host + " has expired on " + day(invalid.Cert.NotAfter) + "; it must be renewed there"
+		return "tls_expired", "the certificate of " + who + " has expired on " + day(invalid.Cert.NotAfter) + "; it must be renewed there"
 	case errors.As(err, &record):
-		return "tls_no_tls", host + " does not begin with TLS at this port; set mail.tls=starttls, or use the port for implicit TLS (mostly 465)"
+		return "tls_no_tls", who + " does not begin with TLS" +
+			c.advice(" at this port; set mail.tls=starttls, or use the port for implicit TLS (mostly 465)")
 	default:
-		return "tls_handshake", "TLS with " + host + " fails; it must offer TLS 1.2 or newer: " + s.clean(err.Error())
+		return "tls_handshake", "TLS with " + who + " fails; it must offer TLS 1.2 or newer: " + c.clean(err.Error())
 	}
 }
 
-func (s *Smarthost) timeoutWords(at step) string {
-	if at == stepGreeting && s.mail.TLS != "implicit" {
-		return s.host + " takes the connection and says nothing; if this is a port for implicit TLS (465), set mail.tls=implicit"
+func (c *conversation) timeoutWords() string {
+	if c.step == stepGreeting && c.domain == "" && c.security != securityImplicit {
+		return c.host + " takes the connection and says nothing; if this is a port for implicit TLS (465), set mail.tls=implicit"
 	}
-	return s.host + " does not answer at " + at.String()
+	return c.who() + " does not answer at " + c.step.String()
 }
 
 func namesOf(c *x509.Certificate) string {
@@ -336,8 +358,8 @@ func clean(s string) string {
 
 // clean returns the words of the server without those of ours that nobody may read: a server that answers a wrong
 // password by repeating it must not bring it into the database.
-func (s *Smarthost) clean(words string) string {
-	for _, secret := range s.secrets {
+func (c *conversation) clean(words string) string {
+	for _, secret := range c.secrets {
 		words = hidden(words, secret)
 	}
 	return clean(words)

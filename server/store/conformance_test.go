@@ -18,8 +18,8 @@ import (
 // engine is what every store must be: the domain's store and the queue's.
 type engine interface {
 	app.Store
-	ClaimMessages(ctx context.Context, now time.Time, n int, lease time.Duration, backoff func(attempts int) time.Duration) ([]app.Message, error)
-	FinishMessage(ctx context.Context, id int64, d app.Delivery) error
+	ClaimMessages(ctx context.Context, c app.Claim) ([]app.Message, error)
+	FinishMessages(ctx context.Context, outcomes []app.Outcome) ([]error, error)
 	NextAttempt(ctx context.Context) (time.Time, bool, error)
 	ReleaseMessages(ctx context.Context) error
 }
@@ -69,6 +69,10 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"accounts":           testAccounts,
 		"resend":             testResend,
 		"settings":           testSettings,
+		"relay":              testRelay,
+		"relayed body":       testRelayedBody,
+		"relay limit":        testRelayLimit,
+		"room":               testRoom,
 		"queue":              testQueue,
 		"messages":           testMessages,
 		"not me":             testBlock,
@@ -838,12 +842,22 @@ func testSettings(t *testing.T, w world) {
 	}
 }
 
+// finish records how the attempt at one message has ended.
+func (w world) finish(id int64, d app.Delivery) error {
+	w.Helper()
+	refused, err := w.FinishMessages(w.Context(), []app.Outcome{{ID: id, Delivery: d}})
+	if err != nil {
+		return err
+	}
+	return refused[0]
+}
+
 func testQueue(t *testing.T, w world) {
 	ctx := t.Context()
 	backoff := func(attempts int) time.Duration { return time.Duration(attempts) * time.Minute }
 	claim := func(at time.Time, n int) []app.Message {
 		t.Helper()
-		claimed, err := w.ClaimMessages(ctx, at, n, 20*time.Minute, backoff)
+		claimed, err := w.ClaimMessages(ctx, app.Claim{Now: at, Limit: n, Lease: 20 * time.Minute, Backoff: backoff})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -877,7 +891,7 @@ func testQueue(t *testing.T, w world) {
 	}
 	finish := func(id int64, state app.MessageState, next time.Time) {
 		t.Helper()
-		if err := w.FinishMessage(ctx, id, app.Delivery{State: state, Reply: "250 taken", Next: next}); err != nil {
+		if err := w.finish(id, app.Delivery{State: state, Reply: "250 taken", Next: next}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -927,16 +941,16 @@ func testMessages(t *testing.T, w world) {
 	}
 	_, err = w.RetryMessage(ctx, last.ID, start.Add(24*time.Hour), admin)
 	w.refuses(err, app.Conflict, "message_expired")
-	claimed, err := w.ClaimMessages(ctx, start, 10, time.Minute, func(int) time.Duration { return time.Minute })
+	claimed, err := w.ClaimMessages(ctx, app.Claim{Now: start, Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 	if err != nil || len(claimed) != 3 {
 		t.Fatalf("claimed %d, %v", len(claimed), err)
 	}
 	w.refuses(w.RemoveMessage(ctx, last.ID, admin), app.Conflict, "message_sending")
-	w.refuses(w.FinishMessage(ctx, last.ID+1, app.Delivery{State: app.MessageFailed, Reply: "550 no"}), app.NotFound, "message_unknown")
-	if err := w.FinishMessage(ctx, last.ID, app.Delivery{State: app.MessageFailed, Reply: "550 no"}); err != nil {
+	w.refuses(w.finish(last.ID+1, app.Delivery{State: app.MessageFailed, Reply: "550 no"}), app.NotFound, "message_unknown")
+	if err := w.finish(last.ID, app.Delivery{State: app.MessageFailed, Reply: "550 no"}); err != nil {
 		t.Fatal(err)
 	}
-	w.refuses(w.FinishMessage(ctx, last.ID, app.Delivery{State: app.MessageDelivered, Reply: "250 yes"}), app.Conflict, "message_state")
+	w.refuses(w.finish(last.ID, app.Delivery{State: app.MessageDelivered, Reply: "250 yes"}), app.Conflict, "message_state")
 	if err := w.RemoveMessage(ctx, last.ID, admin); err != nil {
 		t.Fatal(err)
 	}
@@ -1001,12 +1015,12 @@ func testPurge(t *testing.T, w world) {
 	s := w.session(jane)
 	_, token := w.signUp("late@acme.example")
 	limits := app.Limits{SessionIdle: 30, SessionHours: 12, MailDays: 14, AuditDays: 10}
-	claimed, err := w.ClaimMessages(ctx, start, 10, time.Minute, func(int) time.Duration { return time.Minute })
+	claimed, err := w.ClaimMessages(ctx, app.Claim{Now: start, Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 	if err != nil || len(claimed) != 2 {
 		t.Fatalf("claimed %d, %v", len(claimed), err)
 	}
 	for _, m := range claimed {
-		if err := w.FinishMessage(ctx, m.ID, app.Delivery{State: app.MessageDelivered, Reply: "250"}); err != nil {
+		if err := w.finish(m.ID, app.Delivery{State: app.MessageDelivered, Reply: "250"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -56,7 +56,7 @@ func (s *Store) onMessages(ctx context.Context, doing string, ev app.Event, stat
 
 // LastMessage returns the newest message to an address without Data. NotFound.
 func (s *Store) LastMessage(_ context.Context, addr app.Address) (app.Message, error) {
-	m, err := scanMessage(s.read.row(messageColumns+"WHERE recipient_base = $1 AND recipient_key = $2 ORDER BY created_at DESC, id DESC LIMIT 1",
+	m, err := scanMessage(s.read.row(messageColumns+"WHERE rank = 0 AND recipient_base = $1 AND recipient_key = $2 ORDER BY created_at DESC, id DESC LIMIT 1",
 		addr.Base(), addr.Key()))
 	if errors.Is(err, sql.ErrNoRows) {
 		return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no message to %s", addr)

@@ -21,7 +21,7 @@ func (w world) wait(kind app.MessageKind, to string) app.Message {
 
 func (w world) claim(at time.Time) []app.Message {
 	w.Helper()
-	claimed, err := w.ClaimMessages(w.Context(), at, 100, 20*time.Minute, func(int) time.Duration { return time.Minute })
+	claimed, err := w.ClaimMessages(w.Context(), app.Claim{Now: at, Limit: 100, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func (w world) claim(at time.Time) []app.Message {
 func (w world) end(d app.Delivery) {
 	w.Helper()
 	for _, m := range w.claim(start.Add(time.Second)) {
-		if err := w.FinishMessage(w.Context(), m.ID, d); err != nil {
+		if err := w.finish(m.ID, d); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -99,7 +99,7 @@ func testHold(t *testing.T, w world) {
 	}
 	_, err = w.HoldMessage(ctx, m.ID, hold)
 	w.refuses(err, app.Conflict, "message_sending")
-	if err := w.FinishMessage(ctx, m.ID, app.Delivery{State: app.MessageDeferred, Reply: "451", Next: start.Add(2 * time.Hour)}); err != nil {
+	if err := w.finish(m.ID, app.Delivery{State: app.MessageDeferred, Reply: "451", Next: start.Add(2 * time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if held, err := w.HoldMessage(ctx, m.ID, hold); err != nil || held.State != app.MessageHeld || held.Reply != "451" {
@@ -135,7 +135,7 @@ func testHoldAll(t *testing.T, w world) {
 			t.Errorf("message %d is %s, want %s", id, got, want)
 		}
 	}
-	if err := w.FinishMessage(ctx, sending.ID, app.Delivery{State: app.MessageDelivered, Reply: "250"}); err != nil {
+	if err := w.finish(sending.ID, app.Delivery{State: app.MessageDelivered, Reply: "250"}); err != nil {
 		t.Errorf("what was being sent cannot end: %v", err)
 	}
 	if n, err := w.ReleaseHeld(ctx, start.Add(time.Hour), adminDid(app.ActMailRelease)); n != 2 || err != nil {
@@ -168,7 +168,7 @@ func testHoldOrClaim(t *testing.T, w world) {
 	})
 	wg.Go(func() {
 		for range n {
-			got, err := w.ClaimMessages(context.WithoutCancel(t.Context()), start, 1, 20*time.Minute, func(int) time.Duration { return time.Minute })
+			got, err := w.ClaimMessages(context.WithoutCancel(t.Context()), app.Claim{Now: start, Limit: 1, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 			if err != nil {
 				t.Error(err)
 			}
@@ -203,7 +203,7 @@ func testSuppression(t *testing.T, w world) {
 	w.signUp("Gone@acme.example")
 	claimed := w.claim(start.Add(time.Second))
 	waits, test, other := w.wait(app.MailReset, "gone@acme.example"), w.wait(app.MailTest, "gone@acme.example"), w.wait(app.MailReset, "other@acme.example")
-	if err := w.FinishMessage(ctx, claimed[0].ID, noSuchUser); err != nil {
+	if err := w.finish(claimed[0].ID, noSuchUser); err != nil {
 		t.Fatal(err)
 	}
 	list, err := w.Suppressed(ctx)

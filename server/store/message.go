@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"foyer/app"
@@ -14,16 +15,7 @@ func dataPlace(id int64) string { return fmt.Sprintf("message_data|data|%d", id)
 
 // insertMessage writes a mail and returns it with its ID.
 func (s *Store) insertMessage(tx *handle, m app.Message) (app.Message, error) {
-	m.ID = s.id("message")
-	var ended sql.NullInt64
-	if m.State == app.MessageCaptured {
-		ended = nullMillis(m.CreatedAt)
-	}
-	_, err := tx.exec(`INSERT INTO message (id, kind, sender, recipient, recipient_key, recipient_base, recipient_domain, subject, message_id,
-	state, attempts, reply, created_at, next_attempt, lease_until, expires_at, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '', $11, $12, NULL, $13, $14)`,
-		m.ID, string(m.Kind), m.Sender, m.Recipient.String(), m.Recipient.Key(), m.Recipient.Base(), m.Recipient.Domain(), m.Subject,
-		m.MessageID, string(m.State), millis(m.CreatedAt), nullMillis(m.NextAttempt), millis(m.ExpiresAt), ended)
+	m, err := s.insertEnvelope(tx, m, 0)
 	if err != nil {
 		return m, err
 	}
@@ -31,16 +23,44 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '', $11, $12, NULL, $13, $14
 	return m, err
 }
 
-const messageColumns = `SELECT recipient, id, kind, sender, subject, message_id, state, attempts, reply, created_at, next_attempt, expires_at
-FROM message
-`
+// insertEnvelope writes a mail without its data, which is that of a relayed mail unless relayedID is 0.
+func (s *Store) insertEnvelope(tx *handle, m app.Message, relayedID int64) (app.Message, error) {
+	m.ID = s.id("message")
+	var ended sql.NullInt64
+	if m.State == app.MessageCaptured {
+		ended = nullMillis(m.CreatedAt)
+	}
+	_, err := tx.exec(`INSERT INTO message (id, kind, sender, recipient, recipient_key, recipient_base, recipient_domain, subject, message_id,
+	state, attempts, reply, created_at, next_attempt, lease_until, expires_at, ended_at, rank, program, relayed_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '', $11, $12, NULL, $13, $14, $15, $16, $17)`,
+		m.ID, string(m.Kind), m.Sender, m.Recipient.String(), m.Recipient.Key(), m.Recipient.Base(), m.Recipient.Domain(), m.Subject,
+		m.MessageID, string(m.State), millis(m.CreatedAt), nullMillis(m.NextAttempt), millis(m.ExpiresAt), ended, rankOf(m.Kind),
+		m.Program, sql.NullInt64{Int64: relayedID, Valid: relayedID != 0})
+	return m, err
+}
 
-func scanMessage(row scanner) (app.Message, error) {
+// rankOf returns in which order messages go: the lower, the sooner.
+func rankOf(kind app.MessageKind) int {
+	if kind.Relayed() {
+		return 1
+	}
+	return 0
+}
+
+const messageColumns = "SELECT " + messageFields + "\nFROM message\n"
+
+const messageFields = `recipient, message.id, kind, sender, subject, message.message_id, state, attempts, reply, message.created_at, next_attempt, expires_at,
+	message.program, late_at IS NOT NULL`
+
+// scanMessage reads messageFields, and what stands behind them into more.
+func scanMessage(row scanner, more ...any) (app.Message, error) {
 	var m app.Message
 	var created, expires int64
 	var next sql.NullInt64
-	err := scanAddress(row, &m.Recipient, &m.ID, &m.Kind, &m.Sender, &m.Subject, &m.MessageID, &m.State, &m.Attempts, &m.Reply,
-		&created, &next, &expires)
+	fields := []any{
+		&m.ID, &m.Kind, &m.Sender, &m.Subject, &m.MessageID, &m.State, &m.Attempts, &m.Reply, &created, &next, &expires, &m.Program, &m.Late,
+	}
+	err := scanAddress(row, &m.Recipient, append(fields, more...)...)
 	m.CreatedAt, m.NextAttempt, m.ExpiresAt = timeOf(created), timeOfNull(next), timeOf(expires)
 	return m, err
 }
@@ -48,7 +68,12 @@ func scanMessage(row scanner) (app.Message, error) {
 // Messages returns one page of messages without Data, the newest first.
 func (s *Store) Messages(_ context.Context, q app.MessageQuery) ([]app.Message, error) {
 	var messages []app.Message
-	err := s.read.each(messageColumns+"WHERE ($1 = 0 OR id < $1) AND ($2 = '' OR state = $2) ORDER BY id DESC LIMIT $3",
+	where := "WHERE ($1 = 0 OR id < $1) AND ($2 = '' OR state = $2)"
+	if slices.Contains([]app.MessageState{app.MessageDeferred, app.MessageHeld, app.MessageFailed, app.MessageCaptured}, q.State) {
+		// These few are looked for among a hundred thousand others: by their index, whose words these are.
+		where = "WHERE ($1 = 0 OR id < $1) AND state = $2 AND state IN ('deferred', 'held', 'failed', 'captured')"
+	}
+	err := s.read.each(messageColumns+where+" ORDER BY id DESC LIMIT $3",
 		[]any{q.Before, string(q.State), q.Limit}, func(rows *sql.Rows) error {
 			m, err := scanMessage(rows)
 			messages = append(messages, m)
@@ -64,28 +89,47 @@ func (s *Store) Message(_ context.Context, id int64) (app.Message, error) {
 }
 
 func (s *Store) messageWhole(h *handle, id int64) (app.Message, error) {
-	m, err := message(h, id)
+	var own, shared []byte
+	var relayedID sql.NullInt64
+	var steps string
+	var suppressed sql.NullString
+	m, err := scanMessage(h.row("SELECT "+messageFields+`, message_data.data, relayed_id, relayed.data, steps, suppression.reason
+FROM message
+LEFT JOIN message_data ON message_data.message_id = message.id
+LEFT JOIN relayed ON relayed.id = message.relayed_id
+LEFT JOIN suppression ON suppression.email_key = message.recipient_key AND message.rank = 1
+WHERE message.id = $1`, id), &own, &relayedID, &shared, &steps, &suppressed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, unknownMessage(id)
+	}
 	if err != nil {
 		return m, err
 	}
-	var sealed []byte
-	err = h.one("SELECT data FROM message_data WHERE message_id = $1", []any{id}, &sealed)
-	if errors.Is(err, sql.ErrNoRows) {
+	m.Suppressed = suppressed.String
+	if m.Steps, err = stepsOf(steps); err != nil {
+		return m, err
+	}
+	sealed, place := own, dataPlace(id)
+	if relayedID.Valid {
+		sealed, place = shared, relayedPlace(relayedID.Int64)
+	}
+	if sealed == nil {
 		return m, fmt.Errorf("%w: it is missing", errUnreadable)
 	}
-	if err != nil {
-		return m, err
-	}
-	if m.Data, err = s.seal.open(sealed, dataPlace(id)); err != nil {
+	if m.Data, err = s.seal.open(sealed, place); err != nil {
 		return m, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	return m, nil
 }
 
+func unknownMessage(id int64) error {
+	return app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+}
+
 func message(h *handle, id int64) (app.Message, error) {
 	m, err := scanMessage(h.row(messageColumns+"WHERE id = $1", id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return m, app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+		return m, unknownMessage(id)
 	}
 	return m, err
 }
@@ -121,8 +165,7 @@ func queueNow(tx *handle, m app.Message, now time.Time) error {
 // RemoveMessage removes a message. NotFound, or Conflict while it is being sent.
 func (s *Store) RemoveMessage(ctx context.Context, id int64, ev app.Event) error {
 	_, err := s.onMessage(ctx, "remove message", id, ev, func(tx *handle, _ app.Message) error {
-		_, err := tx.exec("DELETE FROM message WHERE id = $1", id)
-		return err
+		return deleteMessages(tx, "id = $1", id)
 	})
 	return err
 }
@@ -151,124 +194,4 @@ func (s *Store) onMessage(ctx context.Context, doing string, id int64, ev app.Ev
 		return err
 	})
 	return m, err
-}
-
-func dueMessages(h *handle, now time.Time, n int) ([]int64, error) {
-	var ids []int64
-	err := h.each(`SELECT id FROM message
-WHERE (next_attempt <= $1 AND state IN ('queued', 'deferred')) OR (lease_until < $1 AND state = 'sending')
-ORDER BY next_attempt LIMIT $2`, []any{millis(now), n}, func(rows *sql.Rows) error {
-		var id int64
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	})
-	return ids, err
-}
-
-// errUnreadable is in the chain when the data of a message is missing or was sealed by another key.
-var errUnreadable = errors.New("the message's data is damaged")
-
-// ClaimMessages books one attempt for up to n messages that are due and returns them with Data and with the attempt
-// counted. It is durable before it returns, so that a crash never makes the service hammer the other side.
-func (s *Store) ClaimMessages(ctx context.Context, now time.Time, n int, lease time.Duration, backoff func(attempts int) time.Duration) ([]app.Message, error) {
-	// Most looks find nothing; they must not take the writer's time.
-	if due, err := dueMessages(s.read, now, n); err != nil || len(due) == 0 {
-		return nil, errorOf("find due messages", err)
-	}
-	var claimed []app.Message
-	err := s.write(ctx, "claim messages", func(tx *handle) error {
-		ids, err := dueMessages(tx, now, n)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			m, err := s.messageWhole(tx, id)
-			if errors.Is(err, errUnreadable) {
-				s.log.Error("a message cannot be read", "id", id, "err", err)
-				if err := finish(tx, id, app.Delivery{State: app.MessageFailed, Reply: "the stored message is damaged and cannot be read"}); err != nil {
-					return err
-				}
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			m.Attempts++
-			m.State, m.NextAttempt = app.MessageSending, now.Add(backoff(m.Attempts))
-			_, err = tx.exec("UPDATE message SET state = $1, attempts = $2, next_attempt = $3, lease_until = $4 WHERE id = $5",
-				string(m.State), m.Attempts, millis(m.NextAttempt), millis(now.Add(lease)), id)
-			if err != nil {
-				return err
-			}
-			claimed = append(claimed, m)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return claimed, nil
-}
-
-// FinishMessage records how an attempt ended, and what that says about the recipient's address. NotFound, or Conflict
-// when the message is not being sent.
-func (s *Store) FinishMessage(ctx context.Context, id int64, d app.Delivery) error {
-	return s.write(ctx, "finish message", func(tx *handle) error {
-		m, err := message(tx, id)
-		if err != nil {
-			return err
-		}
-		if m.State != app.MessageSending {
-			return app.Errorf(app.Conflict, "message_state", "message %d is not being sent", id)
-		}
-		if err := finish(tx, id, d); err != nil {
-			return err
-		}
-		switch {
-		case d.State == app.MessageFailed && d.Suppress:
-			return s.suppress(tx, m, d.Reply)
-		case d.State == app.MessageDelivered:
-			return s.unsuppressDelivered(tx, m)
-		}
-		return nil
-	})
-}
-
-func finish(tx *handle, id int64, d app.Delivery) error {
-	ended, next := nullMillis(time.Now()), time.Time{}
-	if d.State == app.MessageDeferred {
-		ended, next = sql.NullInt64{}, d.Next
-	}
-	_, err := tx.exec("UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4 WHERE id = $5",
-		string(d.State), d.Reply, nullMillis(next), ended, id)
-	return err
-}
-
-// NextAttempt returns when the next message is due, and false when none is.
-func (s *Store) NextAttempt(_ context.Context) (time.Time, bool, error) {
-	var next sql.NullInt64
-	err := s.read.one(`SELECT MIN(due) FROM (
-	SELECT MIN(next_attempt) AS due FROM message WHERE next_attempt IS NOT NULL AND state IN ('queued', 'deferred')
-	UNION ALL
-	SELECT MIN(lease_until) FROM message WHERE lease_until IS NOT NULL AND state = 'sending'
-) AS soonest`, nil, &next)
-	return timeOfNull(next), next.Valid, errorOf("find next attempt", err)
-}
-
-// maxDelay is how far ahead an attempt may lie: more means that the clock was wrong when it was planned.
-const maxDelay = 4*time.Hour + 30*time.Minute
-
-// ReleaseMessages makes attempts of a process that is gone due by their backoff, and attempts that a wrong clock put
-// far ahead due now. It is called at start and after the clock was set back, when nothing is under way.
-func (s *Store) ReleaseMessages(ctx context.Context) error {
-	now := time.Now()
-	return s.write(ctx, "release messages", func(tx *handle) error {
-		_, err := tx.exec("UPDATE message SET state = 'deferred', lease_until = NULL, reply = 'the attempt was cut off' WHERE state = 'sending'")
-		if err != nil {
-			return err
-		}
-		_, err = tx.exec("UPDATE message SET next_attempt = $1 WHERE next_attempt > $2", millis(now), millis(now.Add(maxDelay)))
-		return err
-	})
 }

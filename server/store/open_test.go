@@ -273,7 +273,7 @@ func TestDamagedMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, dir)
-	claimed, err := s.ClaimMessages(t.Context(), start.Add(time.Minute), 10, time.Minute, func(int) time.Duration { return time.Minute })
+	claimed, err := s.ClaimMessages(t.Context(), app.Claim{Now: start.Add(time.Minute), Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 	if err != nil || len(claimed) != 1 || claimed[0].Recipient.String() != "c@acme.example" {
 		t.Errorf("claimed %d, %v; want the one that can be read", len(claimed), err)
 	}
@@ -319,6 +319,7 @@ func TestMigrationsAreFrozen(t *testing.T) {
 		"0002_connectors.sql":  "76272a45c90df1b4c76303d230af2b569507b09f5c05323bf3a9703d24e22e47",
 		"0003_dkim.sql":        "1a3e168fc7db27a5bbeaa878554a5a1f5fde30f23e0147fe0b22c6be69a6d264",
 		"0004_suppression.sql": "5d0f53e729762e02ac9a43f5130879c5fe2c35a38b1a6271852b944460bdf34c",
+		"0005_relay.sql":       "5a4eb75221d172e8d59ec1dff9797373dc1be30d7af83754631a7a75349ed190",
 	}
 	files, err := os.ReadDir("migrations")
 	if err != nil || len(files) != len(shipped) {

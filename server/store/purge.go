@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"foyer/app"
@@ -31,11 +32,16 @@ func (s *Store) Purge(ctx context.Context, now time.Time, l app.Limits) error {
 		{"DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session WHERE seen_at < $1 LIMIT $2)", now.Add(-l.IdleTTL())},
 		{"DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session WHERE created_at < $1 LIMIT $2)", now.Add(-l.SessionTTL())},
 		{"DELETE FROM mail_block WHERE email_key IN (SELECT email_key FROM mail_block WHERE until < $1 LIMIT $2)", now},
-		{"DELETE FROM message WHERE id IN (SELECT id FROM message WHERE ended_at < $1 LIMIT $2)", keepDays(now, l.MailDays)},
 	}
 	return s.write(ctx, "purge", func(tx *handle) error {
 		for _, o := range old {
 			if _, err := tx.exec(o.statement, millis(o.before), purgeBatch); err != nil {
+				return err
+			}
+		}
+		const ended = "id IN (SELECT id FROM message WHERE rank = %d AND ended_at < $1 LIMIT $2)"
+		for rank, days := range []int{l.MailDays, l.RelayDays} {
+			if err := deleteMessages(tx, fmt.Sprintf(ended, rank), millis(keepDays(now, days)), purgeBatch); err != nil {
 				return err
 			}
 		}

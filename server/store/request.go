@@ -96,8 +96,8 @@ func requestFacts(tx *handle, r app.Request) (f app.RequestFacts, err error) {
 }
 
 // counted is which mails the limits count. Notices do not: they go out for what somebody did who was signed in, and must
-// not use up what others may get.
-const counted = "kind NOT IN ('password_changed', 'linked', 'unlinked')"
+// not use up what others may get. What programs send has limits of its own.
+const counted = "rank = 0 AND kind NOT IN ('password_changed', 'linked', 'unlinked')"
 
 // countMails counts what the limits that are switched on ask for, and no more.
 func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
@@ -113,11 +113,10 @@ func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 	}{
 		{l.MailPerAddress, &f.MailsHour, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND " + counted, []any{base, hour}},
 		{l.MailPerAddressDay, &f.MailsDay, "SELECT COUNT(*) FROM message WHERE recipient_base = $1 AND created_at > $2 AND " + counted, []any{base, day}},
-		{l.AccountsPerBase, &f.BaseDay, "SELECT COUNT(DISTINCT recipient_key) FROM message WHERE recipient_base = $1 AND created_at > $2 AND recipient_key <> $3 AND kind = 'confirm'", []any{base, day, key}},
+		{l.AccountsPerBase, &f.BaseDay, "SELECT COUNT(DISTINCT recipient_key) FROM message WHERE rank = 0 AND recipient_base = $1 AND created_at > $2 AND recipient_key <> $3 AND kind = 'confirm'", []any{base, day, key}},
 		{l.MailPerDomain, &f.DomainHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE recipient_domain = $1 AND created_at > $2 AND " + counted + " LIMIT $3)", []any{r.Email.Domain(), hour, l.MailPerDomain}},
-		// Ids grow with time, so that the last so many rows are enough, and need no index.
-		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT created_at FROM message WHERE " + counted + " ORDER BY id DESC LIMIT $1) AS latest WHERE created_at > $2", []any{l.MailGlobal, hour}},
-		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE next_attempt IS NOT NULL LIMIT $1)", []any{l.QueueMessages}},
+		{l.MailGlobal, &f.GlobalHour, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE created_at > $1 AND " + counted + " LIMIT $2)", []any{hour, l.MailGlobal}},
+		{l.QueueMessages, &f.Queued, "SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE rank = 0 AND state IN ('queued', 'deferred') LIMIT $1)", []any{l.QueueMessages}},
 		{l.Registrations, &f.Waiting, "SELECT COUNT(*) FROM (SELECT 1 FROM registration WHERE email_key <> $1 AND expires_at > $2 LIMIT $3)", []any{key, millis(now), l.Registrations}},
 	}
 	for _, c := range counts {

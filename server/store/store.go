@@ -46,6 +46,9 @@ type Store struct {
 	marker marker
 	ids    map[string]*atomic.Int64
 
+	relays     backlog // of the writer alone
+	lastDomain string  // where the last claim has ended; of the one who claims alone
+
 	closing  sync.Once
 	closeErr error
 }
@@ -261,6 +264,7 @@ func (s *Store) loadIDs() error {
 		"connector":    "SELECT COALESCE(MAX(id), 0) FROM connector",
 		"identity":     "SELECT COALESCE(MAX(id), 0) FROM identity",
 		"message":      "SELECT COALESCE(MAX(id), 0) FROM message",
+		"relayed":      "SELECT COALESCE(MAX(id), 0) FROM relayed",
 		"audit":        "SELECT COALESCE(MAX(id), 0) FROM audit",
 	} {
 		var last int64

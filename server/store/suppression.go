@@ -12,16 +12,20 @@ import (
 
 // suppress keeps mail from the recipient of a message that has failed for good. What waits for the same address would fare
 // no better; a test is let through, because the administrator wants to see.
-func (s *Store) suppress(tx *handle, m app.Message, reason string) error {
+func (s *Store) suppress(tx *handle, id int64, reason string) error {
+	m, err := message(tx, id)
+	if err != nil {
+		return err
+	}
 	at := millis(time.Now())
-	_, err := tx.exec(`INSERT INTO suppression (email_key, address, reason, at) VALUES ($1, $2, $3, $4)
+	_, err = tx.exec(`INSERT INTO suppression (email_key, address, reason, at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (email_key) DO UPDATE SET address = excluded.address, reason = excluded.reason, at = excluded.at`,
 		m.Recipient.Key(), m.Recipient.String(), reason, at)
 	if err != nil {
 		return err
 	}
 	_, err = tx.exec(`UPDATE message SET state = 'failed', reply = $1, next_attempt = NULL, ended_at = $2
-WHERE recipient_base = $3 AND recipient_key = $4 AND state IN ('queued', 'deferred') AND kind <> 'test'`,
+WHERE rank = 0 AND recipient_base = $3 AND recipient_key = $4 AND state IN ('queued', 'deferred') AND kind <> 'test'`,
 		suppressedWords(reason), at, m.Recipient.Base(), m.Recipient.Key())
 	if err != nil {
 		return err
@@ -30,9 +34,13 @@ WHERE recipient_base = $3 AND recipient_key = $4 AND state IN ('queued', 'deferr
 }
 
 // unsuppressDelivered lets the recipient of a message that has arrived get mail again.
-func (s *Store) unsuppressDelivered(tx *handle, m app.Message) error {
-	n, err := tx.exec("DELETE FROM suppression WHERE email_key = $1", m.Recipient.Key())
+func (s *Store) unsuppressDelivered(tx *handle, id int64, recipient string) error {
+	n, err := tx.exec("DELETE FROM suppression WHERE email_key = $1", recipient)
 	if err != nil || n == 0 {
+		return err
+	}
+	m, err := message(tx, id)
+	if err != nil {
 		return err
 	}
 	return s.audit(tx, queueEvent(app.ActMailUnsuppress, m))
@@ -73,7 +81,8 @@ func (s *Store) insertNotice(tx *handle, m app.Message) error {
 	if err != nil {
 		return err
 	}
-	return finish(tx, m.ID, app.Delivery{State: app.MessageFailed, Reply: suppressedWords(reason)})
+	_, err = finish(tx, m.ID, app.Delivery{State: app.MessageFailed, Reply: suppressedWords(reason)}, "state = 'queued'")
+	return err
 }
 
 // Suppressed returns the addresses that get no mail, by address.

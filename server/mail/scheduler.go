@@ -1,0 +1,428 @@
+package mail
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"foyer/app"
+)
+
+// scheduler is the state of a queue that runs. Only the goroutine of Run touches it; its workers send it events.
+type scheduler struct {
+	*Queue
+	deliveries context.Context // of everything under way; ends when the shutdown takes too long
+	workers    sync.WaitGroup
+	events     chan event
+	lanes      map[string]*lane
+	claimed    map[int64]bool // messages with an attempt booked here that is not written yet
+	unsaved    []outcome      // outcomes the store has not taken yet
+	released   bool           // ReleaseMessages was done
+	troubles   int            // how often in a row the store has failed
+	seen       time.Time      // when work was last done
+	traffic    app.MailTraffic
+}
+
+// event is what a worker has to tell: what came of a message, or that it has ended.
+type event struct {
+	lane  *lane
+	done  *outcome
+	ended bool
+}
+
+// outcome is what came of an attempt.
+type outcome struct {
+	message app.Message
+	app.Delivery
+	err  error         // why it was not delivered
+	took time.Duration // how long the attempt took
+}
+
+func newScheduler(deliveries context.Context, q *Queue) *scheduler {
+	return &scheduler{
+		Queue: q, deliveries: deliveries, events: make(chan event, batch), lanes: map[string]*lane{}, claimed: map[int64]bool{}, seen: time.Now(), traffic: newTraffic(),
+	}
+}
+
+// batch bounds how many messages are claimed in one commit, and how many are on their way inside this process.
+const batch = 128
+
+// work writes what has ended, takes what is due, and returns after which time to look again at the latest.
+func (s *scheduler) work(ctx context.Context) time.Duration {
+	if steppedBack(s.seen, time.Now()) {
+		s.released = false // plans made by a clock that was ahead would keep mail waiting
+	}
+	s.seen = time.Now()
+	settings := s.config.Settings()
+	s.adapt(settings, s.insist.Swap(false))
+	for {
+		s.takeEvents()
+		if err := s.save(ctx); err != nil {
+			return s.trouble("an outcome is not written; no mail is sent until it is", err)
+		}
+		if err := s.release(ctx); err != nil {
+			return s.trouble("leases are not released", err)
+		}
+		claim, ok := s.claim(settings)
+		if !ok {
+			s.troubles = 0
+			return s.restEnds()
+		}
+		messages, err := s.config.Store.ClaimMessages(ctx, claim)
+		if err != nil {
+			return s.trouble("due mail is not read", err)
+		}
+		for _, m := range messages {
+			s.start(m, settings)
+		}
+		s.widen(settings)
+		if len(messages) == 0 {
+			return s.next(ctx)
+		}
+	}
+}
+
+// takeEvents takes over what workers have sent meanwhile, so that it shares a commit.
+func (s *scheduler) takeEvents() {
+	for {
+		select {
+		case e := <-s.events:
+			s.note(e)
+		default:
+			return
+		}
+	}
+}
+
+// claim returns what may be taken now, and false when that is nothing.
+func (s *scheduler) claim(settings app.Settings) (app.Claim, bool) {
+	c := app.Claim{Now: wallNow(), Limit: batch - len(s.claimed), Lease: s.config.Lease, Backoff: Backoff}
+	switch {
+	case settings.HoldMail, !s.released:
+		c.Limit = 0
+	case settings.Mail.Transport == "direct":
+		c.Room = s.rooms(settings)
+	case settings.Mail.Transport == "smarthost":
+		c.Limit = min(c.Limit, s.lane(settings.Mail.Smarthost, settings).room())
+	}
+	return c, c.Limit > 0
+}
+
+// rooms returns a function that says how many messages may be booked for a domain. No more domains have a connection at
+// one time than there may be connections.
+func (s *scheduler) rooms(settings app.Settings) func(domain string) int {
+	free := s.free(settings)
+	admitted := map[string]bool{}
+	return func(domain string) int {
+		l := s.lanes[domain]
+		if l == nil {
+			l = newLane(domain, settings)
+		}
+		room := l.room()
+		if room > 0 && l.workers == 0 && !admitted[domain] {
+			if len(admitted) >= free {
+				return 0
+			}
+			admitted[domain] = true
+		}
+		return room
+	}
+}
+
+// lane returns the way to a destination.
+func (s *scheduler) lane(name string, settings app.Settings) *lane {
+	l := s.lanes[name]
+	if l == nil {
+		l = newLane(name, settings)
+		s.lanes[name] = l
+	}
+	return l
+}
+
+// adapt forgets what was known when the settings lead elsewhere, or the same way in another manner, and ends rests when
+// an attempt is wanted at once.
+func (s *scheduler) adapt(settings app.Settings, now bool) {
+	for name, l := range s.lanes {
+		l.limits = settings.Limits
+		switch {
+		case !l.leads(settings):
+			s.recall(l, wallNow())
+			close(l.feed)
+			delete(s.lanes, name)
+		case now:
+			l.until = time.Time{}
+		case l.idle():
+			delete(s.lanes, name)
+		}
+	}
+	if settings.HoldMail {
+		s.recallAll()
+	}
+}
+
+// recall takes back the messages that no worker of a lane has begun: their attempts do not count.
+func (s *scheduler) recall(l *lane, next time.Time) {
+	for {
+		select {
+		case b, open := <-l.feed:
+			if !open {
+				return
+			}
+			l.booked--
+			s.unsaved = append(s.unsaved, untried(b.Message, next))
+		default:
+			return
+		}
+	}
+}
+
+func (s *scheduler) recallAll() {
+	for _, l := range s.lanes {
+		s.recall(l, wallNow())
+	}
+}
+
+// untried gives back a message that was booked and not attempted.
+func untried(m app.Message, next time.Time) outcome {
+	return outcome{message: m, Delivery: app.Delivery{Untried: true, Next: next}}
+}
+
+// restEnds returns when to look again while nothing may be taken: when the first lane has rested, or as usual.
+func (s *scheduler) restEnds() time.Duration {
+	wait := pollEvery
+	for _, l := range s.lanes {
+		if rest := l.until.Sub(wallNow()); rest > 0 {
+			wait = min(wait, rest)
+		}
+	}
+	return wait
+}
+
+// next returns how long nothing has to be done.
+func (s *scheduler) next(ctx context.Context) time.Duration {
+	at, ok, err := s.config.Store.NextAttempt(ctx)
+	if err != nil {
+		return s.trouble("the time of the next mail is not read", err)
+	}
+	s.troubles = 0
+	if !ok {
+		return pollEvery
+	}
+	if wait := at.Sub(wallNow()); wait > 0 {
+		return min(wait, pollEvery)
+	}
+	// Due, but not given to us: its destination rests or has its fill, or the store and we disagree about the time.
+	return max(s.restEnds(), time.Second)
+}
+
+// trouble reports a fault of the store, once until it works again, and returns when to try again.
+func (s *scheduler) trouble(what string, err error) time.Duration {
+	if s.troubles == 0 {
+		s.config.Log.Error("the mail queue cannot use its store", "trouble", what, "err", err)
+	}
+	s.troubles++
+	return min(time.Second<<min(s.troubles-1, 4), pollEvery)
+}
+
+// release does at start, and after the clock was set back, what Store.ReleaseMessages promises. It waits until
+// nothing is under way, because the leases of that are good.
+func (s *scheduler) release(ctx context.Context) error {
+	if s.released || len(s.claimed) > 0 {
+		return nil
+	}
+	if err := s.config.Store.ReleaseMessages(ctx); err != nil {
+		return err
+	}
+	s.released = true
+	return nil
+}
+
+// start begins the attempt that was booked for m.
+func (s *scheduler) start(m app.Message, settings app.Settings) {
+	if s.claimed[m.ID] {
+		// Its lease ended while it is still under way, as after a long sleep of the machine. It goes on.
+		return
+	}
+	s.claimed[m.ID] = true
+	if o, ended := s.withoutAttempt(m, settings); ended {
+		s.unsaved = append(s.unsaved, o)
+		return
+	}
+	l := s.lane(destination(m, settings.Mail), settings)
+	l.booked++
+	l.feed <- booking{m, wallNow()} // there is place for what room has allowed
+	if l.workers == 0 {
+		s.hire(l)
+	}
+}
+
+// widen gives lanes as many connections as they have use for, as long as there are any left.
+func (s *scheduler) widen(settings app.Settings) {
+	free := s.free(settings)
+	for _, l := range s.lanes {
+		for ; free > 0 && l.workers < min(l.connections(), l.booked); free-- {
+			s.hire(l)
+		}
+	}
+}
+
+// withoutAttempt returns the end of a message that no courier has to bring anywhere.
+func (s *scheduler) withoutAttempt(m app.Message, settings app.Settings) (outcome, bool) {
+	o := outcome{message: m}
+	switch {
+	case !m.ExpiresAt.IsZero() && !wallNow().Before(m.ExpiresAt):
+		o.State, o.Reply, o.Steps = app.MessageFailed, expired(m), m.Steps
+	case m.Kind == app.MailRelayed && m.Suppressed != "":
+		o.State, o.Reply = app.MessageFailed, clean("not sent: an earlier mail to this address has failed for good: "+m.Suppressed)
+	case settings.Mail.Transport == "capture":
+		o.State = app.MessageCaptured
+	default:
+		return o, false
+	}
+	if o.State == app.MessageFailed {
+		o.Notice = s.notice(m, o.Delivery, settings)
+	}
+	return o, true
+}
+
+// expired says why a message is given up.
+func expired(m app.Message) string {
+	words := "expired: it could not be delivered while it was worth anything"
+	if m.Kind.Relayed() {
+		words = "expired: it could not be delivered in the time that limits.relay_hours gives"
+	}
+	if m.Reply != "" {
+		words = clean(words + "; last: " + m.Reply)
+	}
+	return words
+}
+
+// destination names the lane of a message.
+func destination(m app.Message, settings app.MailSettings) string {
+	if settings.Transport == "direct" {
+		return m.Recipient.Domain()
+	}
+	return settings.Smarthost
+}
+
+// hire gives a lane one connection more.
+func (s *scheduler) hire(l *lane) {
+	l.workers++
+	w := &worker{scheduler: s, lane: l, courier: s.courier(l.settings)}
+	s.workers.Go(func() { w.run() })
+}
+
+// free returns how many connections there may be beside those there are.
+func (s *scheduler) free(settings app.Settings) int {
+	free := batch
+	if most := settings.Limits.Deliveries; most > 0 {
+		free = most
+	}
+	for _, l := range s.lanes {
+		free -= l.workers
+	}
+	return free
+}
+
+// courier returns who delivers with settings.
+func (q *Queue) courier(settings app.Settings) Courier {
+	courier := q.config.Courier(settings)
+	if settings.Mail.DKIM && q.config.DKIM != nil {
+		return signing{Courier: courier, dkim: q.config.DKIM, from: settings.Mail.From, selector: settings.Mail.DKIMSelector}
+	}
+	return courier
+}
+
+// note takes over what a worker has sent.
+func (s *scheduler) note(e event) {
+	if e.ended {
+		e.lane.workers--
+		if e.lane.workers == 0 && len(e.lane.feed) > 0 {
+			s.hire(e.lane) // it left while a message arrived
+		}
+		return
+	}
+	o := *e.done
+	e.lane.booked--
+	s.unsaved = append(s.unsaved, o)
+	if o.Untried {
+		return
+	}
+	e.lane.note(o.err)
+	if isHostDown(o.err) {
+		s.recall(e.lane, e.lane.until)
+	}
+	s.logOutcome(o)
+}
+
+// save writes the outcomes that are not written yet, all in one commit. What it cannot write it keeps: an attempt that
+// is forgotten would be made again, and the mail arrive twice.
+func (s *scheduler) save(ctx context.Context) error {
+	if len(s.unsaved) == 0 {
+		return nil
+	}
+	outcomes := make([]app.Outcome, len(s.unsaved))
+	for i, o := range s.unsaved {
+		outcomes[i] = app.Outcome{ID: o.message.ID, Delivery: o.Delivery}
+	}
+	refused, err := s.config.Store.FinishMessages(ctx, outcomes)
+	if err != nil {
+		s.recallAll() // one more outcome that cannot be written would be one more mail sent twice
+		return err
+	}
+	for i, o := range s.unsaved {
+		if !o.Untried {
+			s.count(o)
+		}
+		delete(s.claimed, o.message.ID)
+		switch {
+		case refused[i] != nil:
+			s.config.Log.Warn("mail outcome has no message any more", "id", o.message.ID, "state", o.State, "err", refused[i])
+		case o.State == app.MessageCaptured:
+			o.message.State, o.message.NextAttempt = app.MessageCaptured, time.Time{}
+			s.config.Captured(o.message)
+		}
+	}
+	s.unsaved = s.unsaved[:0]
+	return nil
+}
+
+// stop waits for what is under way and writes what came of it. What is not begun is given back.
+func (s *scheduler) stop(ctx context.Context, cut context.CancelFunc) {
+	for _, l := range s.lanes {
+		s.recall(l, wallNow())
+		close(l.feed)
+	}
+	patience := time.NewTimer(s.config.Shutdown)
+	defer patience.Stop()
+	ended := make(chan struct{})
+	go func() { s.workers.Wait(); close(ended) }()
+	for waiting := true; waiting; {
+		select {
+		case e := <-s.events:
+			s.note(e)
+			s.takeEvents()
+			if err := s.save(ctx); err != nil {
+				s.trouble("an outcome is not written", err)
+			}
+		case <-patience.C:
+			cut()
+		case <-ended:
+			waiting = false
+		}
+	}
+	s.takeEvents()
+	// The disk may be full for a moment only; but the service must end.
+	for tries := 0; ; tries++ {
+		err := s.save(ctx)
+		if err == nil {
+			return
+		}
+		if tries == 4 {
+			s.config.Log.Error("mail outcomes not written; these mails may be sent twice", "mails", len(s.unsaved), "err", err)
+			return
+		}
+		again := time.NewTimer(time.Second)
+		<-again.C
+	}
+}

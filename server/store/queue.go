@@ -1,0 +1,303 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"foyer/app"
+)
+
+// errUnreadable is in the chain when the data of a message is missing or was sealed by another key.
+var errUnreadable = errors.New("the message's data is damaged")
+
+// ClaimMessages books one attempt for each of the messages that the claim asks for and returns them with Data and with
+// the attempt counted. It is durable before it returns, so that a crash never makes the service hammer the other side.
+//
+// What is due is looked for without the writer, which only books: most looks find nothing, and there may be a hundred
+// thousand messages for a server that rests.
+func (s *Store) ClaimMessages(ctx context.Context, c app.Claim) ([]app.Message, error) {
+	due, err := s.due(c)
+	if err != nil || len(due) == 0 {
+		return nil, errorOf("find due messages", err)
+	}
+	booked := make([]candidate, 0, len(due))
+	err = s.write(ctx, "claim messages", func(tx *handle) error {
+		booked = booked[:0]
+		for _, d := range due {
+			n, err := book(tx, d, c)
+			if err != nil {
+				return err
+			}
+			if n == 1 { // else the administrator was quicker
+				booked = append(booked, d)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.readClaimed(ctx, booked)
+}
+
+// candidate is a message that is due, with the attempts it has behind it.
+type candidate struct {
+	id       int64
+	attempts int
+}
+
+// book counts an attempt and returns 1, or 0 when the message is not due any more.
+func book(tx *handle, d candidate, c app.Claim) (int64, error) {
+	return tx.exec(`UPDATE message SET state = 'sending', attempts = $1, next_attempt = $2, lease_until = $3
+WHERE id = $4 AND attempts = $5 AND (state IN ('queued', 'deferred') AND next_attempt <= $6 OR state = 'sending' AND lease_until < $6)`,
+		d.attempts+1, millis(c.Now.Add(c.Backoff(d.attempts+1))), millis(c.Now.Add(c.Lease)), d.id, d.attempts, millis(c.Now))
+}
+
+// readClaimed reads messages that are booked. One whose data is damaged fails and is left out.
+func (s *Store) readClaimed(ctx context.Context, booked []candidate) ([]app.Message, error) {
+	claimed := make([]app.Message, 0, len(booked))
+	var damaged []app.Outcome
+	for _, d := range booked {
+		switch m, err := s.messageWhole(s.read, d.id); {
+		case err == nil:
+			claimed = append(claimed, m)
+		case errors.Is(err, errUnreadable):
+			s.log.Error("a message cannot be read", "id", d.id, "err", err)
+			damaged = append(damaged, app.Outcome{ID: d.id, Delivery: app.Delivery{
+				State: app.MessageFailed, Reply: "the stored message is damaged and cannot be read",
+			}})
+		default:
+			return nil, errorOf("read due messages", err)
+		}
+	}
+	if len(damaged) == 0 {
+		return claimed, nil
+	}
+	_, err := s.FinishMessages(ctx, damaged)
+	return claimed, err
+}
+
+// due returns messages that are due and for which there is room, Foyer's own first, then in the order in which
+// they became due. What an attempt that never ended has left behind comes last.
+func (s *Store) due(c app.Claim) ([]candidate, error) {
+	p := picker{claim: c, taken: map[string]int{}}
+	for rank := 0; rank <= 1 && p.left() > 0; rank++ {
+		if err := s.dueByTime(&p, rank); err != nil {
+			return nil, err
+		}
+	}
+	if p.left() > 0 {
+		err := s.read.each("SELECT id, attempts, recipient_domain FROM message WHERE lease_until < $1 AND state = 'sending' ORDER BY lease_until LIMIT $2",
+			[]any{millis(c.Now), p.left()}, p.scan)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p.picked, nil
+}
+
+// picker takes messages as long as there is room for their domains.
+type picker struct {
+	claim   app.Claim
+	picked  []candidate
+	taken   map[string]int
+	seen    int
+	skipped bool
+}
+
+func (p *picker) left() int { return p.claim.Limit - len(p.picked) }
+
+func (p *picker) room(domain string) int {
+	if p.claim.Room == nil {
+		return p.left()
+	}
+	return min(p.left(), p.claim.Room(domain)-p.taken[domain])
+}
+
+func (p *picker) scan(rows *sql.Rows) error {
+	var d candidate
+	var domain string
+	if err := rows.Scan(&d.id, &d.attempts, &domain); err != nil {
+		return err
+	}
+	p.seen++
+	if p.room(domain) <= 0 {
+		p.skipped = true
+		return nil
+	}
+	p.picked = append(p.picked, d)
+	p.taken[domain]++
+	return nil
+}
+
+// dueByTime takes what has waited longest. Where some domains have no room, the rest is found domain by domain: there
+// may be a hundred thousand messages of one domain in front.
+func (s *Store) dueByTime(p *picker, rank int) error {
+	limit := p.left()
+	p.seen, p.skipped = 0, false
+	err := s.read.each(`SELECT id, attempts, recipient_domain FROM message
+WHERE rank = $1 AND next_attempt <= $2 AND state IN ('queued', 'deferred')
+ORDER BY next_attempt LIMIT $3`, []any{rank, millis(p.claim.Now), limit}, p.scan)
+	if err != nil || !p.skipped || p.seen < limit {
+		return err
+	}
+	return s.dueByDomain(p, rank)
+}
+
+// dueByDomain goes round the domains that wait, and begins behind the one where it has ended before, so that each has
+// its turn.
+func (s *Store) dueByDomain(p *picker, rank int) error {
+	picked := map[int64]bool{}
+	for _, d := range p.picked {
+		picked[d.id] = true
+	}
+	start := s.lastDomain
+	domain, wrapped := start, false
+	for p.left() > 0 {
+		var next sql.NullString
+		err := s.read.one("SELECT MIN(recipient_domain) FROM message WHERE rank = $1 AND recipient_domain > $2 AND state IN ('queued', 'deferred')",
+			[]any{rank, domain}, &next)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !next.Valid && wrapped, wrapped && next.String > start:
+			return nil
+		case !next.Valid:
+			domain, wrapped = "", true
+			continue
+		}
+		domain = next.String
+		if err := s.dueOf(p, rank, domain, picked); err != nil {
+			return err
+		}
+		s.lastDomain = domain
+	}
+	return nil
+}
+
+func (s *Store) dueOf(p *picker, rank int, domain string, picked map[int64]bool) error {
+	room := p.room(domain)
+	if room <= 0 {
+		return nil
+	}
+	return s.read.each(`SELECT id, attempts, recipient_domain FROM message
+WHERE rank = $1 AND recipient_domain = $2 AND next_attempt <= $3 AND state IN ('queued', 'deferred')
+ORDER BY next_attempt LIMIT $4`, []any{rank, domain, millis(p.claim.Now), room + p.taken[domain]}, func(rows *sql.Rows) error {
+		var d candidate
+		if err := rows.Scan(&d.id, &d.attempts, &domain); err != nil {
+			return err
+		}
+		if !picked[d.id] && p.room(domain) > 0 {
+			p.picked = append(p.picked, d)
+			p.taken[domain]++
+		}
+		return nil
+	})
+}
+
+// FinishMessages records how attempts have ended, what that says about the recipients' addresses, and what the senders
+// are told. One commit serves them all; refused has an error for each, nil or NotFound, or Conflict when the message is
+// not being sent. With err, nothing was written.
+func (s *Store) FinishMessages(ctx context.Context, outcomes []app.Outcome) (refused []error, err error) {
+	err = s.write(ctx, "finish messages", func(tx *handle) error {
+		refused = make([]error, len(outcomes))
+		for i, o := range outcomes {
+			switch err := s.finishOne(tx, o); app.CodeOf(err) {
+			case "":
+			case app.NotFound, app.Conflict:
+				refused[i] = err // nothing of this one is written
+			default:
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return refused, nil
+}
+
+func (s *Store) finishOne(tx *handle, o app.Outcome) error {
+	recipient, err := finish(tx, o.ID, o.Delivery, "state = 'sending'")
+	if errors.Is(err, sql.ErrNoRows) {
+		if _, err := message(tx, o.ID); err != nil {
+			return err
+		}
+		return app.Errorf(app.Conflict, "message_state", "message %d is not being sent", o.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if o.Notice != nil {
+		if _, err := s.insertMessage(tx, *o.Notice); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.State == app.MessageFailed && o.Suppress:
+		return s.suppress(tx, o.ID, o.Reply)
+	case o.State == app.MessageDelivered:
+		return s.unsuppressDelivered(tx, o.ID, recipient)
+	}
+	return nil
+}
+
+// finish writes the end of an attempt to the message id if the condition holds, and returns the key of its recipient.
+// sql.ErrNoRows when it does not.
+func finish(tx *handle, id int64, d app.Delivery, condition string) (recipient string, err error) {
+	if d.Untried {
+		return recipient, tx.one(`UPDATE message SET state = CASE WHEN attempts = 1 THEN 'queued' ELSE 'deferred' END,
+	attempts = attempts - 1, next_attempt = $1, lease_until = NULL
+WHERE id = $2 AND `+condition+"\nRETURNING recipient_key", []any{millis(d.Next), id}, &recipient)
+	}
+	steps, err := stepsText(d.Steps)
+	if err != nil {
+		return "", err
+	}
+	ended, next := nullMillis(time.Now()), time.Time{}
+	if d.State == app.MessageDeferred {
+		ended, next = sql.NullInt64{}, d.Next
+	}
+	var late sql.NullInt64
+	if d.Notice != nil && d.Notice.Kind == app.MailDelay {
+		late = nullMillis(time.Now())
+	}
+	return recipient, tx.one(`UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4, steps = $5,
+	late_at = COALESCE(late_at, $6)
+WHERE id = $7 AND `+condition+"\nRETURNING recipient_key",
+		[]any{string(d.State), d.Reply, nullMillis(next), ended, steps, late, id}, &recipient)
+}
+
+// NextAttempt returns when the next message is due, and false when none is.
+func (s *Store) NextAttempt(_ context.Context) (time.Time, bool, error) {
+	var next sql.NullInt64
+	err := s.read.one(`SELECT MIN(due) FROM (
+	SELECT MIN(next_attempt) AS due FROM message WHERE rank = 0 AND state IN ('queued', 'deferred')
+	UNION ALL
+	SELECT MIN(next_attempt) FROM message WHERE rank = 1 AND state IN ('queued', 'deferred')
+	UNION ALL
+	SELECT MIN(lease_until) FROM message WHERE lease_until IS NOT NULL AND state = 'sending'
+) AS soonest`, nil, &next)
+	return timeOfNull(next), next.Valid, errorOf("find next attempt", err)
+}
+
+// maxDelay is how far ahead an attempt may lie: more means that the clock was wrong when it was planned.
+const maxDelay = 4*time.Hour + 30*time.Minute
+
+// ReleaseMessages makes attempts of a process that is gone due by their backoff, and attempts that a wrong clock put
+// far ahead due now. It is called at start and after the clock was set back, when nothing is under way.
+func (s *Store) ReleaseMessages(ctx context.Context) error {
+	now := time.Now()
+	return s.write(ctx, "release messages", func(tx *handle) error {
+		_, err := tx.exec("UPDATE message SET state = 'deferred', lease_until = NULL, reply = 'the attempt was cut off' WHERE state = 'sending'")
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec("UPDATE message SET next_attempt = $1 WHERE next_attempt > $2", millis(now), millis(now.Add(maxDelay)))
+		return err
+	})
+}

@@ -1,0 +1,187 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"foyer/app"
+	"foyer/server/store"
+)
+
+// submit hands over a mail of a program.
+func (w world) submit(data string, recipients ...string) {
+	w.Helper()
+	sub := app.Submission{Program: "crm", Sender: "crm@office.example", Subject: "Invoice", MessageID: "<1@office.example>", Data: []byte(data)}
+	for _, r := range recipients {
+		sub.Recipients = append(sub.Recipients, address(w, r))
+	}
+	if err := w.AddSubmission(w.Context(), sub, start, start.Add(120*time.Hour), 0); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// claim takes what is due an hour after the start.
+func (w world) take(limit int, room func(string) int) []app.Message {
+	w.Helper()
+	claimed, err := w.ClaimMessages(w.Context(), app.Claim{
+		Now: start.Add(time.Hour), Limit: limit, Room: room, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Hour },
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return claimed
+}
+
+func testRelay(t *testing.T, w world) {
+	ctx := t.Context()
+	w.submit("body", "a@acme.example", "b@acme.example", "c@other.example")
+	own := message(app.MailTest, address(t, "jane@acme.example"), "own")
+	own.NextAttempt = start.Add(time.Minute)
+	if _, err := w.AddMessage(ctx, own, admin); err != nil {
+		t.Fatal(err)
+	}
+	claimed := w.take(10, nil)
+	if len(claimed) != 4 || claimed[0].Kind != app.MailTest {
+		t.Fatalf("claimed %+v, want Foyer's own first", claimed)
+	}
+	for _, m := range claimed[1:] {
+		if m.Kind != app.MailRelayed || m.Program != "crm" || m.Sender != "crm@office.example" || m.Subject != "Invoice" || string(m.Data) != "body" || m.Late {
+			t.Errorf("claimed %+v", m)
+		}
+	}
+
+	// What the sender is told stands in the same transaction, and the message remembers that it was.
+	notice := message(app.MailDelay, address(t, "crm@office.example"), "late")
+	notice.Sender = ""
+	late := claimed[1]
+	steps := []app.MailStep{{Name: "connection", OK: true, Detail: "to 192.0.2.1", Took: 1500 * time.Microsecond}, {Name: "reply", Detail: "450 later"}}
+	err := w.finish(late.ID, app.Delivery{State: app.MessageDeferred, Reply: "450 later", Next: start.Add(30 * time.Minute), Notice: &notice, Steps: steps})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.Message(ctx, late.ID)
+	if err != nil || !got.Late || !slices.Equal(got.Steps, steps) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	// An attempt that was booked and not made does not count.
+	if err := w.finish(claimed[2].ID, app.Delivery{Untried: true, Next: start.Add(2 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := w.Message(ctx, claimed[2].ID); m.State != app.MessageQueued || m.Attempts != 0 || !m.NextAttempt.Equal(start.Add(2*time.Hour)) {
+		t.Errorf("untried: %+v", m)
+	}
+	again := w.take(10, nil)
+	if len(again) != 2 || again[0].ID != late.ID && again[1].ID != late.ID {
+		t.Fatalf("claimed %+v, want the late mail and the notice about it", again)
+	}
+	for _, m := range again {
+		if m.ID == late.ID && (m.Attempts != 2 || !m.Late) || m.ID != late.ID && (m.Kind != app.MailDelay || m.Sender != "" || string(m.Data) != "late") {
+			t.Errorf("claimed %+v", m)
+		}
+	}
+	// It is late once.
+	if err := w.finish(late.ID, app.Delivery{State: app.MessageFailed, Reply: "550 5.1.1 gone", Suppress: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.submit("more", late.Recipient.String())
+	if next := w.take(10, nil); len(next) != 1 || next[0].Suppressed != "550 5.1.1 gone" {
+		t.Errorf("claimed %+v, want it to say that the address is suppressed", next)
+	}
+}
+
+// The body goes with the last of its recipients.
+func testRelayedBody(t *testing.T, w world) {
+	ctx := t.Context()
+	w.submit("body", "a@acme.example", "b@acme.example")
+	list, err := w.Messages(ctx, app.MessageQuery{Limit: 10})
+	if err != nil || len(list) != 2 {
+		t.Fatalf("got %+v, %v", list, err)
+	}
+	if err := w.RemoveMessage(ctx, list[0].ID, admin); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := w.Message(ctx, list[1].ID); err != nil || string(m.Data) != "body" {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	claimed := w.take(10, nil)
+	if err := w.finish(claimed[0].ID, app.Delivery{State: app.MessageDelivered, Reply: "250"}); err != nil {
+		t.Fatal(err)
+	}
+	limits := app.Limits{MailDays: 14, RelayDays: 3}
+	for _, tt := range []struct{ days, want int }{{2, 1}, {4, 0}} {
+		if err := w.Purge(ctx, time.Now().AddDate(0, 0, tt.days), limits); err != nil {
+			t.Fatal(err)
+		}
+		if list, _ := w.Messages(ctx, app.MessageQuery{Limit: 10}); len(list) != tt.want {
+			t.Errorf("after %d days: %d messages, want %d", tt.days, len(list), tt.want)
+		}
+	}
+	if s, ok := w.engine.(*store.Store); ok && s.RelayedBodies(t) != 0 {
+		t.Errorf("%d bodies are left", s.RelayedBodies(t))
+	}
+}
+
+func testRelayLimit(t *testing.T, w world) {
+	sub := app.Submission{Program: "crm", Sender: "crm@office.example", Data: []byte("x"), Recipients: []app.Address{address(t, "a@acme.example"), address(t, "b@acme.example")}}
+	for i := range 3 {
+		err := w.AddSubmission(t.Context(), sub, start, start.Add(time.Hour), 5)
+		if i < 2 && err != nil {
+			t.Fatal(err)
+		}
+		if i == 2 {
+			w.refuses(err, app.Unavailable, "queue_full")
+		}
+	}
+	// The limit of programs is not that of Foyer's own mail, which does not wait behind theirs.
+	if list, _ := w.Messages(t.Context(), app.MessageQuery{Limit: 10}); len(list) != 4 {
+		t.Errorf("got %d messages, want 4: all of a mail or nothing", len(list))
+	}
+}
+
+// However many wait for a domain that has its fill, the others have their turn, and each domain has no more than its
+// room.
+func testRoom(t *testing.T, w world) {
+	for i := range 300 {
+		w.submit("x", fmt.Sprintf("u%d@full.example", i))
+	}
+	var names []string
+	for i := range 10 {
+		name := fmt.Sprintf("d%d.example", i)
+		names = append(names, name)
+		for j := range 5 {
+			w.submit("x", fmt.Sprintf("u%d@%s", j, name))
+		}
+	}
+	busy := map[string]int{}
+	room := func(domain string) int {
+		if domain == "full.example" {
+			return 0
+		}
+		return 2 - busy[domain]
+	}
+	pick := func(limit int) (domains []string) {
+		for _, m := range w.take(limit, room) {
+			busy[m.Recipient.Domain()]++
+			domains = append(domains, m.Recipient.Domain())
+		}
+		return domains
+	}
+	first := pick(7)
+	rest := pick(100)
+	if len(first) != 7 || len(rest) != 13 {
+		t.Errorf("claimed %v, then %v, want 7 and 13", first, rest)
+	}
+	for _, name := range names {
+		if busy[name] != 2 {
+			t.Errorf("%s has %d, want 2", name, busy[name])
+		}
+	}
+	if more := pick(100); len(more) != 0 {
+		t.Errorf("claimed %v, want nothing", more)
+	}
+	if all := w.take(1000, nil); len(all) != 330 {
+		t.Errorf("claimed %d without a bound, want 330", len(all))
+	}
+}

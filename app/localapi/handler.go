@@ -67,6 +67,8 @@ type Backend interface {
 	MailStatus(ctx context.Context) (app.MailStatus, error)
 	Suppressed(ctx context.Context) ([]app.Suppression, error)
 	Unsuppress(ctx context.Context, actor, email string) error
+	TLSHosts(ctx context.Context) ([]app.TLSHost, error)
+	ForgetTLS(ctx context.Context, actor, host string) error
 	Blocked(ctx context.Context) (map[string]time.Time, error)
 	Unblock(ctx context.Context, actor, email string) error
 
@@ -188,6 +190,8 @@ func (h *handler) routes() []route {
 		{method: "POST", path: pathMessageRelease, serve: h.releaseMessage},
 		{method: "GET", path: pathSuppressed, serve: h.suppressed},
 		{method: "DELETE", path: pathUnsuppress, serve: h.unsuppress},
+		{method: "GET", path: pathMailTLS, serve: h.tlsHosts},
+		{method: "DELETE", path: pathMailTLSHost, serve: h.forgetTLS},
 		{method: "GET", path: pathBlocked, serve: h.blocked},
 		{method: "DELETE", path: pathUnblock, serve: h.unblock},
 

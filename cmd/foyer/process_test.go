@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -38,7 +39,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(dir, "foyer")
 	out, err := exec.Command("go", "build", "-tags", "nogui", "-o", path, ".").CombinedOutput()
 	if err != nil {
-		return "", errors.New(string(out))
+		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return path, nil
 })

@@ -27,6 +27,21 @@ type shownMail struct {
 	Data        string
 	MessageID   string     `json:"message_id"`
 	NextAttempt *time.Time `json:"next_attempt"`
+	Steps       []struct {
+		Name   string
+		OK     bool
+		Detail string
+	}
+}
+
+// encrypted reports whether the last attempt says that TLS went well.
+func (m shownMail) encrypted() bool {
+	for _, step := range m.Steps {
+		if step.Name == "tls" {
+			return step.OK && strings.Contains(step.Detail, "TLS 1.")
+		}
+	}
+	return false
 }
 
 // line is what the tests compare.
@@ -58,11 +73,16 @@ func signInAs(auth, password string) []string {
 	return []string{"mail.auth=" + auth, "mail.username=" + mailUser, "mail.password=" + password}
 }
 
-// write has somebody sign up, which writes a mail, and returns the mail as it is before its first attempt has ended or
-// after.
+// write has somebody of a listed company sign up.
 func (s *sender) write(name string) shownMail {
 	s.tb.Helper()
-	to := name + "@acme.example"
+	return s.writeTo(name + "@acme.example")
+}
+
+// writeTo has the owner of an address sign up, which writes a mail, and returns the mail as it is before its first
+// attempt has ended or after.
+func (s *sender) writeTo(to string) shownMail {
+	s.tb.Helper()
 	status, _, err := post(s.browser, s.url+"/register", signUpForm(to))
 	if err != nil || status != http.StatusSeeOther {
 		s.tb.Fatalf("sign-up of %s: status %d, %v", to, status, err)

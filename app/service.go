@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -35,6 +36,8 @@ type ServiceConfig struct {
 	ClockOff func(c Connector) (ahead time.Duration, off bool)
 	// MailDNS knows the DNS records of the office's mail; nil is nobody.
 	MailDNS MailDNS
+	// Listener is where programs hand over mail; nil is nowhere.
+	Listener MailListener
 	// PublicURL counts while the setting public_url is empty.
 	PublicURL string
 	Log       *slog.Logger
@@ -63,7 +66,11 @@ type Service struct {
 	health        map[int64]connectorHealth // of connectors, by ID
 	limiter       *Limiter                  // of attempts
 	guesses       *Limiter                  // of passwords; apart, so that a flood of attempts does not make it forget
-	seen          seenSessions
+	seen          seen[TokenHash]           // sessions
+	programs      atomic.Pointer[map[string]Program]
+	programsLock  sync.Mutex
+	seenPrograms  seen[string]
+	listener      MailListener // or nil
 }
 
 // limiterKeys bounds the memory of the limiter to a few megabytes.
@@ -78,7 +85,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
 		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
-		mailDNS: c.MailDNS,
+		mailDNS: c.MailDNS, listener: c.Listener,
 	}
 	if s.clockOff == nil {
 		s.clockOff = func(Connector) (time.Duration, bool) { return 0, false }
@@ -92,7 +99,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		return nil, err
 	}
 	s.settings.Store(&settings)
-	return s, s.loadDirectory(ctx)
+	return s, errors.Join(s.loadDirectory(ctx), s.loadPrograms(ctx))
 }
 
 // Settings returns the settings of this moment.
@@ -201,28 +208,28 @@ func someTime() time.Duration {
 // noticeTTL is how long a mail that carries no secret is tried.
 const noticeTTL = 48 * time.Hour
 
-// seenSessions remembers when sessions were last used, so that a GET writes nothing. Janitor hands it to the store.
-type seenSessions struct {
+// seen remembers when sessions, or programs, were last used, so that a GET writes nothing. Janitor hands it to the store.
+type seen[K comparable] struct {
 	mu sync.Mutex
-	at map[TokenHash]time.Time
+	at map[K]time.Time
 }
 
-func (s *seenSessions) touch(hash TokenHash, now time.Time) {
+func (s *seen[K]) touch(key K, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at == nil {
-		s.at = map[TokenHash]time.Time{}
+		s.at = map[K]time.Time{}
 	}
-	s.at[hash] = now
+	s.at[key] = now
 }
 
-func (s *seenSessions) last(hash TokenHash) time.Time {
+func (s *seen[K]) last(key K) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.at[hash]
+	return s.at[key]
 }
 
-func (s *seenSessions) take() map[TokenHash]time.Time {
+func (s *seen[K]) take() map[K]time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	taken := s.at
@@ -230,11 +237,11 @@ func (s *seenSessions) take() map[TokenHash]time.Time {
 	return taken
 }
 
-func (s *seenSessions) putBack(seen map[TokenHash]time.Time) {
+func (s *seen[K]) putBack(at map[K]time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.Copy(seen, s.at)
-	s.at = seen
+	maps.Copy(at, s.at)
+	s.at = at
 }
 
 // Janitor tidies until ctx is done: every minute it writes when sessions were last seen and deletes what is past
@@ -258,6 +265,14 @@ func (s *Service) tidy(ctx context.Context) {
 		if err := s.store.TouchSessions(ctx, seen); err != nil {
 			s.seen.putBack(seen)
 			s.log.Error("sessions not written", "err", err)
+		}
+	}
+	if seen := s.seenPrograms.take(); len(seen) > 0 {
+		if err := s.store.TouchPrograms(ctx, seen); err != nil {
+			s.seenPrograms.putBack(seen)
+			s.log.Error("programs not written", "err", err)
+		} else if err := s.loadPrograms(ctx); err != nil {
+			s.log.Error("programs not read", "err", err)
 		}
 	}
 	if err := s.warnOfSecrets(ctx, time.Now()); err != nil {

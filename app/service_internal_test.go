@@ -7,7 +7,7 @@ import (
 
 // What could not be written is kept for the next time, and what came meanwhile is newer.
 func TestSeenSessions(t *testing.T) {
-	var seen seenSessions
+	var seen seen[TokenHash]
 	a, b, c := TokenHash{1}, TokenHash{2}, TokenHash{3}
 	start := time.Unix(1_800_000_000, 0)
 	if got := seen.last(a); !got.IsZero() {

@@ -87,6 +87,14 @@ type Limits struct {
 	RelayHours        int // hours a mail of a program is tried
 	RelayLateHours    int // hours after which its sender is told that it is late
 	RelayDays         int // days an ended mail of a program is kept
+	ProgramPerHour    int // mails an hour one program may hand over
+	ProgramFailures   int // wrong passwords of a program from one client address before each further try has to wait
+	SMTPFailures      int // wrong passwords on one connection before it is closed
+	SMTPErrors        int // refusals on one connection before it is closed
+	SMTPMegabytes     int // size of a program's mail, in MiB
+	SMTPRecipients    int // recipients of a program's mail
+	SMTPLine          int // bytes of a line of a program's mail
+	SMTPHops          int // machines a program's mail may have passed before
 	AuditDays         int // days an audit event is kept
 	AuditThousands    int // thousands of audit events that are kept, the latest
 	FormAge           int // seconds a sign-up form must be open before it may be sent
@@ -239,6 +247,22 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.RelayLateHours }),
 	number("limits.relay_days", 3, "days a program's mail is kept after its end; 0 keeps it for ever",
 		func(s *Settings) *int { return &s.Limits.RelayDays }),
+	number("limits.program_per_hour", 1000, "mails an hour one program may hand over",
+		func(s *Settings) *int { return &s.Limits.ProgramPerHour }),
+	number("limits.program_failures", 5, "wrong passwords of a program from one client address before each further try waits 1, 2, 4 to 60 seconds",
+		func(s *Settings) *int { return &s.Limits.ProgramFailures }),
+	number("limits.smtp_failures", 3, "wrong passwords on one connection of a program before it is closed",
+		func(s *Settings) *int { return &s.Limits.SMTPFailures }),
+	number("limits.smtp_errors", 20, "refused commands on one connection of a program, since its last mail, before it is closed",
+		func(s *Settings) *int { return &s.Limits.SMTPErrors }),
+	number("limits.smtp_megabytes", 10, "size of a program's mail, in MiB",
+		func(s *Settings) *int { return &s.Limits.SMTPMegabytes }),
+	number("limits.smtp_recipients", 50, "recipients of a program's mail",
+		func(s *Settings) *int { return &s.Limits.SMTPRecipients }),
+	number("limits.smtp_line", 998, "bytes of a line of a program's mail",
+		func(s *Settings) *int { return &s.Limits.SMTPLine }),
+	number("limits.smtp_hops", 50, "mail servers a program's mail may have passed before it comes here: more is a loop",
+		func(s *Settings) *int { return &s.Limits.SMTPHops }),
 	number("limits.audit_days", 365, "days an audit event is kept",
 		func(s *Settings) *int { return &s.Limits.AuditDays }),
 	number("limits.audit_thousands", 1000, "audit events that are kept, in thousands",

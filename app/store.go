@@ -15,6 +15,7 @@ import (
 type Store interface {
 	VisitorStore
 	AdminStore
+	ProgramStore
 }
 
 // VisitorStore holds the units of work behind the web pages.

@@ -40,6 +40,7 @@ type Config struct {
 	TrustedProxies []string // addresses or networks whose X-Forwarded-For is believed
 	Operators      []string // user names that may use the admin socket, besides root and the group
 	Web            WebLimits
+	SMTP           mail.ListenerConfig // where the office's programs hand over mail
 
 	Log      *slog.Logger
 	Version  string
@@ -88,6 +89,18 @@ type file struct {
 		WriteTimeout      duration `toml:"write_timeout"`
 		IdleTimeout       duration `toml:"idle_timeout"`
 	} `toml:"web"`
+	SMTP struct {
+		Listen           addresses `toml:"listen"`
+		TLS              string    `toml:"tls"`
+		Cert             string    `toml:"tls_cert"`
+		Key              string    `toml:"tls_key"`
+		Connections      int       `toml:"connections"`
+		ConnectionsPerIP int       `toml:"connections_per_ip"`
+		MemoryMiB        int       `toml:"memory_mib"`
+		CommandTimeout   duration  `toml:"command_timeout"`
+		DataTimeout      duration  `toml:"data_timeout"`
+		WriteTimeout     duration  `toml:"write_timeout"`
+	} `toml:"smtp"`
 }
 
 // duration is written as text: "15s", "2m".
@@ -99,6 +112,27 @@ func (d *duration) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is not a duration; write for example \"15s\"", text)
 	}
 	*d = duration(parsed)
+	return nil
+}
+
+// addresses is one address or a list of them.
+type addresses []string
+
+func (a *addresses) UnmarshalTOML(value any) error {
+	list, ok := value.([]any)
+	if !ok {
+		list = []any{value}
+	}
+	for _, item := range list {
+		text, ok := item.(string)
+		if !ok || text == "" {
+			return errors.New(`listen is HOST:PORT, or a list of them, as in ["127.0.0.1:2525", "192.0.2.1:587"]`)
+		}
+		*a = append(*a, text)
+	}
+	if len(list) == 0 {
+		*a = addresses{"off"}
+	}
 	return nil
 }
 
@@ -145,6 +179,15 @@ func ParseConfig(text string) (Config, error) {
 			ReadHeaderTimeout: time.Duration(f.Web.ReadHeaderTimeout), ReadTimeout: time.Duration(f.Web.ReadTimeout),
 			WriteTimeout: time.Duration(f.Web.WriteTimeout), IdleTimeout: time.Duration(f.Web.IdleTimeout),
 		},
+	}
+	c.SMTP = mail.ListenerConfig{
+		Listen: f.SMTP.Listen, TLS: f.SMTP.TLS, Cert: f.SMTP.Cert, Key: f.SMTP.Key,
+		Connections: f.SMTP.Connections, ConnectionsPerIP: f.SMTP.ConnectionsPerIP, MemoryMiB: f.SMTP.MemoryMiB,
+		CommandTimeout: time.Duration(f.SMTP.CommandTimeout), DataTimeout: time.Duration(f.SMTP.DataTimeout),
+		WriteTimeout: time.Duration(f.SMTP.WriteTimeout),
+	}
+	if c.SMTP.Connections < 0 || c.SMTP.ConnectionsPerIP < 0 || c.SMTP.MemoryMiB < 0 {
+		return Config{}, app.Errorf(app.Invalid, "config_value", "a limit in [smtp] is negative")
 	}
 	if c.Web.MaxBody < 0 || c.Web.MaxHeader < 0 || c.Web.Connections < 0 || c.Web.ConnectionsPerIP < 0 {
 		return Config{}, app.Errorf(app.Invalid, "config_value", "a limit in [web] is negative")

@@ -36,6 +36,7 @@ type Server struct {
 	store     *store.Store
 	service   *app.Service
 	queue     *mail.Queue
+	listener  *mail.Listener
 	providers *oidc.Providers
 	pages     net.Listener
 	admin     net.Listener
@@ -100,9 +101,14 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 		Store: s.store, DKIM: dkim, Log: s.config.Log, Captured: s.config.Captured,
 		Settings: func() app.Settings { return s.service.Settings() }, Courier: s.couriers(),
 	})
+	listen := s.config.SMTP
+	listen.LocalUser, listen.Log = new(localUsers).of, s.config.Log
+	if s.listener, err = mail.NewListener(listen); err != nil {
+		return err
+	}
 	s.providers = oidc.New(oidc.Config{Transport: s.config.ProviderTransport, Log: s.config.Log})
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
-		Store: s.store, Composer: composer, Outbox: s.queue, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
+		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
 	})
 	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
@@ -199,6 +205,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return serve(s.web, s.pages) })
 	group.Go(func() error { return serve(s.api, s.admin) })
 	group.Go(func() error { return s.queue.Run(ctx) })
+	group.Go(func() error { return s.listener.Run(ctx, s.service, stopGrace) })
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"foyer/app"
@@ -34,41 +35,45 @@ const (
 
 // The paths of the API. What stands in braces is one path segment, percent-encoded by the client.
 const (
-	pathVersion        = "/v1/version"
-	pathCompanies      = "/v1/companies"
-	pathCompany        = "/v1/companies/{name}"
-	pathCompanyRename  = "/v1/companies/{name}/rename"
-	pathCompanyEnable  = "/v1/companies/{name}/enable"
-	pathCompanyDisable = "/v1/companies/{name}/disable"
-	pathAllow          = "/v1/companies/{name}/allow"
-	pathDisallow       = "/v1/companies/{name}/disallow"
-	pathTenants        = "/v1/companies/{name}/tenants"
-	pathAllowTest      = "/v1/allow/test"
-	pathConnectors     = "/v1/connectors"
-	pathConnector      = "/v1/connectors/{name}"
-	pathAccounts       = "/v1/accounts"
-	pathAccount        = "/v1/accounts/{email}"
-	pathAccountEnable  = "/v1/accounts/{email}/enable"
-	pathAccountDisable = "/v1/accounts/{email}/disable"
-	pathAccountUnlink  = "/v1/accounts/{email}/unlink"
-	pathRegistrations  = "/v1/registrations"
-	pathRegistration   = "/v1/registrations/{email}"
-	pathResend         = "/v1/registrations/{email}/resend"
-	pathSettings       = "/v1/settings"
-	pathMessages       = "/v1/messages"
-	pathMessage        = "/v1/messages/{id}"
-	pathMessageRetry   = "/v1/messages/{id}/retry"
-	pathMailDNS        = "/v1/mail/dns"
-	pathMailStatus     = "/v1/mail/status"
-	pathMessageHold    = "/v1/messages/{id}/hold"
-	pathMessageRelease = "/v1/messages/{id}/release"
-	pathSuppressed     = "/v1/suppressed"
-	pathUnsuppress     = "/v1/suppressed/{address}"
-	pathMailTLS        = "/v1/mail/tls"
-	pathMailTLSHost    = "/v1/mail/tls/{host}"
-	pathBlocked        = "/v1/blocked"
-	pathUnblock        = "/v1/blocked/{address}"
-	pathEvents         = "/v1/events"
+	pathVersion         = "/v1/version"
+	pathCompanies       = "/v1/companies"
+	pathCompany         = "/v1/companies/{name}"
+	pathCompanyRename   = "/v1/companies/{name}/rename"
+	pathCompanyEnable   = "/v1/companies/{name}/enable"
+	pathCompanyDisable  = "/v1/companies/{name}/disable"
+	pathAllow           = "/v1/companies/{name}/allow"
+	pathDisallow        = "/v1/companies/{name}/disallow"
+	pathTenants         = "/v1/companies/{name}/tenants"
+	pathAllowTest       = "/v1/allow/test"
+	pathConnectors      = "/v1/connectors"
+	pathConnector       = "/v1/connectors/{name}"
+	pathAccounts        = "/v1/accounts"
+	pathAccount         = "/v1/accounts/{email}"
+	pathAccountEnable   = "/v1/accounts/{email}/enable"
+	pathAccountDisable  = "/v1/accounts/{email}/disable"
+	pathAccountUnlink   = "/v1/accounts/{email}/unlink"
+	pathRegistrations   = "/v1/registrations"
+	pathRegistration    = "/v1/registrations/{email}"
+	pathResend          = "/v1/registrations/{email}/resend"
+	pathSettings        = "/v1/settings"
+	pathMessages        = "/v1/messages"
+	pathMessage         = "/v1/messages/{id}"
+	pathMessageRetry    = "/v1/messages/{id}/retry"
+	pathMailDNS         = "/v1/mail/dns"
+	pathMailStatus      = "/v1/mail/status"
+	pathMessageHold     = "/v1/messages/{id}/hold"
+	pathMessageRelease  = "/v1/messages/{id}/release"
+	pathSuppressed      = "/v1/suppressed"
+	pathUnsuppress      = "/v1/suppressed/{address}"
+	pathMailTLS         = "/v1/mail/tls"
+	pathMailTLSHost     = "/v1/mail/tls/{host}"
+	pathBlocked         = "/v1/blocked"
+	pathUnblock         = "/v1/blocked/{address}"
+	pathEvents          = "/v1/events"
+	pathPrograms        = "/v1/programs"
+	pathProgram         = "/v1/programs/{name}"
+	pathProgramPassword = "/v1/programs/{name}/password"
+	pathMailListener    = "/v1/mail/listener"
 )
 
 // checkName returns nil when a name can be a segment of a path, or an Invalid error on field "name". There is one that
@@ -159,6 +164,30 @@ type Finding struct {
 	Code   string `json:"code"`
 	Blocks bool   `json:"blocks"` // the connector cannot work: its button is not shown
 	Text   string `json:"text"`   // what to do
+}
+
+// Program is the account of one of the office's programs that hands over mail.
+type Program struct {
+	Name      string     `json:"name"`
+	Senders   []string   `json:"senders"`    // addresses and domains it may send as
+	LocalUser string     `json:"local_user"` // a user of this machine whose processes need no password, or ""
+	Enabled   bool       `json:"enabled"`
+	CreatedAt time.Time  `json:"created_at"`
+	SeenAt    *time.Time `json:"seen_at"` // when it last signed in or handed over a mail; null for never
+}
+
+// NewProgram is a program with its password, which is told this once.
+type NewProgram struct {
+	Program
+	Password string `json:"password"`
+}
+
+// ListenState is one address at which programs can hand over mail, or could.
+type ListenState struct {
+	Address string `json:"address"` // HOST:PORT
+	TLS     string `json:"tls"`     // "none", "starttls" or "implicit"
+	Open    bool   `json:"open"`
+	Problem string `json:"problem"` // why it is not open although it should be; "" for nothing
 }
 
 // Account is a confirmed person.
@@ -468,7 +497,9 @@ type (
 	settingsChange map[string]settingInput
 	// connectorChange is keys of a connector and their new values; of a new one also "kind" and "name".
 	connectorChange map[string]connectorInput
-	messageTest     struct {
+	// programChange is keys of a program and their new values; of a new one also "name".
+	programChange map[string]programInput
+	messageTest   struct {
 		Recipient string `json:"recipient"`
 		Lang      string `json:"lang"` // "en" or "sk"; "" for the first of them
 	}
@@ -488,6 +519,31 @@ func (v *settingInput) UnmarshalJSON(data []byte) error {
 		return errors.New("a value of a setting is a string or a whole number")
 	}
 	*v = settingInput(strconv.Itoa(*n))
+	return nil
+}
+
+// programInput is a new value as text. Switches may be given as JSON booleans and senders as a list, so that what was read
+// can be sent back.
+type programInput string
+
+// UnmarshalJSON takes a string, true, false or a list of strings.
+func (v *programInput) UnmarshalJSON(data []byte) error {
+	switch {
+	case string(data) == "true":
+		*v = "on"
+	case string(data) == "false":
+		*v = "off"
+	case bytes.HasPrefix(data, []byte("[")):
+		var list []string
+		if err := json.Unmarshal(data, &list); err != nil {
+			return errors.New("the senders of a program are a list of strings")
+		}
+		*v = programInput(strings.Join(list, " "))
+	case bytes.HasPrefix(data, []byte(`"`)):
+		return json.Unmarshal(data, (*string)(v))
+	default:
+		return errors.New("a value of a program is a string, a list of strings, true or false")
+	}
 	return nil
 }
 

@@ -316,6 +316,50 @@ func (c *Client) RemoveConnector(ctx context.Context, name string) error {
 	return err
 }
 
+// Programs returns all programs that may hand over mail, by name.
+func (c *Client) Programs(ctx context.Context) ([]Program, error) {
+	page, err := getPage[Program](ctx, c, pathPrograms, nil, "", 0)
+	return page.Items, err
+}
+
+// Program returns one program. NotFound.
+func (c *Client) Program(ctx context.Context, name string) (Program, error) {
+	return do[Program](ctx, c, "GET", pathProgram, name, nil)
+}
+
+// AddProgram adds a program, with its keys: app.ProgramKeys says which there are. NotFound for an unknown key, Invalid
+// for a value; Conflict when the name is taken.
+func (c *Client) AddProgram(ctx context.Context, name string, keys map[string]string) (NewProgram, error) {
+	body := maps.Clone(keys)
+	if body == nil {
+		body = map[string]string{}
+	}
+	body["name"] = name
+	return do[NewProgram](ctx, c, "POST", pathPrograms, "", body)
+}
+
+// SetProgram changes keys of a program, all or none. NotFound, also for an unknown key; Invalid for a value; Conflict.
+func (c *Client) SetProgram(ctx context.Context, name string, changes map[string]string) (Program, error) {
+	return do[Program](ctx, c, "PATCH", pathProgram, name, changes)
+}
+
+// NewProgramPassword gives a program a new password. NotFound.
+func (c *Client) NewProgramPassword(ctx context.Context, name string) (NewProgram, error) {
+	return do[NewProgram](ctx, c, "POST", pathProgramPassword, name, nil)
+}
+
+// RemoveProgram removes a program; what it has handed over is still delivered. NotFound.
+func (c *Client) RemoveProgram(ctx context.Context, name string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathProgram, name, nil)
+	return err
+}
+
+// MailListener returns the addresses at which programs can hand over mail.
+func (c *Client) MailListener(ctx context.Context) ([]ListenState, error) {
+	page, err := getPage[ListenState](ctx, c, pathMailListener, nil, "", 0)
+	return page.Items, err
+}
+
 // AccountFilter narrows a list of accounts; the zero value does not.
 type AccountFilter struct {
 	Company string // a company's name

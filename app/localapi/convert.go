@@ -33,6 +33,18 @@ func entryOf(e app.Entry) Entry {
 	return out
 }
 
+// programOf returns the wire form of a program. The hash of its password does not get into it.
+func programOf(p app.Program) Program {
+	out := Program{
+		Name: p.Name, Senders: make([]string, 0, len(p.Senders)), LocalUser: p.LocalUser, Enabled: p.Enabled,
+		CreatedAt: p.CreatedAt.UTC(), SeenAt: timeOrNull(p.SeenAt),
+	}
+	for _, e := range p.Senders {
+		out.Senders = append(out.Senders, e.String())
+	}
+	return out
+}
+
 // connectorOf returns the wire form of a connector. The text of its secret does not get into it.
 func connectorOf(c app.ConnectorState) Connector {
 	out := Connector{

@@ -25,6 +25,7 @@ type office struct {
 	companies map[string]app.Company
 	// connectors are by name; a fake of one cannot work without a client id.
 	connectors map[string]app.ConnectorState
+	programs   map[string]app.Program
 	accounts   []app.Account // by address key
 	messages   []app.Message // the newest first
 	events     []app.Event   // the newest first
@@ -51,7 +52,7 @@ func newOffice(t testing.TB) *office {
 		t.Fatal(err)
 	}
 	return &office{
-		companies: map[string]app.Company{}, connectors: map[string]app.ConnectorState{}, settings: settings,
+		companies: map[string]app.Company{}, connectors: map[string]app.ConnectorState{}, programs: map[string]app.Program{}, settings: settings,
 		blockedTo: map[string]time.Time{},
 	}
 }
@@ -196,6 +197,62 @@ func (o *office) keep(c app.ConnectorState, changes map[string]string) (app.Conn
 	c.Works, c.Findings = next.Works("https://pages.example"), next.Findings("https://pages.example", then)
 	o.connectors[c.Name] = c
 	return c, nil
+}
+
+func (o *office) Programs(context.Context) ([]app.Program, error) {
+	var out []app.Program
+	for _, name := range slices.Sorted(maps.Keys(o.programs)) {
+		out = append(out, o.programs[name])
+	}
+	return out, o.do("", "programs")
+}
+
+func (o *office) Program(_ context.Context, name string) (app.Program, error) {
+	p, ok := o.programs[name]
+	if !ok {
+		return p, app.Errorf(app.NotFound, "program_unknown", "there is no program %q", name)
+	}
+	return p, o.do("", "program "+name)
+}
+
+func (o *office) AddProgram(_ context.Context, actor, name string, changes map[string]string) (app.Program, app.Token, error) {
+	if _, ok := o.programs[name]; ok {
+		return app.Program{}, "", app.Errorf(app.Conflict, "program_taken", "there is a program %q already", name)
+	}
+	if err := firstError(app.CheckProgramName(name), o.do(actor, "add program "+name)); err != nil {
+		return app.Program{}, "", err
+	}
+	p, err := app.Program{Name: name, Enabled: true, CreatedAt: then}.Change(changes)
+	if err != nil {
+		return p, "", err
+	}
+	o.programs[name] = p
+	return p, "the-password", nil
+}
+
+func (o *office) SetProgram(ctx context.Context, actor, name string, changes map[string]string) (app.Program, error) {
+	p, err := o.Program(ctx, name)
+	if err == nil {
+		p, err = p.Change(changes)
+	}
+	if err := firstError(err, o.do(actor, "set program "+name)); err != nil {
+		return app.Program{}, err
+	}
+	o.programs[name] = p
+	return p, nil
+}
+
+func (o *office) NewProgramPassword(ctx context.Context, actor, name string) (app.Program, app.Token, error) {
+	p, err := o.Program(ctx, name)
+	return p, "another-password", firstError(err, o.do(actor, "new password of "+name))
+}
+
+func (o *office) RemoveProgram(_ context.Context, actor, name string) error {
+	return o.do(actor, "remove program "+name)
+}
+
+func (o *office) MailListener(context.Context) ([]app.ListenState, error) {
+	return []app.ListenState{{Address: "127.0.0.1:2525", TLS: "none", Open: true}}, o.do("", "mail listener")
 }
 
 func (o *office) RemoveConnector(_ context.Context, actor, name string) error {

@@ -40,6 +40,14 @@ type Backend interface {
 	SetConnector(ctx context.Context, actor, name string, changes map[string]string) (app.ConnectorState, error)
 	RemoveConnector(ctx context.Context, actor, name string) error
 
+	Programs(ctx context.Context) ([]app.Program, error)
+	Program(ctx context.Context, name string) (app.Program, error)
+	AddProgram(ctx context.Context, actor, name string, changes map[string]string) (app.Program, app.Token, error)
+	SetProgram(ctx context.Context, actor, name string, changes map[string]string) (app.Program, error)
+	NewProgramPassword(ctx context.Context, actor, name string) (app.Program, app.Token, error)
+	RemoveProgram(ctx context.Context, actor, name string) error
+	MailListener(ctx context.Context) ([]app.ListenState, error)
+
 	Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error)
 	Account(ctx context.Context, email string) (app.Account, error)
 	SetAccountState(ctx context.Context, actor, email string, state app.AccountState) (app.Account, error)
@@ -163,6 +171,14 @@ func (h *handler) routes() []route {
 		{method: "GET", path: pathConnector, serve: h.connector},
 		{method: "PATCH", path: pathConnector, serve: h.setConnector},
 		{method: "DELETE", path: pathConnector, serve: h.removeConnector},
+
+		{method: "GET", path: pathPrograms, serve: h.programs},
+		{method: "POST", path: pathPrograms, serve: h.addProgram},
+		{method: "GET", path: pathProgram, serve: h.program},
+		{method: "PATCH", path: pathProgram, serve: h.setProgram},
+		{method: "DELETE", path: pathProgram, serve: h.removeProgram},
+		{method: "POST", path: pathProgramPassword, serve: h.newProgramPassword},
+		{method: "GET", path: pathMailListener, serve: h.mailListener},
 
 		{method: "GET", path: pathAccounts, serve: h.accounts},
 		{method: "GET", path: pathAccount, serve: h.account},

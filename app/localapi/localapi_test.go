@@ -147,6 +147,16 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		{": connector g", func() error { _, err := client.Connector(ctx, "g"); return err }},
 		{": connectors", func() error { _, err := client.Connectors(ctx); return err }},
 		{me + ": remove connector g", func() error { return client.RemoveConnector(ctx, "g") }},
+		{me + ": add program p", func() error { _, err := client.AddProgram(ctx, "p", map[string]string{"senders": "a.com"}); return err }},
+		{me + ": set program p", func() error {
+			_, err := client.SetProgram(ctx, "p", map[string]string{"enabled": "off"})
+			return err
+		}},
+		{": program p", func() error { _, err := client.Program(ctx, "p"); return err }},
+		{me + ": new password of p", func() error { _, err := client.NewProgramPassword(ctx, "p"); return err }},
+		{": programs", func() error { _, err := client.Programs(ctx); return err }},
+		{": mail listener", func() error { _, err := client.MailListener(ctx); return err }},
+		{me + ": remove program p", func() error { return client.RemoveProgram(ctx, "p") }},
 		{me + ": active jane@acme.com", func() error { _, err := client.EnableAccount(ctx, "jane@acme.com", true); return err }},
 		{me + ": disabled jane@acme.com", func() error { _, err := client.EnableAccount(ctx, "jane@acme.com", false); return err }},
 		{me + ": remove identity 7 of jane@acme.com", func() error { _, err := client.RemoveIdentity(ctx, "jane@acme.com", "7"); return err }},

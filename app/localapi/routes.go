@@ -160,6 +160,81 @@ func (h *handler) removeConnector(r *request) (any, error) {
 	return Removed{name}, h.Backend.RemoveConnector(r.Context(), r.actor(), name)
 }
 
+func (h *handler) programs(r *request) (any, error) {
+	programs, err := h.Backend.Programs(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return page(programs, -1, programOf, nil), nil
+}
+
+// program is what most calls about programs answer.
+func program(p app.Program, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return programOf(p), nil
+}
+
+// newProgram is what calls answer that make a password.
+func newProgram(p app.Program, password app.Token, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return NewProgram{Program: programOf(p), Password: string(password)}, nil
+}
+
+func (h *handler) program(r *request) (any, error) {
+	return program(h.Backend.Program(r.Context(), r.PathValue("name")))
+}
+
+func (h *handler) addProgram(r *request) (any, error) {
+	body := programChange{}
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	name := string(body["name"])
+	delete(body, "name")
+	return newProgram(h.Backend.AddProgram(r.Context(), r.actor(), name, body.texts()))
+}
+
+func (h *handler) setProgram(r *request) (any, error) {
+	body := programChange{}
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	if len(body) == 0 {
+		return nil, app.Errorf(app.Invalid, "program_keys_missing", "name at least one key of the program to change")
+	}
+	return program(h.Backend.SetProgram(r.Context(), r.actor(), r.PathValue("name"), body.texts()))
+}
+
+// texts returns the change as the service takes it.
+func (c programChange) texts() map[string]string {
+	changes := map[string]string{}
+	for key, value := range c {
+		changes[key] = string(value)
+	}
+	return changes
+}
+
+func (h *handler) newProgramPassword(r *request) (any, error) {
+	return newProgram(h.Backend.NewProgramPassword(r.Context(), r.actor(), r.PathValue("name")))
+}
+
+func (h *handler) removeProgram(r *request) (any, error) {
+	name := r.PathValue("name")
+	return Removed{name}, h.Backend.RemoveProgram(r.Context(), r.actor(), name)
+}
+
+func (h *handler) mailListener(r *request) (any, error) {
+	states, err := h.Backend.MailListener(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return page(states, -1, func(s app.ListenState) ListenState { return ListenState(s) }, nil), nil
+}
+
 func (h *handler) accounts(r *request) (any, error) {
 	query, err := r.query("company", "search", "after", "limit")
 	if err != nil {

@@ -31,6 +31,8 @@ type office struct {
 	suppressed []app.Suppression
 	tlsHosts   []app.TLSHost
 	connectors []app.ConnectorState
+	programs   []app.Program
+	listening  []app.ListenState
 	settings   app.Settings
 	status     app.MailStatus
 	records    []app.DNSRecord // of the office's mail

@@ -62,6 +62,8 @@ func (l *lane) room() int {
 		return 0
 	case l.failures > 0:
 		return max(0, 1-l.booked)
+	case len(l.feed) > l.connections():
+		return 0 // booking a few at a time would be a commit each
 	default:
 		return min(l.connections()+min(l.row, ahead), batch) - l.booked
 	}

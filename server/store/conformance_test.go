@@ -112,6 +112,7 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"notices do not count":      testNoticesDoNotCount,
 		"connectors":                testConnectors,
 		"tenants":                   testTenants,
+		"programs":                  testPrograms,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

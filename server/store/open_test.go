@@ -321,6 +321,7 @@ func TestMigrationsAreFrozen(t *testing.T) {
 		"0004_suppression.sql": "5d0f53e729762e02ac9a43f5130879c5fe2c35a38b1a6271852b944460bdf34c",
 		"0005_relay.sql":       "5a4eb75221d172e8d59ec1dff9797373dc1be30d7af83754631a7a75349ed190",
 		"0006_mail_tls.sql":    "8a209f2d9ef081fc3452c8673b90eaf04d6a6e3f55301dbcda9299ddd2520183",
+		"0007_programs.sql":    "36cd4d31af4aae983929003f41ce8ec2b1e3e272da19650cc7cebc9927afd75e",
 	}
 	files, err := os.ReadDir("migrations")
 	if err != nil || len(files) != len(shipped) {

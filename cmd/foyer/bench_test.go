@@ -44,14 +44,12 @@ func TestBench(t *testing.T) {
 	t.Run("pages", benchPages)
 	t.Run("idle", benchIdle)
 	t.Run("relay", benchRelay)
+	t.Run("backlog", benchBacklog)
 }
 
 func report(what string, measured, against float64, goal string) {
 	fmt.Printf("%-72s %12.1f %12.1f %8.2f  %s\n", what, measured, against, measured/against, goal)
 }
-
-// show prints a figure that has nothing to be compared with.
-func show(what string, measured float64) { fmt.Printf("%-72s %12.1f\n", what, measured) }
 
 // perSecond runs work from n goroutines for the bench time and returns how often it was done per second.
 func perSecond(t *testing.T, n int, work func(worker int) error) float64 {
@@ -320,7 +318,7 @@ func benchPages(t *testing.T) {
 		browsers[i] = visitor(t)
 	}
 	rate := perSecond(t, clients, func(worker int) error { return getLogin(browsers[worker], p) })
-	show("GET /login per second, 8 clients", rate)
+	fmt.Printf("%-72s %12.1f\n", "GET /login per second, 8 clients", rate)
 }
 
 func getLogin(c *http.Client, p *process) error {

@@ -152,7 +152,7 @@ func checkNothingLost(t *testing.T, p *process, office *postOffice, acknowledged
 			doubled += len(got) - 1
 		}
 	}
-	const unwritten = 4 // two connections, and two attempts of each that may wait for being written down
+	const unwritten = 8 // two connections, and four attempts of each that may wait for being written down
 	if doubled > kills*unwritten {
 		t.Errorf("%d mails left twice, more than the %d that could be on the wire", doubled, kills*unwritten)
 	}

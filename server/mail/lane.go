@@ -38,7 +38,7 @@ const ahead = 30
 
 // unwritten bounds how many attempts a connection may begin before what came of the first is on disk: a crash makes at
 // most so many mails arrive twice.
-const unwritten = 2
+const unwritten = 4
 
 func newLane(name string, settings app.Settings) *lane {
 	l := &lane{name: name, settings: settings, limits: settings.Limits, feed: make(chan booking, batch)}

@@ -60,6 +60,8 @@ const (
 	ActMailRelease     Action = "mail.release"
 	ActMailSuppress    Action = "mail.suppress"
 	ActMailUnsuppress  Action = "mail.unsuppress"
+	ActMailTLSLost     Action = "mail.tls_lost" // a mail server that had TLS offers none, so it gets no mail
+	ActMailTLSForget   Action = "mail.tls_forget"
 	ActProgramAdd      Action = "program.add"
 	ActProgramSet      Action = "program.set"
 	ActProgramPassword Action = "program.password"

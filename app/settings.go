@@ -24,7 +24,7 @@ type Settings struct {
 
 // MailSettings says how mail leaves.
 type MailSettings struct {
-	Transport string // "capture" or "smarthost"
+	Transport string // "capture", "smarthost" or "direct"
 	From      string // sender's address; "" while mail is captured means foyer@ and the public host
 	Smarthost string // host:port
 	TLS       string // "starttls", "implicit" or "none"
@@ -32,6 +32,8 @@ type MailSettings struct {
 	Username  string
 	Password  string
 	OAuth     MailOAuth // for "xoauth2"
+
+	PrivateMX bool // with "direct", mail may go to addresses of private networks
 
 	DKIM         bool   // sign mails
 	DKIMSelector string // what the names of the keys in the DNS begin with
@@ -69,6 +71,9 @@ type Limits struct {
 	CodeTries         int // wrong codes for one registration before only the link works
 	Registrations     int // registrations that wait at one time
 	QueueMessages     int // mails that wait to be delivered at one time
+	MXHosts           int // mail servers of a domain that one attempt tries, with "direct"
+	MXSeconds         int // seconds after which one attempt tries no further mail server, with "direct"
+	TLSDays           int // days a mail server that had TLS gets no mail without it
 	HashQueue         int // password checks that wait for a free core; more are turned away
 	ConfirmHours      int // validity of a confirmation link
 	ResetMinutes      int // validity of a reset link
@@ -143,9 +148,9 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *string { return &s.Contact }, func(v string) string { return checkText(v, 200) }),
 	text("public_url", "", "how browsers reach the pages, as in https://accounts.office.example",
 		func(s *Settings) *string { return &s.PublicURL }, checkPublicURL),
-	text("mail.transport", "capture", "how mail leaves: capture (kept here, sent nowhere) or smarthost",
-		func(s *Settings) *string { return &s.Mail.Transport }, checkTransport),
-	text("mail.from", "", "the sender's address; needed for smarthost",
+	text("mail.transport", "capture", "how mail leaves: capture (kept here, sent nowhere), smarthost, or direct (to each domain's mail servers)",
+		func(s *Settings) *string { return &s.Mail.Transport }, oneOf("capture", "smarthost", "direct")),
+	text("mail.from", "", "the sender's address; needed for smarthost and direct",
 		func(s *Settings) *string { return &s.Mail.From }, checkFrom),
 	text("mail.smarthost", "", "HOST:PORT of the mail server that takes Foyer's mail",
 		func(s *Settings) *string { return &s.Mail.Smarthost }, checkHostPort),
@@ -177,6 +182,8 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *bool { return &s.Mail.DKIM }),
 	text("mail.dkim_selector", "foyer", "what the names of the DKIM keys in the DNS begin with",
 		func(s *Settings) *string { return &s.Mail.DKIMSelector }, checkSelector),
+	toggle("mail.private_mx", "off", "direct: mail may go to mail servers with addresses of private networks",
+		func(s *Settings) *bool { return &s.Mail.PrivateMX }),
 	toggle("mail.hold", "off", "no mail leaves; what is written waits until this is off again",
 		func(s *Settings) *bool { return &s.HoldMail }),
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address, and as many requests for a new password",
@@ -209,6 +216,12 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.Registrations }),
 	number("limits.queue_messages", 5000, "mails that wait to be delivered at one time",
 		func(s *Settings) *int { return &s.Limits.QueueMessages }),
+	number("limits.mx_hosts", 5, "direct: mail servers of a domain that one attempt tries",
+		func(s *Settings) *int { return &s.Limits.MXHosts }),
+	number("limits.mx_seconds", 60, "direct: seconds after which an attempt tries no further mail server",
+		func(s *Settings) *int { return &s.Limits.MXSeconds }),
+	number("limits.tls_days", 30, "direct: days a mail server that had TLS gets no mail without it; 0 remembers none",
+		func(s *Settings) *int { return &s.Limits.TLSDays }),
 	number("limits.hash_queue", 128, "password checks that wait for a free core; more are turned away",
 		func(s *Settings) *int { return &s.Limits.HashQueue }),
 	number("limits.confirm_hours", 24, "hours a confirmation link is valid",
@@ -356,6 +369,9 @@ func (s Settings) Change(changes map[string]string) (Settings, error) {
 }
 
 func (m MailSettings) check() error {
+	if m.Transport == "direct" && m.From == "" {
+		return Fieldf("mail.from", "setting_invalid", "mail.transport=direct needs mail.from, the sender's address")
+	}
 	if m.Transport != "smarthost" {
 		return nil
 	}
@@ -464,13 +480,6 @@ func oneOf(values ...string) func(string) string {
 	}
 }
 
-func checkTransport(v string) string {
-	if v == "direct" {
-		return "this version delivers to a smarthost only; write capture or smarthost"
-	}
-	return oneOf("capture", "smarthost")(v)
-}
-
 func checkMailProvider(v string) string {
 	if v == "" {
 		return ""
@@ -541,6 +550,16 @@ func checkPublicURL(v string) string {
 		return "write it in lower case"
 	}
 	return ""
+}
+
+// IsPublicName reports whether the host of a public URL is a name with a domain, by which others can know this machine.
+func IsPublicName(publicURL string) bool {
+	u, err := url.Parse(publicURL)
+	if err != nil || net.ParseIP(u.Hostname()) != nil {
+		return false
+	}
+	_, domain, _ := strings.Cut(u.Hostname(), ".")
+	return domain != "" && isHostname(u.Hostname())
 }
 
 // CheckPublicHost reports whether name can be the host of a public URL.

@@ -201,6 +201,10 @@ type AdminStore interface {
 	Suppressed(ctx context.Context) ([]Suppression, error)
 	// Unsuppress lets an address get mail again. NotFound.
 	Unsuppress(ctx context.Context, addr Address, ev Event) error
+	// TLSHosts returns the mail servers that have had TLS, by name.
+	TLSHosts(ctx context.Context) ([]TLSHost, error)
+	// ForgetTLS forgets that a mail server has had TLS. NotFound.
+	ForgetTLS(ctx context.Context, host string, ev Event) error
 	// Blocked returns the addresses that get no mail, and until when.
 	Blocked(ctx context.Context, now time.Time) (map[string]time.Time, error)
 	// Unblock lets an address get mail again. NotFound.

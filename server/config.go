@@ -1,10 +1,13 @@
 package server
 
 import (
+	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -47,6 +50,12 @@ type Config struct {
 	ProviderTransport http.RoundTripper
 	// Resolver is asked for the DNS records of the office's mail; nil is the system's.
 	Resolver mail.Resolver
+	// Names is asked for the way to the mail servers of recipients; nil is the system's resolver.
+	Names mail.Names
+	// MailDial connects to those mail servers, and to the hosts of MTA-STS policies; nil is the network.
+	MailDial func(ctx context.Context, network, address string) (net.Conn, error)
+	// MailRoots may sign their certificates where these count; nil is the system's authorities.
+	MailRoots *x509.CertPool
 }
 
 // WebLimits bounds what browsers may take. A zero field means its default.

@@ -3,6 +3,7 @@ package server_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,18 @@ read_header_timeout = "1s"
 read_timeout = "2s"
 write_timeout = "3s"
 idle_timeout = "1m"
+
+[smtp]
+listen = ["127.0.0.1:2525", "192.0.2.1:587"]
+tls = "implicit"
+tls_cert = "/etc/foyer/mail.pem"
+tls_key = "/etc/foyer/mail.key"
+connections = 20
+connections_per_ip = 6
+memory_mib = 64
+command_timeout = "4m"
+data_timeout = "3m"
+write_timeout = "2m"
 `
 
 func TestParseConfig(t *testing.T) {
@@ -41,6 +54,18 @@ func TestParseConfig(t *testing.T) {
 		c.Web.Connections != 10 || c.Web.ConnectionsPerIP != 5 || c.Web.ReadHeaderTimeout != time.Second || c.Web.IdleTimeout != time.Minute {
 		t.Errorf("config %+v", c)
 	}
+	if s := c.SMTP; !slices.Equal(s.Listen, []string{"127.0.0.1:2525", "192.0.2.1:587"}) || s.TLS != "implicit" || s.Cert != "/etc/foyer/mail.pem" ||
+		s.Key != "/etc/foyer/mail.key" || s.Connections != 20 || s.ConnectionsPerIP != 6 || s.MemoryMiB != 64 ||
+		s.CommandTimeout != 4*time.Minute || s.DataTimeout != 3*time.Minute || s.WriteTimeout != 2*time.Minute {
+		t.Errorf("[smtp] %+v", s)
+	}
+	for text, want := range map[string][]string{
+		"": nil, "[smtp]\nlisten = \":25\"": {":25"}, "[smtp]\nlisten = \"off\"": {"off"}, "[smtp]\nlisten = []": {"off"},
+	} {
+		if c, err := server.ParseConfig(text); err != nil || !slices.Equal(c.SMTP.Listen, want) {
+			t.Errorf("%q: listen %q, %v, want %q", text, c.SMTP.Listen, err, want)
+		}
+	}
 	for _, test := range []struct{ text, says string }{
 		{`listenn = ":80"`, `no key "listenn"`},
 		{"[web]\nbody = 1", `no key "web.body"`},
@@ -49,6 +74,10 @@ func TestParseConfig(t *testing.T) {
 		{"[web]\nread_timeout = \"soon\"", `"soon" is not a duration`},
 		{"[web]\nread_timeout = \"-1s\"", `"-1s" is not a duration`},
 		{"[web]\nconnections = -1", "negative"},
+		{"[smtp]\nconnections = -1", "negative"},
+		{"[smtp]\nlisten = 25", "listen is HOST:PORT, or a list of them"},
+		{"[smtp]\nlisten = [25]", "listen is HOST:PORT, or a list of them"},
+		{"[smtp]\nport = 25", `no key "smtp.port"`},
 		{`trusted_proxies = ["office"]`, `"office" is neither an address nor a network`},
 	} {
 		_, err := server.ParseConfig(test.text)

@@ -99,7 +99,7 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	dkim := mail.NewDKIM(s.store)
 	s.queue = mail.NewQueue(mail.QueueConfig{
 		Store: s.store, DKIM: dkim, Log: s.config.Log, Captured: s.config.Captured,
-		Settings: func() app.Settings { return s.service.Settings() },
+		Settings: func() app.Settings { return s.service.Settings() }, Courier: s.couriers(),
 	})
 	listen := s.config.SMTP
 	listen.LocalUser, listen.Log = new(localUsers).of, s.config.Log
@@ -116,6 +116,20 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	}
 	_, err = s.service.SetSettings(ctx, "start of the service", map[string]string{"public_url": s.config.PublicURL})
 	return err
+}
+
+// couriers returns what makes the courier for settings.
+func (s *Server) couriers() func(app.Settings) mail.Courier {
+	tokens := mail.NewTokens(nil)
+	policies := mail.NewPolicies(mail.PoliciesConfig{Store: s.store, RootCAs: s.config.MailRoots, Dial: s.config.MailDial})
+	return func(settings app.Settings) mail.Courier {
+		if settings.Mail.Transport == "direct" {
+			return mail.NewDirect(mail.DirectConfig{
+				Settings: settings, Names: s.config.Names, Memory: s.store, Policies: policies, RootCAs: s.config.MailRoots, Dial: s.config.MailDial,
+			})
+		}
+		return mail.NewSmarthost(mail.SmarthostConfig{Mail: settings.Mail, Hello: mail.HelloName(settings.PublicURL), Tokens: tokens})
+	}
 }
 
 // listen takes the addresses before anything is served, so that a taken one stops the start and nothing else.

@@ -23,6 +23,7 @@ import (
 
 	"foyer/app"
 	"foyer/server"
+	"foyer/server/mail"
 )
 
 // house is a whole service in this process, spoken to over real HTTP.
@@ -62,12 +63,21 @@ func start(t *testing.T, dir string) house {
 // startWith is start with what carries requests to identity providers.
 func startWith(t *testing.T, dir string, providers http.RoundTripper) house {
 	t.Helper()
+	return startChanged(t, dir, func(c *server.Config) { c.ProviderTransport = providers })
+}
+
+// startChanged is start with a configuration that is changed by change.
+func startChanged(t *testing.T, dir string, change func(*server.Config)) house {
+	t.Helper()
 	h := house{T: t, dir: dir, log: &syncBuffer{}, mails: make(chan app.Message, 10_000)}
-	s, err := server.New(t.Context(), server.Config{
+	config := server.Config{
 		DataDir: dir, Socket: filepath.Join(dir, "admin.sock"), Listen: "127.0.0.1:0", Version: "test",
+		SMTP:     mail.ListenerConfig{Listen: []string{"127.0.0.1:0"}},
 		Log:      slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Captured: func(m app.Message) { h.mails <- m }, ProviderTransport: providers,
-	})
+		Captured: func(m app.Message) { h.mails <- m },
+	}
+	change(&config)
+	s, err := server.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

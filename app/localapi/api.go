@@ -47,10 +47,6 @@ const (
 	pathAllowTest       = "/v1/allow/test"
 	pathConnectors      = "/v1/connectors"
 	pathConnector       = "/v1/connectors/{name}"
-	pathPrograms        = "/v1/programs"
-	pathProgram         = "/v1/programs/{name}"
-	pathProgramPassword = "/v1/programs/{name}/password"
-	pathMailListener    = "/v1/mail/listener"
 	pathAccounts        = "/v1/accounts"
 	pathAccount         = "/v1/accounts/{email}"
 	pathAccountEnable   = "/v1/accounts/{email}/enable"
@@ -69,9 +65,15 @@ const (
 	pathMessageRelease  = "/v1/messages/{id}/release"
 	pathSuppressed      = "/v1/suppressed"
 	pathUnsuppress      = "/v1/suppressed/{address}"
+	pathMailTLS         = "/v1/mail/tls"
+	pathMailTLSHost     = "/v1/mail/tls/{host}"
 	pathBlocked         = "/v1/blocked"
 	pathUnblock         = "/v1/blocked/{address}"
 	pathEvents          = "/v1/events"
+	pathPrograms        = "/v1/programs"
+	pathProgram         = "/v1/programs/{name}"
+	pathProgramPassword = "/v1/programs/{name}/password" //nolint:gosec // a path
+	pathMailListener    = "/v1/mail/listener"
 )
 
 // checkName returns nil when a name can be a segment of a path, or an Invalid error on field "name". There is one that
@@ -290,6 +292,16 @@ type MessageDetail struct {
 	Data      string     `json:"data"` // the whole message as sent
 	MessageID string     `json:"message_id"`
 	ExpiresAt *time.Time `json:"expires_at"` // after this it is given up; null when never
+	Steps     []MailStep `json:"steps"`      // of the last attempt
+	Verdict   string     `json:"verdict"`    // what has become of it and what to do next, in a sentence
+}
+
+// MailStep is one step of an attempt to deliver a message.
+type MailStep struct {
+	Name   string `json:"name"` // "name", "connection", "greeting", "tls", "auth", "sender", "recipient", "data" or "reply"
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"` // what was found or answered, or what to do about it
+	TookMS int64  `json:"took_ms"`
 }
 
 // MailStatus says how mail stands: what waits, and what came of it since the service started.
@@ -356,6 +368,15 @@ type Suppressed struct {
 	Address string    `json:"address"`
 	Since   time.Time `json:"since"`
 	Reason  string    `json:"reason"` // the other side's words
+}
+
+// TLSHost is a mail server that has had TLS and gets no mail in the clear.
+type TLSHost struct {
+	Host    string     `json:"host"`
+	SeenAt  time.Time  `json:"seen_at"` // when it had TLS the last time
+	Version string     `json:"version"`
+	Cipher  string     `json:"cipher"`
+	LostAt  *time.Time `json:"lost_at"` // since when it has none; null while it has
 }
 
 // Blocked is an address whose owner asked for no mail.

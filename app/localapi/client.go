@@ -511,6 +511,18 @@ func (c *Client) Unsuppress(ctx context.Context, address string) error {
 	return err
 }
 
+// TLSHosts returns the mail servers that have had TLS.
+func (c *Client) TLSHosts(ctx context.Context) ([]TLSHost, error) {
+	page, err := getPage[TLSHost](ctx, c, pathMailTLS, nil, "", 0)
+	return page.Items, err
+}
+
+// ForgetTLS lets a mail server get mail in the clear although it has had TLS. NotFound.
+func (c *Client) ForgetTLS(ctx context.Context, host string) error {
+	_, err := do[Removed](ctx, c, "DELETE", pathMailTLSHost, host, nil)
+	return err
+}
+
 // Blocked returns the addresses whose owners asked for no mail.
 func (c *Client) Blocked(ctx context.Context) ([]Blocked, error) {
 	page, err := getPage[Blocked](ctx, c, pathBlocked, nil, "", 0)

@@ -132,11 +132,24 @@ func suppressedOf(s app.Suppression) Suppressed {
 	return Suppressed{Address: s.Address.String(), Since: s.Since.UTC(), Reason: s.Reason}
 }
 
-func messageDetailOf(m app.Message) MessageDetail {
-	return MessageDetail{
-		Message: messageOf(m), Sender: m.Sender, Data: string(m.Data), MessageID: m.MessageID,
-		ExpiresAt: timeOrNull(m.ExpiresAt),
+func tlsHostOf(h app.TLSHost) TLSHost {
+	out := TLSHost{Host: h.Host, SeenAt: h.Seen.UTC(), Version: h.Version, Cipher: h.Cipher}
+	if !h.Lost.IsZero() {
+		lost := h.Lost.UTC()
+		out.LostAt = &lost
 	}
+	return out
+}
+
+func messageDetailOf(m app.Message) MessageDetail {
+	out := MessageDetail{
+		Message: messageOf(m), Sender: m.Sender, Data: string(m.Data), MessageID: m.MessageID,
+		ExpiresAt: timeOrNull(m.ExpiresAt), Steps: []MailStep{}, Verdict: m.Verdict(),
+	}
+	for _, s := range m.Steps {
+		out.Steps = append(out.Steps, MailStep{Name: s.Name, OK: s.OK, Detail: s.Detail, TookMS: s.Took.Milliseconds()})
+	}
+	return out
 }
 
 func dnsRecordOf(r app.DNSRecord) DNSRecord {

@@ -35,6 +35,7 @@ type office struct {
 	records    []app.DNSRecord
 	blockedTo  map[string]time.Time
 	suppressed []app.Suppression
+	tlsHosts   []app.TLSHost
 	lastFault  error
 	done       []string // "ACTOR: what"
 	fail       error    // when set, every call returns it
@@ -406,6 +407,14 @@ func (o *office) Suppressed(context.Context) ([]app.Suppression, error) {
 
 func (o *office) Unsuppress(_ context.Context, actor, email string) error {
 	return o.do(actor, "unsuppress "+email)
+}
+
+func (o *office) TLSHosts(context.Context) ([]app.TLSHost, error) {
+	return o.tlsHosts, o.do("", "tls hosts")
+}
+
+func (o *office) ForgetTLS(_ context.Context, actor, host string) error {
+	return o.do(actor, "forget tls "+host)
 }
 
 func (o *office) RemoveMessage(ctx context.Context, actor string, id int64) error {

@@ -75,6 +75,8 @@ type Backend interface {
 	MailStatus(ctx context.Context) (app.MailStatus, error)
 	Suppressed(ctx context.Context) ([]app.Suppression, error)
 	Unsuppress(ctx context.Context, actor, email string) error
+	TLSHosts(ctx context.Context) ([]app.TLSHost, error)
+	ForgetTLS(ctx context.Context, actor, host string) error
 	Blocked(ctx context.Context) (map[string]time.Time, error)
 	Unblock(ctx context.Context, actor, email string) error
 
@@ -149,6 +151,10 @@ type request struct {
 func (r *request) actor() string { return r.peer.String() }
 
 func (h *handler) routes() []route {
+	return slices.Concat(h.peopleRoutes(), h.mailRoutes())
+}
+
+func (h *handler) peopleRoutes() []route {
 	return []route{
 		{method: "GET", path: pathVersion, open: true, serve: h.version},
 
@@ -170,14 +176,6 @@ func (h *handler) routes() []route {
 		{method: "PATCH", path: pathConnector, serve: h.setConnector},
 		{method: "DELETE", path: pathConnector, serve: h.removeConnector},
 
-		{method: "GET", path: pathPrograms, serve: h.programs},
-		{method: "POST", path: pathPrograms, serve: h.addProgram},
-		{method: "GET", path: pathProgram, serve: h.program},
-		{method: "PATCH", path: pathProgram, serve: h.setProgram},
-		{method: "DELETE", path: pathProgram, serve: h.removeProgram},
-		{method: "POST", path: pathProgramPassword, serve: h.newProgramPassword},
-		{method: "GET", path: pathMailListener, serve: h.mailListener},
-
 		{method: "GET", path: pathAccounts, serve: h.accounts},
 		{method: "GET", path: pathAccount, serve: h.account},
 		{method: "DELETE", path: pathAccount, serve: h.removeAccount},
@@ -193,6 +191,12 @@ func (h *handler) routes() []route {
 		{method: "GET", path: pathSettings, serve: h.settings},
 		{method: "PATCH", path: pathSettings, serve: h.setSettings},
 
+		{method: "GET", path: pathEvents, serve: h.events},
+	}
+}
+
+func (h *handler) mailRoutes() []route {
+	return []route{
 		{method: "GET", path: pathMessages, serve: h.messages},
 		{method: "POST", path: pathMessages, serve: h.testMail},
 		{method: "GET", path: pathMessage, serve: h.message},
@@ -204,10 +208,18 @@ func (h *handler) routes() []route {
 		{method: "POST", path: pathMessageRelease, serve: h.releaseMessage},
 		{method: "GET", path: pathSuppressed, serve: h.suppressed},
 		{method: "DELETE", path: pathUnsuppress, serve: h.unsuppress},
+		{method: "GET", path: pathMailTLS, serve: h.tlsHosts},
+		{method: "DELETE", path: pathMailTLSHost, serve: h.forgetTLS},
 		{method: "GET", path: pathBlocked, serve: h.blocked},
 		{method: "DELETE", path: pathUnblock, serve: h.unblock},
 
-		{method: "GET", path: pathEvents, serve: h.events},
+		{method: "GET", path: pathPrograms, serve: h.programs},
+		{method: "POST", path: pathPrograms, serve: h.addProgram},
+		{method: "GET", path: pathProgram, serve: h.program},
+		{method: "PATCH", path: pathProgram, serve: h.setProgram},
+		{method: "DELETE", path: pathProgram, serve: h.removeProgram},
+		{method: "POST", path: pathProgramPassword, serve: h.newProgramPassword},
+		{method: "GET", path: pathMailListener, serve: h.mailListener},
 	}
 }
 

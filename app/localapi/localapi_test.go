@@ -170,6 +170,8 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		{me + ": release all", func() error { _, err := client.ReleaseMessages(ctx); return err }},
 		{": suppressed", func() error { _, err := client.Suppressed(ctx); return err }},
 		{me + ": unsuppress jane@acme.com", func() error { return client.Unsuppress(ctx, "jane@acme.com") }},
+		{": tls hosts", func() error { _, err := client.TLSHosts(ctx); return err }},
+		{me + ": forget tls mx.acme.com", func() error { return client.ForgetTLS(ctx, "mx.acme.com") }},
 		{me + ": remove message", func() error { return client.RemoveMessage(ctx, "9") }},
 		{me + ": test mail sk", func() error { _, err := client.TestMail(ctx, "jane@acme.com", "sk"); return err }},
 		{": mail status", func() error { _, err := client.MailStatus(ctx); return err }},

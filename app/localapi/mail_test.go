@@ -50,6 +50,11 @@ func TestHoldTravels(t *testing.T) {
 		}
 	}
 	backend.suppressed = []app.Suppression{{Address: mustAddress(t, "gone@acme.com"), Reason: "550 5.1.1 no", Since: then}}
+	backend.tlsHosts = []app.TLSHost{{Host: "mx.acme.com", Seen: then, Version: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", Lost: then}, {Host: "mx2.acme.com", Seen: then}}
+	hosts, err := client.TLSHosts(t.Context())
+	if err != nil || len(hosts) != 2 || hosts[0].Host != "mx.acme.com" || !hosts[0].LostAt.Equal(then) || hosts[1].LostAt != nil || !hosts[1].SeenAt.Equal(then) {
+		t.Errorf("hosts with TLS %+v, %v", hosts, err)
+	}
 	list, err := client.Suppressed(t.Context())
 	if err != nil || len(list) != 1 || list[0].Address != "gone@acme.com" || list[0].Reason != "550 5.1.1 no" || !list[0].Since.Equal(then) {
 		t.Errorf("suppressed %+v, %v", list, err)

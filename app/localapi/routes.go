@@ -533,6 +533,19 @@ func (h *handler) unsuppress(r *request) (any, error) {
 	return Removed{address}, h.Backend.Unsuppress(r.Context(), r.actor(), address)
 }
 
+func (h *handler) tlsHosts(r *request) (any, error) {
+	list, err := h.Backend.TLSHosts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return page(list, -1, tlsHostOf, nil), nil
+}
+
+func (h *handler) forgetTLS(r *request) (any, error) {
+	host := r.PathValue("host")
+	return Removed{host}, h.Backend.ForgetTLS(r.Context(), r.actor(), host)
+}
+
 func (h *handler) blocked(r *request) (any, error) {
 	until, err := h.Backend.Blocked(r.Context())
 	if err != nil {

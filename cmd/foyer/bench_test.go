@@ -43,6 +43,8 @@ func TestBench(t *testing.T) {
 	t.Run("accounts", benchAccounts)
 	t.Run("pages", benchPages)
 	t.Run("idle", benchIdle)
+	t.Run("relay", benchRelay)
+	t.Run("backlog", benchBacklog)
 }
 
 func report(what string, measured, against float64, goal string) {

@@ -71,7 +71,7 @@ func TestCommands(t *testing.T) {
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
 		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
 		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set",
-		"mail": "blocked dns hold list release remove retry show suppressed test unblock unsuppress",
+		"mail": "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
 	}
 	got := map[string]string{}
 	for _, family := range (&program{}).root().Commands() {
@@ -133,6 +133,8 @@ func TestWrongUsage(t *testing.T) {
 		{"help company nope", `there is no command "company nope"`},
 		{"mail list --state", "flag needs an argument"},
 		{"mail test jane@acme.com --lang xx", "en or sk"},
+		{"mail test jane@acme.com --wait long", `invalid argument "long"`},
+		{"mail test jane@acme.com --wait -1s", "--wait"},
 	}
 	for _, tt := range tests {
 		got := term.run("", strings.Fields(tt.args)...)
@@ -176,6 +178,7 @@ func TestFailures(t *testing.T) {
 		{[]string{"mail", "hold", "1"}, exitConflict, []string{"captured"}},
 		{[]string{"mail", "release", "3"}, exitConflict, []string{"deferred"}},
 		{[]string{"mail", "unsuppress", "jane@acme.com"}, exitNotFound, nil},
+		{[]string{"mail", "tls", "forget", "mx.unknown.example"}, exitNotFound, nil},
 		{[]string{"gui"}, exitFailed, []string{"foyer --help"}},
 	}
 	for _, tt := range tests {
@@ -311,12 +314,12 @@ func TestDone(t *testing.T) {
 		{"settings set contact=", "changed contact="},
 		{"mail retry 2", "mail 2 to jane@acme.com is queued; see foyer mail show 2"},
 		{"mail remove 2", "removed mail 2"},
-		{"mail test jane@acme.com", "test mail 4 to jane@acme.com is captured; see what becomes of it with: foyer mail show 4"},
 		{"mail unblock victim@acme.com", "victim@acme.com gets mail again"},
 		{"mail hold 3", "mail 3 to joe@acme.com is held; let it leave with: foyer mail release 3"},
 		{"mail hold all", "held 1 mail; let them leave with: foyer mail release all"},
 		{"mail release all", "released 0 mails"},
 		{"mail unsuppress gone@acme.com", "gone@acme.com gets mail again"},
+		{"mail tls forget mx.old.example", "mx.old.example may get mail without TLS; what waits for it is tried again at its time, or now with: foyer mail retry ID"},
 		{"settings get login_link", "off"},
 		{"settings get limits.mail_global", "300"},
 		{"settings get mail.password", "not set"},
@@ -414,6 +417,11 @@ victim@acme.com  2026-11-22 09:30:00
 ADDRESS        SINCE (UTC)          REASON
 gone@acme.com  2026-11-22 09:30:00  550 5.1.1 \x1b[31mno such user\r\nfoyer: all is well xxxxxx…
 `},
+		{"mail tls list", `
+MAIL SERVER     TLS SEEN (UTC)       VERSION  CIPHER                                 LOST SINCE (UTC)
+mx.acme.com     2026-11-22 09:30:00  TLS 1.3  TLS_AES_128_GCM_SHA256
+mx.old.example  2026-11-22 09:30:00  TLS 1.2  TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256  2026-11-22 10:30:00
+`},
 		{"audit list", `
 AT (UTC)             WHO           DID                  TO                OUTCOME              COMPANY  ENTRY     FROM       MORE
 2026-11-22 09:30:00  visitor       registration.signup  eve@evil.example  refused: not_listed                     192.0.2.7
@@ -451,7 +459,7 @@ Sign-up by form:  closed: login_link is off
 func TestEmptyLists(t *testing.T) {
 	term := newTerminal(t)
 	o := term.office
-	o.companies, o.accounts, o.waiting, o.messages, o.events, o.blocked, o.suppressed = nil, nil, nil, nil, nil, nil, nil
+	o.companies, o.accounts, o.waiting, o.messages, o.events, o.blocked, o.suppressed, o.tlsHosts = nil, nil, nil, nil, nil, nil, nil, nil
 	tests := []struct{ args, want string }{
 		{"company list", "foyer company add"},
 		{"account list", "login_link"},
@@ -461,6 +469,7 @@ func TestEmptyLists(t *testing.T) {
 		{"mail list --state failed", "no mails are failed"},
 		{"mail blocked", "no address is blocked"},
 		{"mail suppressed", "no address is suppressed"},
+		{"mail tls list", "no mail server is known to have TLS"},
 		{"audit list", "nothing"},
 	}
 	for _, tt := range tests {
@@ -483,15 +492,15 @@ func TestJSON(t *testing.T) {
 		{"company disallow Acme !boss@acme.com", "accounts created_at enabled entries name off_list overlaps tenants"},
 		{"company remove Beta", "removed"},
 		{"account show jane@acme.com", "company created_at email entry first_name groups identities last_mail last_name list_match phone state"},
-		{"mail hold 3", "attempts created_at id kind next_attempt recipient reply state subject"},
-		{"mail release 3", "attempts created_at id kind next_attempt recipient reply state subject"},
+		{"mail hold 3", "attempts created_at id kind next_attempt program recipient reply state subject"},
+		{"mail release 3", "attempts created_at id kind next_attempt program recipient reply state subject"},
 		{"mail hold all", "changed"},
 		{"mail release all", "changed"},
 		{"account disable jane@acme.com", "company created_at email entry first_name groups identities last_name list_match phone state"},
 		{"allow test jane@acme.com", "address allowed company covering entry reason reason_code ways"},
 		{"registration resend joe@acme.com", "code_tries company created_at email entry expires_at first_name last_name phone through"},
-		{"mail show 3", "attempts created_at data expires_at id kind message_id next_attempt recipient reply sender state subject"},
-		{"mail test jane@acme.com", "attempts created_at id kind next_attempt recipient reply state subject"},
+		{"mail show 3", "attempts created_at data expires_at id kind message_id next_attempt program recipient reply sender state steps subject verdict"},
+		{"mail test jane@acme.com", "attempts created_at data expires_at id kind message_id next_attempt program recipient reply sender state steps subject verdict"},
 		{"settings get login_link", "login_link"},
 		{"version", "api go service system version"},
 	}
@@ -505,9 +514,10 @@ func TestJSON(t *testing.T) {
 		{"company list", "accounts created_at enabled entries name overlaps tenants"},
 		{"account list", "company created_at email entry first_name groups identities last_name list_match phone state"},
 		{"registration list", "code_tries company created_at email entry expires_at first_name last_name phone through"},
-		{"mail list", "attempts created_at id kind next_attempt recipient reply state subject"},
+		{"mail list", "attempts created_at id kind next_attempt program recipient reply state subject"},
 		{"mail blocked", "address until"},
 		{"mail suppressed", "address reason since"},
+		{"mail tls list", "cipher host lost_at seen_at version"},
 		{"audit list --limit 1", "action actor at company detail entry id ip outcome subject"},
 	}
 	for _, tt := range lists {

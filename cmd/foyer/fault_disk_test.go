@@ -152,7 +152,7 @@ func intact(tb testing.TB, dir string) {
 }
 
 // health returns what /healthz says.
-func (r *relay) health() (status int, reason string) {
+func (r *relaying) health() (status int, reason string) {
 	r.tb.Helper()
 	res, err := visitor(r.tb).Get(r.url + "/healthz")
 	if err != nil {
@@ -167,7 +167,7 @@ func (r *relay) health() (status int, reason string) {
 }
 
 // signUpStatus returns the status of a sign-up.
-func (r *relay) signUpStatus(email string) int {
+func (r *relaying) signUpStatus(email string) int {
 	r.tb.Helper()
 	status, _, err := post(visitor(r.tb), r.url+"/register", signUpForm(email))
 	if err != nil {
@@ -177,7 +177,7 @@ func (r *relay) signUpStatus(email string) int {
 }
 
 // signInStatus returns the status of signing in, and where that leads.
-func (r *relay) signInStatus(email string) (int, string) {
+func (r *relaying) signInStatus(email string) (int, string) {
 	r.tb.Helper()
 	status, to, err := post(visitor(r.tb), r.url+"/login", url.Values{"email": {email}, "password": {firstPassword}})
 	if err != nil {
@@ -187,7 +187,7 @@ func (r *relay) signInStatus(email string) (int, string) {
 }
 
 // account makes an account of an address, with the link in its mail.
-func (r *relay) account(email string) {
+func (r *relaying) account(email string) {
 	r.tb.Helper()
 	if status := r.signUpStatus(email); status != http.StatusSeeOther {
 		r.tb.Fatalf("sign-up of %s: %d", email, status)
@@ -201,7 +201,7 @@ func (r *relay) account(email string) {
 }
 
 // refusal returns code and enhanced code of the answer to a mail.
-func (r *relay) refusal(password string) string {
+func (r *relaying) refusal(password string) string {
 	r.tb.Helper()
 	c, err := r.dial(password)
 	if err != nil {

@@ -123,12 +123,12 @@ func TestKilledInBounce(t *testing.T) {
 	}
 }
 
-// inFlight bounds how many mails are on their way at one time: one on each of the two connections to a server, and those
-// that are delivered while the outcome of others is being made durable.
-const inFlight = 2 + 30
+// inFlight bounds how many mails may come twice after a crash: on each of the two connections to a server four attempts
+// may be begun that are not written down.
+const inFlight = 2 * 4
 
 // killAt kills the service when a delivery, to anybody or to one address, is at a moment for the first time.
-func (r *relay) killAt(next *nextServer, moment, to string) {
+func (r *relaying) killAt(next *nextServer, moment, to string) {
 	var once sync.Once
 	next.when(func(m, recipient string) {
 		if m == moment && (to == "" || recipient == to) {

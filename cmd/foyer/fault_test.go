@@ -21,8 +21,8 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// relay is a running foyer that programs hand mail to.
-type relay struct {
+// relaying is a running foyer that programs hand mail to.
+type relaying struct {
 	*process
 	addr string // where programs hand over mail
 }
@@ -48,7 +48,7 @@ func relayCommand(tb testing.TB, dir string, before ...string) *exec.Cmd {
 
 // firstRelay starts a foyer that has a company and a program, sends its mail to an address and has no limits. password
 // is the program's.
-func firstRelay(tb testing.TB, cmd *exec.Cmd, dir, smarthost string) (r *relay, password string) {
+func firstRelay(tb testing.TB, cmd *exec.Cmd, dir, smarthost string) (r *relaying, password string) {
 	tb.Helper()
 	p := launch(tb, dir, cmd)
 	p.run("company", "add", "Acme", "acme.example")
@@ -60,14 +60,14 @@ func firstRelay(tb testing.TB, cmd *exec.Cmd, dir, smarthost string) (r *relay, 
 }
 
 // nextRelay starts the same foyer again.
-func nextRelay(tb testing.TB, dir string) *relay {
+func nextRelay(tb testing.TB, dir string) *relaying {
 	tb.Helper()
 	return opened(launch(tb, dir, relayCommand(tb, dir)))
 }
 
-func opened(p *process) *relay {
+func opened(p *process) *relaying {
 	p.tb.Helper()
-	r := &relay{process: p}
+	r := &relaying{process: p}
 	eventually(p.tb, "programs can hand over mail", func() bool {
 		if m := relayLine.FindStringSubmatch(p.log.String()); m != nil {
 			r.addr = m[1]
@@ -78,7 +78,7 @@ func opened(p *process) *relay {
 }
 
 // dial signs the program in.
-func (r *relay) dial(password string) (*smtp.Client, error) {
+func (r *relaying) dial(password string) (*smtp.Client, error) {
 	c, err := smtp.Dial(r.addr)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func hand(c *smtp.Client, load string, size int, to ...string) error {
 }
 
 // handOne hands over one mail on a connection of its own.
-func (r *relay) handOne(password, load string, to ...string) {
+func (r *relaying) handOne(password, load string, to ...string) {
 	r.tb.Helper()
 	c, err := r.dial(password)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *relay) handOne(password, load string, to ...string) {
 type queued struct{ ID, Kind, State, Recipient, Reply string }
 
 // settle makes every mail that waits due at once, until all have come to an end.
-func (r *relay) settle() []queued {
+func (r *relaying) settle() []queued {
 	r.tb.Helper()
 	var all []queued
 	eventually(r.tb, "every mail has come to its end", func() bool {
@@ -362,7 +362,7 @@ func (a *acks) check(tb testing.TB, taken map[string][]string) (doubled int) {
 
 // load hands over mails, to three recipients each, from several connections until the service is gone or stop is closed.
 // What was taken is in a before the next mail is begun.
-func (r *relay) load(a *acks, password, name string, clients int, stop <-chan struct{}) *sync.WaitGroup {
+func (r *relaying) load(a *acks, password, name string, clients int, stop <-chan struct{}) *sync.WaitGroup {
 	var group sync.WaitGroup
 	for client := range clients {
 		group.Go(func() {

@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"foyer/app/localapi"
-	"foyer/assets"
 )
 
 func (p *program) mailCommand() *cobra.Command {
@@ -21,7 +19,7 @@ mail.transport=capture). With the setting mail.hold=on no mail leaves at all. An
 whose mail server said that it does not exist gets no more mail until that is lifted.`,
 		"  foyer mail list --state deferred\n  foyer mail test you@office.example",
 		p.mailList(), p.mailShow(), p.mailRetry(), p.mailHold(), p.mailRelease(), p.mailRemove(), p.mailTest(), p.mailStatus(), p.mailDNS(),
-		p.mailBlocked(), p.mailUnblock(), p.mailSuppressed(), p.mailUnsuppress())
+		p.mailBlocked(), p.mailUnblock(), p.mailSuppressed(), p.mailUnsuppress(), p.mailTLS())
 }
 
 func (p *program) mailList() *cobra.Command {
@@ -60,12 +58,18 @@ func (p *program) sayHeld(ctx context.Context) error {
 	if p.json {
 		return nil
 	}
-	settings, err := p.client.Settings(ctx)
-	if err != nil || settings["mail.hold"].Text != "on" {
+	held, err := p.held(ctx)
+	if err != nil || !held {
 		return err
 	}
 	_, err = fmt.Fprintln(p.err, "no mail leaves while mail.hold is on; let it leave with: foyer settings set mail.hold=off")
 	return err
+}
+
+// held reports whether the setting mail.hold is on.
+func (p *program) held(ctx context.Context) (bool, error) {
+	settings, err := p.client.Settings(ctx)
+	return settings["mail.hold"].Text == "on", err
 }
 
 func messageRow(m localapi.Message) []string {
@@ -76,9 +80,10 @@ func messageRow(m localapi.Message) []string {
 
 func (p *program) mailShow() *cobra.Command {
 	return &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show a mail",
-		Long:    "Show a mail and its text. With --json, \"data\" is the whole message as it is sent.",
+		Use:   "show ID",
+		Short: "Show a mail",
+		Long: `Show a mail, the steps of the last attempt to deliver it, and its text. With --json, "data" is
+the whole message as it is sent.`,
 		Example: "  foyer mail show 12\n  foyer mail show 12 --json",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -107,6 +112,14 @@ func (p *program) printMessage(m localapi.MessageDetail) error {
 	}
 	if err := p.facts(pairs...); err != nil {
 		return err
+	}
+	if len(m.Steps) > 0 {
+		if err := p.say("\nThe last attempt:"); err != nil {
+			return err
+		}
+		if err := p.printSteps(m.Steps); err != nil {
+			return err
+		}
 	}
 	if err := p.say(""); err != nil {
 		return err
@@ -241,28 +254,6 @@ func (p *program) mailRemove() *cobra.Command {
 			return p.done(localapi.Removed{Removed: args[0]}, "removed mail %s", args[0])
 		},
 	}
-}
-
-func (p *program) mailTest() *cobra.Command {
-	var lang string
-	cmd := &cobra.Command{
-		Use:     "test ADDRESS",
-		Short:   "Send a test mail",
-		Example: "  foyer mail test you@office.example",
-		Args:    exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(assets.Langs, lang) {
-				return usage(cmd, "mails are written in %s, not in %q", strings.Join(assets.Langs, " or "), lang)
-			}
-			m, err := p.client.TestMail(cmd.Context(), args[0], lang)
-			if err != nil {
-				return err
-			}
-			return p.done(m, "test mail %s to %s is %s; see what becomes of it with: foyer mail show %s", m.ID, m.Recipient, m.State, m.ID)
-		},
-	}
-	cmd.Flags().StringVar(&lang, "lang", "en", "language of the mail, `en` or sk")
-	return cmd
 }
 
 func (p *program) mailDNS() *cobra.Command {

@@ -29,12 +29,14 @@ type office struct {
 	blocked   map[string]time.Time
 
 	suppressed []app.Suppression
+	tlsHosts   []app.TLSHost
 	connectors []app.ConnectorState
 	programs   []app.Program
 	listening  []app.ListenState
 	settings   app.Settings
 	status     app.MailStatus
 	records    []app.DNSRecord // of the office's mail
+	tested     []app.Message   // what becomes of a test mail, each time it is looked at
 	fail       error
 }
 
@@ -73,6 +75,10 @@ func newOffice(t *testing.T) *office {
 		},
 		blocked:  map[string]time.Time{"victim@acme.com": then},
 		settings: settings,
+		tlsHosts: []app.TLSHost{
+			{Host: "mx.acme.com", Seen: then, Version: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256"},
+			{Host: "mx.old.example", Seen: then, Version: "TLS 1.2", Cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", Lost: then.Add(time.Hour)},
+		},
 		suppressed: []app.Suppression{{
 			Address: address(t, "gone@acme.com"), Since: then, Reason: "550 5.1.1 \x1b[31mno such user\r\nfoyer: all is well " + strings.Repeat("x", 200),
 		}},
@@ -329,6 +335,12 @@ func (o *office) Messages(_ context.Context, q app.MessageQuery) ([]app.Message,
 }
 
 func (o *office) Message(_ context.Context, id int64) (app.Message, error) {
+	if id == 4 && len(o.tested) > 0 {
+		m := o.tested[0]
+		o.tested = o.tested[min(1, len(o.tested)-1):] // the last one stays
+		m.ID, m.Kind, m.Recipient, m.CreatedAt = 4, app.MailTest, o.messages[len(o.messages)-1].Recipient, then
+		return m, nil
+	}
 	for _, m := range o.messages {
 		if m.ID == id {
 			return m, nil
@@ -404,6 +416,17 @@ func (o *office) Unsuppress(_ context.Context, _, email string) error {
 	return nil
 }
 
+func (o *office) TLSHosts(context.Context) ([]app.TLSHost, error) { return o.tlsHosts, o.fail }
+
+func (o *office) ForgetTLS(_ context.Context, _, host string) error {
+	at := slices.IndexFunc(o.tlsHosts, func(h app.TLSHost) bool { return h.Host == host })
+	if at < 0 {
+		return app.Errorf(app.NotFound, "tls_unknown", "nothing is remembered of a mail server %s", host)
+	}
+	o.tlsHosts = slices.Delete(o.tlsHosts, at, at+1)
+	return nil
+}
+
 func (o *office) RemoveMessage(ctx context.Context, _ string, id int64) error {
 	_, err := o.Message(ctx, id)
 	return err
@@ -411,7 +434,15 @@ func (o *office) RemoveMessage(ctx context.Context, _ string, id int64) error {
 
 func (o *office) TestMail(_ context.Context, _, email, lang string) (app.Message, error) {
 	addr, err := app.ParseAddress(email)
-	return app.Message{ID: 4, Kind: app.MailTest, Recipient: addr, State: app.MessageCaptured, CreatedAt: then, Subject: lang}, err
+	if err != nil {
+		return app.Message{}, err
+	}
+	m := app.Message{ID: 4, Kind: app.MailTest, Recipient: addr, State: app.MessageCaptured, CreatedAt: then, Subject: lang}
+	if len(o.tested) > 0 {
+		m.State = app.MessageQueued
+	}
+	o.messages = append(o.messages, m)
+	return m, nil
 }
 
 func (o *office) MailStatus(context.Context) (app.MailStatus, error) { return o.status, o.fail }

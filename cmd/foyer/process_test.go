@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -38,7 +39,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(dir, "foyer")
 	out, err := exec.Command("go", "build", "-tags", "nogui", "-o", path, ".").CombinedOutput()
 	if err != nil {
-		return "", errors.New(string(out))
+		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return path, nil
 })
@@ -88,11 +89,17 @@ func serve(tb testing.TB, dir string) *process {
 // serveWith is serve with more in the environment.
 func serveWith(tb testing.TB, dir string, env ...string) *process {
 	tb.Helper()
+	return serveAs(tb, dir, env)
+}
+
+// serveAs is serveWith with more on the command line.
+func serveAs(tb testing.TB, dir string, env []string, args ...string) *process {
+	tb.Helper()
 	path, err := binary()
 	if err != nil {
 		tb.Fatalf("build foyer: %v", err)
 	}
-	cmd := exec.Command(path, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	cmd := exec.Command(path, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Env = append(append(os.Environ(), "FOYER_DATA=", "FOYER_SOCKET="), env...)
 	return launch(tb, dir, cmd)
 }

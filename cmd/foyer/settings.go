@@ -100,9 +100,22 @@ standard input, one line.`,
 			if err != nil {
 				return err
 			}
+			if err := p.warnDirect(settings); err != nil {
+				return err
+			}
 			return p.done(settings, "changed %s", changesLine(settings, changes))
 		},
 	}
+}
+
+// warnDirect says on standard error what keeps mail from being taken where it is brought directly.
+func (p *program) warnDirect(settings localapi.Settings) error {
+	if p.json || settings["mail.transport"].Text != "direct" || app.IsPublicName(settings["public_url"].Text) {
+		return nil
+	}
+	_, err := fmt.Fprintln(p.err, "with mail.transport=direct Foyer introduces itself by the host of public_url, and mail servers refuse one that is no full "+
+		"name in the DNS; set it as in: foyer settings set public_url=https://accounts.office.example")
+	return err
 }
 
 func secretSetting(key string) bool {

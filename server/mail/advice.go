@@ -15,8 +15,8 @@ const (
 		"allowed there"
 	advicePasswordOff = "the provider has switched off signing in with a password (Microsoft: SMTP AUTH) for this account: set mail.auth=xoauth2, or " +
 		"have SMTP AUTH switched on for the mailbox"
-	adviceTokenOff = "SMTP AUTH is switched off for the mailbox: have it switched on (Set-CASMailbox -SmtpClientAuthenticationDisabled $false)"
-	adviceAppPass  = "the provider wants an application password here, not that of the account: make one there and set mail.password, or set " +
+	adviceAuthOff = "SMTP AUTH is switched off for the mailbox: have it switched on (Set-CASMailbox -SmtpClientAuthenticationDisabled $false)"
+	adviceAppPass = "the provider wants an application password here, not that of the account: make one there and set mail.password, or set " +
 		"mail.auth=xoauth2"
 )
 
@@ -46,7 +46,7 @@ func (c *conversation) adviseAnswer(code int, enhanced string) string {
 func (c *conversation) adviseSmarthost(code int, detail string) string {
 	switch {
 	case c.step == stepAuth && detail == "7.139" && c.auth.method == "xoauth2":
-		return adviceTokenOff
+		return adviceAuthOff
 	case c.step == stepAuth && detail == "7.139":
 		return advicePasswordOff
 	case c.step == stepAuth && c.auth.method != "xoauth2" && (detail == "7.9" || detail == "7.14"):

@@ -1,7 +1,9 @@
 package mail
 
 import (
+	"bufio"
 	"bytes"
+	"io"
 	"net"
 	"strings"
 )
@@ -22,6 +24,36 @@ type replyConn struct {
 	line     int    // bytes of the present line
 	begin    []byte // the first line, as far as it has come and is kept
 	begun    bool   // the first line is complete
+
+	out *bufio.Writer // gathers what is written; nil for sending it at once
+}
+
+// gatherSize is how much of a mail is sent at a time, ownBuffer what go-smtp gathers by itself.
+const (
+	gatherSize = 64 << 10
+	ownBuffer  = 4 << 10
+)
+
+// gather writes data to w, which writes to c, in few system calls.
+func (c *replyConn) gather(w io.Writer, data []byte) error {
+	if len(data) < ownBuffer {
+		_, err := w.Write(data)
+		return err
+	}
+	c.out = bufio.NewWriterSize(c.Conn, min(gatherSize, len(data)+ownBuffer))
+	defer func() { c.out = nil }()
+	if _, err := w.Write(data); err != nil {
+		return err
+	}
+	return c.out.Flush()
+}
+
+// Write says something to the server.
+func (c *replyConn) Write(p []byte) (int, error) {
+	if c.out != nil {
+		return c.out.Write(p)
+	}
+	return c.Conn.Write(p)
 }
 
 // first returns the first line the server has said, without its code.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -64,13 +65,13 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // stampOf returns what tells whether files are still what they were.
 func stampOf(paths ...string) (string, error) {
-	var stamp string
+	var stamp strings.Builder
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
 			return "", err
 		}
-		stamp += fmt.Sprintf("%d %d ", info.ModTime().UnixNano(), info.Size())
+		fmt.Fprintf(&stamp, "%d %d ", info.ModTime().UnixNano(), info.Size())
 	}
-	return stamp, nil
+	return stamp.String(), nil
 }

@@ -35,6 +35,7 @@ const (
 //
 //   - takes no notice of how a mail ended: a BDAT whose connection ends inside the chunk counts as complete, and after a
 //     timeout inside DATA it reads what still comes as commands;
+//   - does not see the end of a mail behind CR CR LF, so that the client waits for ever;
 //   - drops a bare CR behind a dot that begins a line, and repairs nothing else;
 //   - understands addresses that were not written so: without brackets, with a route, quoted;
 //   - bounds neither the refusals of a connection, nor what it swallows of a mail that is too large, nor sets a time for
@@ -53,6 +54,7 @@ type client struct {
 	chunk     int64 // bytes of the chunk that are still to come
 	content   content
 	coming    bool   // the mail's bytes have begun to come
+	chunked   bool   // and come with BDAT
 	most      int64  // bytes of the largest mail; 0 for no limit
 	path      string // what stood between < and > of the last MAIL or RCPT
 	started   bool
@@ -143,7 +145,7 @@ func (c *client) start() error {
 func (c *client) take(line []byte) {
 	if c.mode == modeData {
 		c.content.feed(line)
-		c.pending = line
+		c.pending = withoutBareCR(line)
 		return
 	}
 	if c.command(strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")) {
@@ -405,7 +407,7 @@ func (c *client) begin() {
 // over ends the time for a mail.
 func (c *client) over() {
 	c.busy.Store(false)
-	c.coming = false
+	c.coming, c.chunked = false, false
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dataBy = time.Time{}

@@ -28,6 +28,9 @@ func (c *client) command(line string) bool {
 			return false
 		}
 		c.greeted, c.extended = true, verb == "EHLO"
+		return c.mayReset()
+	case "RSET":
+		return c.mayReset()
 	case "AUTH", "MAIL", "RCPT", "DATA", "BDAT":
 		if !c.greeted {
 			c.reply("503 5.5.1 say EHLO first")
@@ -42,6 +45,17 @@ func (c *client) command(line string) bool {
 		return c.beginChunk(arg)
 	}
 	return true
+}
+
+// mayReset reports whether go-smtp may forget the mail that is under way. Between two chunks it may not: the goroutine that
+// reads the first ones tells how it has ended by a variable that is the next mail's by then.
+func (c *client) mayReset() bool {
+	if !c.chunked {
+		return true
+	}
+	c.reply("421 4.3.0 a mail that was begun with BDAT is given up; connect again for the next")
+	c.hangUp = true
+	return false
 }
 
 // badCommand returns the answer to a line that cannot be a command, or "". An answer repeats parts of the command, so a
@@ -104,6 +118,7 @@ func (c *client) beginChunk(arg string) bool {
 	}
 	if c.busy.Load() && !c.coming {
 		c.begin()
+		c.chunked = true
 	}
 	if c.chunk = int64(size); c.chunk > 0 {
 		c.mode = modeChunk

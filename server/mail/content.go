@@ -36,6 +36,21 @@ func (c *content) feed(b []byte) {
 	c.lastCR = b[len(b)-1] == '\r'
 }
 
+// withoutBareCR returns a line with blanks in place of CRs that no LF follows, for go-smtp to see the end of the mail. The
+// mail is refused in any case.
+func withoutBareCR(line []byte) []byte {
+	for i := 0; i+1 < len(line); i++ {
+		next := bytes.IndexByte(line[i:len(line)-1], '\r')
+		if next < 0 {
+			break
+		}
+		if i += next; line[i+1] != '\n' {
+			line[i] = ' '
+		}
+	}
+	return line
+}
+
 // fault returns what is wrong with a mail that is complete, or "".
 func (c *content) fault() string {
 	switch {

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/emersion/go-smtp"
 
@@ -227,7 +229,8 @@ func (c *conversation) handshake(ctx context.Context, greeting string) error {
 func (c *conversation) tlsConfig() *tls.Config {
 	return &tls.Config{
 		ServerName: c.host, RootCAs: c.roots, MinVersion: tls.VersionTLS12, VerifyConnection: c.verify,
-		InsecureSkipVerify: c.verify != nil || c.security == securityOpportunistic, //nolint:gosec // see target.verify
+		DynamicRecordSizingDisabled: true,                                                   // a mail is of no use before its end: a 3 KB one would be written in three parts
+		InsecureSkipVerify:          c.verify != nil || c.security == securityOpportunistic, //nolint:gosec // see target.verify
 	}
 }
 
@@ -305,6 +308,10 @@ func (c *conversation) send(ctx context.Context, m app.Message, r *record) (stri
 	return c.clean(reply), nil
 }
 
+func hasEightBit(data []byte) bool {
+	return bytes.ContainsFunc(data, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
 // reset makes the server forget a mail that it has refused. go-smtp greets anew after that.
 func (c *conversation) reset() error {
 	if !c.begun {
@@ -323,6 +330,13 @@ func (c *conversation) transact(m app.Message) (string, error) {
 		return "", err
 	}
 	c.step = stepMail
+	// go-smtp would send it all the same. We take 8BITMIME from programs, so it is for us to keep what it promises.
+	if ok, _ := c.client.Extension("8BITMIME"); !ok && hasEightBit(m.Data) {
+		return "", &ReplyError{
+			Reason: "eight_bit", Permanent: true, Enhanced: "5.6.3",
+			Message: c.who() + " takes no bytes beyond ASCII (RFC 6152); have the program encode its text as quoted-printable or base64",
+		}
+	}
 	if err := c.client.Mail(m.Sender, &smtp.MailOptions{Size: int64(len(m.Data))}); err != nil {
 		return "", err
 	}
@@ -341,7 +355,7 @@ func (c *conversation) transact(m app.Message) (string, error) {
 	if err := c.conn.SetDeadline(time.Now().Add(c.timeouts.Command)); err != nil {
 		return "", err
 	}
-	if _, err := data.Write(m.Data); err != nil {
+	if err := c.answers.gather(data, m.Data); err != nil {
 		return "", err
 	}
 	c.did(sizeWords(len(m.Data)))

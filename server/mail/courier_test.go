@@ -621,6 +621,34 @@ func runScriptOn(t *testing.T, l net.Listener, play func(*script)) string {
 	return l.Addr().String()
 }
 
+// TestEightBit has a mail with bytes beyond ASCII meet a server that does not take them, and one that does.
+func TestEightBit(t *testing.T) {
+	m := message(t)
+	m.Data = []byte("Subject: test\r\n\r\nGr\xc3\xbc\xc3\x9fe \xff\r\n")
+	address := runScript(t, func(s *script) { s.upTo("MAIL") })
+	_, err := deliver(t, mail.SmarthostConfig{Mail: settings(address, "none", "none")}, m)
+	wantReason(t, err, "eight_bit", true, false)
+	address = runScript(t, func(s *script) {
+		s.say("220 odd.example ESMTP")
+		s.expect("EHLO")
+		s.say("250-odd.example\r\n250 8BITMIME")
+		if !s.expect("MAIL FROM:<accounts@office.example> BODY=8BITMIME") {
+			t.Error("the server is not told of the bytes beyond ASCII")
+		}
+		s.say("250 ok")
+		s.expect("RCPT")
+		s.say("250 ok")
+		s.expect("DATA")
+		s.say("354 go on")
+		s.readData()
+		s.say("250 taken")
+		s.wait()
+	})
+	if reply, err := deliver(t, mail.SmarthostConfig{Mail: settings(address, "none", "none")}, m); err != nil || reply != "250 taken" {
+		t.Errorf("got %q, %v", reply, err)
+	}
+}
+
 func TestOddServers(t *testing.T) {
 	endless := func(s *script) {
 		for {

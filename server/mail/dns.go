@@ -62,6 +62,9 @@ func (d *DNS) Records(ctx context.Context, s app.Settings) ([]app.DNSRecord, err
 	defer cancel()
 	z := zone{Resolver: d.config.Resolver, domain: sender.Domain(), settings: s.Mail}
 	z.host, _, _ = net.SplitHostPort(s.Mail.Smarthost) // "" while none is set
+	if z.direct = s.Mail.Transport == "direct"; z.direct {
+		z.host = strings.NewReplacer("[IPv6:", "", "[", "", "]", "").Replace(HelloName(s.PublicURL))
+	}
 	checks := []func(context.Context) app.DNSRecord{z.spf}
 	for _, k := range keys {
 		checks = append(checks, func(ctx context.Context) app.DNSRecord { return z.dkim(ctx, k) })
@@ -84,7 +87,8 @@ type zone struct {
 	Resolver
 	domain   string
 	settings app.MailSettings
-	host     string // of the smarthost
+	host     string // of the smarthost, or with direct this machine's own
+	direct   bool
 }
 
 // maxFound bounds what is shown of the records of one name: what stands in the DNS is anybody's to write.
@@ -137,6 +141,11 @@ func (z zone) spf(ctx context.Context) app.DNSRecord {
 	if z.host != "" {
 		operator = "the operator of " + z.host
 	}
+	if len(found) == 0 && z.direct {
+		r.State = app.RecordMissing
+		r.Text = "There is no SPF record: add one that permits the address mail leaves from, as the value here does if that is the address of " + z.host + "."
+		return r
+	}
 	if len(found) == 0 {
 		r.State = app.RecordMissing
 		r.Text = "There is no SPF record: ask " + operator + " what it must permit, mostly an include, and add the record; the value here permits that server itself."
@@ -154,6 +163,9 @@ func (z zone) spf(ctx context.Context) app.DNSRecord {
 	}
 	r.State, r.Value = app.RecordOK, clean(found[0])
 	r.Text = "There is one SPF record; see that it permits what " + operator + " says."
+	if z.direct {
+		r.Text = "There is one SPF record; see that it permits the address mail leaves from."
+	}
 	return r
 }
 
@@ -275,6 +287,8 @@ func (z zone) dkim(ctx context.Context, k dkimKey) app.DNSRecord {
 	switch {
 	case !z.settings.DKIM && r.State == app.RecordOK:
 		r.Text += " Foyer signs once mail.dkim=on."
+	case !z.settings.DKIM && z.direct:
+		r.Text += " Nobody else signs mail that Foyer takes to others itself: set mail.dkim=on then."
 	case !z.settings.DKIM:
 		r.Text += " It is needed only if Foyer is to sign (mail.dkim=on); most smarthosts sign themselves."
 	}
@@ -414,7 +428,56 @@ func (z zone) mtaSTS(ctx context.Context) app.DNSRecord {
 	return r
 }
 
+// ownPTR is ptr for a machine that takes its mail to others itself: they refuse it from an address without a name, or with
+// one that does not lead back (RFC 1912, 2.1). The address that mail leaves from is taken to be that of the public URL; behind
+// a router that is not known here.
+func (z zone) ownPTR(ctx context.Context) app.DNSRecord {
+	r := app.DNSRecord{Kind: "ptr", Name: z.host, Type: "PTR", Value: z.host + ".", Required: true}
+	const provider = " The internet provider that gives the address sets it."
+	if !app.IsPublicName("https://" + z.host) {
+		r.State, r.Value = app.RecordMissing, ""
+		r.Text = "Foyer introduces itself to mail servers by the host of public_url, and " + z.host + " is no full name in the DNS: set public_url to one."
+		return r
+	}
+	ips, err := z.LookupIP(ctx, "ip", z.host+".")
+	if len(ips) == 0 {
+		r = unknown(r)
+		if absent(err) {
+			r.State, r.Text = app.RecordMissing, z.host+", by which Foyer introduces itself, has no address in the DNS: add one, that which mail leaves from."
+		}
+		return r
+	}
+	r.State = app.RecordOK
+	r.Text = "The address of " + z.host + " has its name; see that mail leaves from that address."
+	for _, found := range ips {
+		ip, ok := netip.AddrFromSlice(found)
+		if !ok {
+			continue
+		}
+		ip = ip.Unmap()
+		names, err := z.LookupAddr(ctx, ip.String())
+		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(strings.TrimSuffix(n, "."), z.host) }) {
+			r.Name, r.Found = reverseName(ip), names
+			continue
+		}
+		r.Name, r.Found = reverseName(ip), names
+		switch {
+		case len(names) > 0:
+			r.State, r.Text = app.RecordDiffers, "The PTR record of "+ip.String()+" has another name than Foyer introduces itself by: make it "+z.host+"."+provider
+		case absent(err):
+			r.State, r.Text = app.RecordMissing, "The address "+ip.String()+" has no PTR record, and many mail servers refuse mail from such an address: make it "+z.host+"."+provider
+		default:
+			return unknown(r)
+		}
+		break
+	}
+	return r
+}
+
 func (z zone) ptr(ctx context.Context) app.DNSRecord {
+	if z.direct {
+		return z.ownPTR(ctx)
+	}
 	r := app.DNSRecord{Kind: "ptr", Name: z.host, Type: "PTR"}
 	const purpose = "For information: mail leaves by the smarthost, whose operator keeps its PTR record."
 	if z.host == "" {

@@ -309,3 +309,43 @@ func FuzzRecords(f *testing.F) {
 		}
 	})
 }
+
+// TestRecordsOfDirect judges the name and the address of this machine itself.
+func TestRecordsOfDirect(t *testing.T) {
+	keys := mail.NewDKIM(&memoryKeys{})
+	const host = "accounts.example.com"
+	tests := []struct {
+		name  string
+		spoil func(*dnsTest)
+		want  app.RecordState
+		says  string
+	}{
+		{"in order", func(*dnsTest) {}, app.RecordOK, "see that mail leaves from"},
+		{"no PTR", func(dt *dnsTest) { dt.resolver.ptr = nil }, app.RecordMissing, "192.0.2.20 has no PTR record"},
+		{"another name", func(dt *dnsTest) { dt.resolver.ptr["192.0.2.20"] = []string{"dsl-20.provider.example."} }, app.RecordDiffers, "another name"},
+		{"one address of two", func(dt *dnsTest) { dt.resolver.ip[host] = append(dt.resolver.ip[host], net.IPv4(192, 0, 2, 21)) }, app.RecordMissing, "192.0.2.21"},
+		{"no address", func(dt *dnsTest) { dt.resolver.ip = nil }, app.RecordMissing, "no address in the DNS"},
+		{"an address for a name", func(dt *dnsTest) { dt.settings.PublicURL = "http://192.0.2.20:8080" }, app.RecordMissing, "no full name"},
+		{"a bare name", func(dt *dnsTest) { dt.settings.PublicURL = "http://office" }, app.RecordMissing, "no full name"},
+		{"an address of IPv6", func(dt *dnsTest) { dt.settings.PublicURL = "http://[2001:db8::1]" }, app.RecordMissing, "2001:db8::1 is no full name"},
+	}
+	for _, tt := range tests {
+		dt := newDNSTest(t, keys)
+		dt.settings.Mail.Transport, dt.settings.Mail.DKIM, dt.settings.PublicURL = "direct", false, "https://"+host
+		dt.resolver.ip[host], dt.resolver.ptr["192.0.2.20"] = []net.IP{net.IPv4(192, 0, 2, 20)}, []string{host + "."}
+		delete(dt.resolver.txt, rsaName)
+		tt.spoil(dt)
+		records := dt.records(t)
+		ptr := records[len(records)-1]
+		if ptr.Kind != "ptr" || ptr.State != tt.want || !ptr.Required || !strings.Contains(ptr.Text, tt.says) {
+			t.Errorf("%s: got %+v, want %s and %q", tt.name, ptr, tt.want, tt.says)
+		}
+		if !strings.Contains(records[0].Text, "the address mail leaves from") || !strings.Contains(records[1].Text, "Nobody else signs") {
+			t.Errorf("%s: got %q and %q", tt.name, records[0].Text, records[1].Text)
+		}
+		delete(dt.resolver.txt, office)
+		if spf := dt.records(t)[0]; spf.State != app.RecordMissing || !strings.Contains(spf.Text, "the address mail leaves from") || tt.want == app.RecordOK && spf.Value != "v=spf1 a:"+host+" ~all" {
+			t.Errorf("%s, without SPF: got %+v", tt.name, spf)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"foyer/app"
 	"foyer/server/mail"
 )
 
@@ -131,6 +132,19 @@ func TestConnectionIsKept(t *testing.T) {
 		}
 		if got := len(s.got()); got != 103 {
 			t.Errorf("the server got %d mails", got)
+		}
+	})
+}
+
+// TestNewConnectionForATestMail expects a test mail to show what a connection takes.
+func TestNewConnectionForATestMail(t *testing.T) {
+	inBubble(t, &sink{}, func(t *testing.T, p *pipes, courier *mail.Smarthost) {
+		for i, kind := range []app.MessageKind{app.MailConfirm, app.MailTest, app.MailConfirm} {
+			m := message(t)
+			m.Kind = kind
+			if _, err := courier.Deliver(t.Context(), m); err != nil || p.count() != []int{1, 2, 2}[i] {
+				t.Errorf("mail %d: got %d connections, %v", i+1, p.count(), err)
+			}
 		}
 	})
 }
@@ -294,5 +308,50 @@ func TestTokenIsAskedForOncePerConnection(t *testing.T) {
 	}
 	if office.sink.auths != 1 || office.count() != 1 || len(office.sink.got()) != 5 {
 		t.Errorf("got %d sign-ins, %d tokens and %d mails, want 1, 1 and 5", office.sink.auths, office.count(), len(office.sink.got()))
+	}
+}
+
+// writes counts how often something is written.
+type writes struct {
+	net.Conn
+	count *int
+}
+
+func (w writes) Write(p []byte) (int, error) {
+	*w.count++
+	return w.Conn.Write(p)
+}
+
+// TestFewWrites expects a mail to leave in large parts: each costs a system call, and with TLS a record.
+func TestFewWrites(t *testing.T) {
+	for _, tt := range []struct{ lines, most int }{{30, 1}, {15_000, 18}} {
+		s := &sink{}
+		inBubble(t, s, func(t *testing.T, p *pipes, _ *mail.Smarthost) {
+			count := 0
+			courier := mail.NewSmarthost(mail.SmarthostConfig{
+				Mail: settings("mx.example:25", "none", "none"),
+				Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := p.dial(ctx, network, address)
+					return writes{conn, &count}, err
+				},
+			})
+			m := message(t)
+			m.Data = []byte("Subject: long\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", tt.lines) + ".\r\n")
+			for range 2 {
+				count = 0
+				if _, err := courier.Deliver(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := count - 3; got > tt.most { // MAIL, RCPT and DATA are one each
+				t.Errorf("%d bytes: got %d writes, want %d at most", len(m.Data), got, tt.most)
+			}
+			if got := s.got(); len(got) != 2 || got[1].data != string(m.Data) {
+				t.Errorf("the server got %d mails, or another one", len(got))
+			}
+			if err := courier.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -18,6 +18,7 @@ type lane struct {
 	settings app.Settings // with which its couriers were made
 	limits   app.Limits   // those of the moment
 	feed     chan booking
+	begun    chan struct{} // one for each attempt that is begun and not written down
 	workers  int
 	booked   int       // messages in feed and with the workers
 	row      int       // messages delivered without a failure between
@@ -35,8 +36,14 @@ type booking struct {
 // disk. A crash costs them the attempt that is booked, no more.
 const ahead = 30
 
+// unwritten bounds how many attempts a connection may begin before what came of the first is on disk: a crash makes at
+// most so many mails arrive twice.
+const unwritten = 4
+
 func newLane(name string, settings app.Settings) *lane {
-	return &lane{name: name, settings: settings, limits: settings.Limits, feed: make(chan booking, batch)}
+	l := &lane{name: name, settings: settings, limits: settings.Limits, feed: make(chan booking, batch)}
+	l.begun = make(chan struct{}, unwritten*l.connections())
+	return l
 }
 
 // connections returns how many workers the lane may have.
@@ -55,14 +62,17 @@ func (l *lane) room() int {
 		return 0
 	case l.failures > 0:
 		return max(0, 1-l.booked)
+	case len(l.feed) > l.connections():
+		return 0 // booking a few at a time would be a commit each
 	default:
 		return min(l.connections()+min(l.row, ahead), batch) - l.booked
 	}
 }
 
-// leads reports whether the lane's couriers would still be made as they were.
+// leads reports whether the lane would still be made as it was.
 func (l *lane) leads(settings app.Settings) bool {
-	return l.settings.Mail == settings.Mail && l.settings.PublicURL == settings.PublicURL
+	return l.settings.Mail == settings.Mail && l.settings.PublicURL == settings.PublicURL &&
+		l.settings.Limits.DeliveriesPerHost == settings.Limits.DeliveriesPerHost
 }
 
 // idle reports whether nothing would be lost with the lane.
@@ -135,14 +145,20 @@ func (w *worker) run() {
 // attempt delivers a message and returns what came of it. It ends before the message's lease does; where most of that
 // has gone by while slow ones were in front, it does not begin.
 func (w *worker) attempt(b booking) outcome {
-	m, began, lease := b.Message, time.Now(), w.config.Lease
+	m, lease := b.Message, w.config.Lease
 	if now := wallNow(); now.Sub(b.at) > lease/4 {
 		return untried(m, now)
 	}
+	select {
+	case w.lane.begun <- struct{}{}:
+	case <-w.deliveries.Done():
+		return untried(m, wallNow())
+	}
+	began := time.Now()
 	ctx, cancel := context.WithDeadline(w.deliveries, b.at.Add(lease-min(time.Minute, lease/10)))
 	defer cancel()
 	report, err := deliver(ctx, w.courier, m)
-	o := outcome{message: m, err: err, took: time.Since(began)}
+	o := outcome{lane: w.lane, message: m, err: err, took: time.Since(began)}
 	o.Steps = report.Steps
 	now := wallNow()
 	switch {

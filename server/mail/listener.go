@@ -77,6 +77,8 @@ type ListenerConfig struct {
 	// machine. nil is a system that does not tell.
 	LocalUser func(client, server netip.AddrPort) ([]string, error)
 	Log       *slog.Logger
+
+	listen func(ctx context.Context, network, address string) (net.Listener, error) // nil is the system's
 }
 
 func (c ListenerConfig) withDefaults() ListenerConfig {
@@ -102,6 +104,9 @@ func (c ListenerConfig) withDefaults() ListenerConfig {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.listen == nil {
+		c.listen = new(net.ListenConfig).Listen
 	}
 	return c
 }
@@ -279,8 +284,7 @@ func (d *door) shut() {
 
 // open opens a door. A port that is taken does not stop the service: it is tried again.
 func (l *Listener) open(ctx context.Context, d *door) {
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", d.listen)
+	listener, err := l.config.listen(ctx, "tcp", d.listen)
 	if err != nil {
 		problem := listenProblem(err)
 		if problem != d.Problem {

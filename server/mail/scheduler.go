@@ -32,6 +32,7 @@ type event struct {
 
 // outcome is what came of an attempt.
 type outcome struct {
+	lane    *lane // where there was an attempt
 	message app.Message
 	app.Delivery
 	err  error         // why it was not delivered
@@ -375,6 +376,9 @@ func (s *scheduler) save(ctx context.Context) error {
 			s.count(o)
 		}
 		delete(s.claimed, o.message.ID)
+		if o.lane != nil {
+			<-o.lane.begun
+		}
 		switch {
 		case refused[i] != nil:
 			s.config.Log.Warn("mail outcome has no message any more", "id", o.message.ID, "state", o.State, "err", refused[i])

@@ -22,6 +22,11 @@ type engine interface {
 	FinishMessages(ctx context.Context, outcomes []app.Outcome) ([]error, error)
 	NextAttempt(ctx context.Context) (time.Time, bool, error)
 	ReleaseMessages(ctx context.Context) error
+	TLSHost(ctx context.Context, host string) (app.TLSHost, error)
+	RememberTLS(ctx context.Context, h app.TLSHost) error
+	LoseTLS(ctx context.Context, host string, at time.Time, why string) error
+	STSPolicy(ctx context.Context, domain string) (app.STSPolicy, error)
+	KeepSTSPolicy(ctx context.Context, p app.STSPolicy) error
 }
 
 func TestConformance(t *testing.T) {
@@ -80,6 +85,8 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"holding all":        testHoldAll,
 		"hold or claim":      testHoldOrClaim,
 		"suppression":        testSuppression,
+		"mail servers' TLS":  testTLSHosts,
+		"MTA-STS policies":   testSTSPolicies,
 		"no notice to them":  testSuppressedNotice,
 		"last mail":          testLastMessage,
 		"audit":              testAudit,

@@ -32,6 +32,8 @@ func (s *Store) Purge(ctx context.Context, now time.Time, l app.Limits) error {
 		{"DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session WHERE seen_at < $1 LIMIT $2)", now.Add(-l.IdleTTL())},
 		{"DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session WHERE created_at < $1 LIMIT $2)", now.Add(-l.SessionTTL())},
 		{"DELETE FROM mail_block WHERE email_key IN (SELECT email_key FROM mail_block WHERE until < $1 LIMIT $2)", now},
+		{"DELETE FROM mail_tls WHERE host IN (SELECT host FROM mail_tls WHERE seen_at < $1 LIMIT $2)", now.Add(-time.Duration(l.TLSDays) * day)},
+		{"DELETE FROM mta_sts WHERE domain IN (SELECT domain FROM mta_sts WHERE expires_at < $1 LIMIT $2)", now},
 	}
 	return s.write(ctx, "purge", func(tx *handle) error {
 		for _, o := range old {

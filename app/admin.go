@@ -307,6 +307,7 @@ func (s *Service) SetSettings(ctx context.Context, actor string, changes map[str
 		return Settings{}, err
 	}
 	s.settings.Store(&next)
+	s.store.Reserve(next.Limits.ReserveMB)
 	s.outbox.Look() // mail may be held no longer, or leave by another way
 	return s.Settings(), nil
 }
@@ -343,6 +344,9 @@ func (s *Service) canLeave(ctx context.Context, id int64) error {
 	m, err := s.store.Message(ctx, id)
 	if err != nil {
 		return err
+	}
+	if m.Sender == "" {
+		return nil // a notice to the sender of a relayed mail, which nobody answers
 	}
 	if _, err := ParseAddress(m.Sender); err != nil {
 		return Errorf(Conflict, "message_sender", "message %d was written before mail.from was set, and %s cannot send; have it written anew", id, m.Sender)

@@ -67,6 +67,7 @@ const (
 	ActProgramPassword Action = "program.password"
 	ActProgramRemove   Action = "program.remove"
 	ActProgramSignIn   Action = "program.signin" // refusals only: programs sign in for every mail
+	ActStorage         Action = "storage.space"  // the disk is full, or has room again
 )
 
 // OK is the outcome of an event that is no refusal.

@@ -99,6 +99,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		return nil, err
 	}
 	s.settings.Store(&settings)
+	s.store.Reserve(settings.Limits.ReserveMB)
 	return s, errors.Join(s.loadDirectory(ctx), s.loadPrograms(ctx))
 }
 
@@ -275,6 +276,7 @@ func (s *Service) tidy(ctx context.Context) {
 			s.log.Error("programs not read", "err", err)
 		}
 	}
+	s.store.Reserve(s.Settings().Limits.ReserveMB) // looks at the disk, also when nobody writes
 	if err := s.warnOfSecrets(ctx, time.Now()); err != nil {
 		s.log.Error("warnings of client secrets", "err", err)
 	}

@@ -97,6 +97,7 @@ type Limits struct {
 	SMTPHops          int // machines a program's mail may have passed before
 	AuditDays         int // days an audit event is kept
 	AuditThousands    int // thousands of audit events that are kept, the latest
+	ReserveMB         int // space of the disk that is set aside, in MiB
 	FormAge           int // seconds a sign-up form must be open before it may be sent
 }
 
@@ -267,6 +268,8 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.AuditDays }),
 	number("limits.audit_thousands", 1000, "audit events that are kept, in thousands",
 		func(s *Settings) *int { return &s.Limits.AuditThousands }),
+	number("limits.reserve_mb", 32, "space of the disk set aside, in MiB, for what must still be written when the disk is full",
+		func(s *Settings) *int { return &s.Limits.ReserveMB }),
 	number("limits.form_age", 0, "seconds a sign-up form must have been open before it may be sent",
 		func(s *Settings) *int { return &s.Limits.FormAge }),
 }

@@ -214,6 +214,10 @@ type AdminStore interface {
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
 	// Purge deletes what is past its time: registrations, tokens, sessions, ended messages, audit events.
 	Purge(ctx context.Context, now time.Time, l Limits) error
+	// Reserve keeps megabytes of the disk set aside, so that what was begun can be written to its end on a disk that is
+	// full; 0 keeps none. Then what would begin anything new is refused, until there is room again: a request for a mail,
+	// a mail of a program or of the administrator's, an account without a confirmation. Unavailable, "storage_full".
+	Reserve(megabytes int)
 }
 
 // AccountQuery selects accounts. Limit bounds the page; After is the address key of the last one before it.

@@ -99,9 +99,15 @@ func serveAs(tb testing.TB, dir string, env []string, args ...string) *process {
 	if err != nil {
 		tb.Fatalf("build foyer: %v", err)
 	}
-	p := &process{tb: tb, dir: dir, log: &lockedBuffer{}, done: make(chan struct{})}
-	p.cmd = exec.Command(path, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
-	p.cmd.Env = append(append(os.Environ(), "FOYER_DATA=", "FOYER_SOCKET="), env...)
+	cmd := exec.Command(path, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Env = append(append(os.Environ(), "FOYER_DATA=", "FOYER_SOCKET="), env...)
+	return launch(tb, dir, cmd)
+}
+
+// launch starts a command that runs "foyer serve" on a data directory and returns when the service is ready.
+func launch(tb testing.TB, dir string, cmd *exec.Cmd) *process {
+	tb.Helper()
+	p := &process{tb: tb, cmd: cmd, dir: dir, log: &lockedBuffer{}, done: make(chan struct{})}
 	p.cmd.Stderr = p.log
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -41,6 +41,9 @@ func (s *Store) Activate(ctx context.Context, act app.Activation) (a app.Account
 // CreateAccount makes an account of a registration that needs no confirmation, and starts a session; see
 // app.VisitorStore.
 func (s *Store) CreateAccount(ctx context.Context, r app.Registration, session app.Session, ev app.Event) (a app.Account, err error) {
+	if err := s.disk.admit(); err != nil {
+		return a, err
+	}
 	err = s.writeOrRefuse(ctx, "create account", func(tx *handle) (refused, err error) {
 		if a, refused, err = s.createAccount(tx, r, "", ev.At, ev); refused != nil || err != nil {
 			return refused, err

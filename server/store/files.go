@@ -108,11 +108,17 @@ func MakeDir(dir string) error {
 			return dataErrorf(dir, err, "others may read it, and that cannot be changed")
 		}
 	}
-	var space unix.Statfs_t
-	if err := unix.Statfs(dir, &space); err != nil {
+	free, err := freeSpace(dir)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	if err != nil {
 		return dataErrorf(dir, err, "its free space cannot be read")
 	}
-	if free := space.Bavail * uint64(space.Bsize); free < minimumFree { //nolint:gosec // a block size is positive
+	if reserve, err := os.Stat(filepath.Join(dir, reserveFile)); err == nil {
+		free += reserve.Size() // given up when it is needed
+	}
+	if free < minimumFree {
 		return dataErrorf(dir, nil, "only %d MB are free on its disk; at least %d MB are needed", free>>20, minimumFree>>20)
 	}
 	return nil

@@ -12,6 +12,9 @@ import (
 // RequestLink writes the code with which an identity can be linked to an account, and its mail; see app.VisitorStore.
 // It answers somebody who is known to the provider, and takes no care that its time tells nothing.
 func (s *Store) RequestLink(ctx context.Context, r app.Request) (d app.Decision, err error) {
+	if err := s.disk.admit(); err != nil {
+		return d, err
+	}
 	err = s.write(ctx, "request link code", func(tx *handle) error {
 		facts, err := requestFacts(tx, r)
 		if err != nil {

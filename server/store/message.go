@@ -136,6 +136,9 @@ func message(h *handle, id int64) (app.Message, error) {
 
 // AddMessage writes a mail of the administrator's own and returns it with its ID.
 func (s *Store) AddMessage(ctx context.Context, m app.Message, ev app.Event) (app.Message, error) {
+	if err := s.disk.admit(); err != nil {
+		return m, err
+	}
 	err := s.write(ctx, "add message", func(tx *handle) error {
 		var err error
 		if m, err = s.insertMessage(tx, m); err != nil {

@@ -125,6 +125,9 @@ func (s *Store) Registrations(_ context.Context, after int64, limit int) ([]app.
 
 // Resend gives a registration a new link, code and validity, and writes its mail; see app.AdminStore.
 func (s *Store) Resend(ctx context.Context, req app.Request) (r app.Registration, m app.Message, err error) {
+	if err := s.disk.admit(); err != nil {
+		return r, m, err
+	}
 	err = s.write(ctx, "resend", func(tx *handle) error {
 		if r, err = registrationByEmail(tx, req.Email); err != nil {
 			return err

@@ -13,8 +13,12 @@ import (
 func relayedPlace(id int64) string { return fmt.Sprintf("relayed|data|%d", id) }
 
 // AddSubmission writes a mail that a program has handed over: one message for each recipient, and its data once. It
-// returns after they are durable. Unavailable "queue_full" when more than max messages of programs wait; 0 is no limit.
+// returns after they are durable. Unavailable "queue_full" when more than maximum messages of programs wait; 0 is no
+// limit. Unavailable "storage_full" when the disk is.
 func (s *Store) AddSubmission(ctx context.Context, sub app.Submission, now, expires time.Time, maximum int) error {
+	if err := s.disk.admit(); err != nil {
+		return err
+	}
 	id := s.id("relayed")
 	// Sealing is work for the many callers, not for the one writer.
 	sealed := s.seal.seal(sub.Data, relayedPlace(id))

@@ -17,6 +17,9 @@ import (
 // The mail is written beforehand, from what can be read without waiting for the writer; should the facts change until
 // its turn comes, it is written anew.
 func (s *Store) Request(ctx context.Context, r app.Request) (d app.Decision, err error) {
+	if err := s.disk.admit(); err != nil {
+		return d, err
+	}
 	ready, err := s.compose(s.read, r)
 	if err != nil {
 		return app.Decision{}, errorOf("prepare request", err)

@@ -40,6 +40,7 @@ type Store struct {
 	log    *slog.Logger
 	seal   *sealer
 	writer *writer
+	disk   *disk
 	writes *sql.DB
 	reads  *sql.DB
 	read   *handle
@@ -106,7 +107,8 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err != nil {
 		return dataErrorf(s.dir, err, "the database cannot be opened")
 	}
-	s.writer = newWriter(conn)
+	s.disk = newDisk(s.dir, s.log)
+	s.writer = newWriter(conn, s.disk, s.audit)
 	s.reads = openPool(dsn(path, readerParams()), checkReader, readers)
 	s.read = &handle{prepare: s.reads.PrepareContext}
 	if err := s.loadIDs(); err != nil {
@@ -225,13 +227,23 @@ func (s *Store) closeDatabases() error {
 	return errors.Join(errs...)
 }
 
-// Ping returns nil when the database can be read and written.
+// Ping returns nil when the database can be read and written, and the disk is not full.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.write(ctx, "check", func(tx *handle) error {
-		// A write that changes nothing still needs the file to be writable.
-		_, err := tx.exec("UPDATE instance SET starts = starts")
+	if err := s.write(ctx, "check", probe); err != nil {
 		return err
-	})
+	}
+	return s.disk.admit()
+}
+
+// probe makes a transaction write. An UPDATE that gives a row what it has already leaves its page as it is, and the commit
+// of a transaction without a changed page is nil on a disk that cannot be written (measured).
+func probe(tx *handle) error {
+	for _, statement := range []string{"UPDATE instance SET starts = starts + 1", "UPDATE instance SET starts = starts - 1"} {
+		if _, err := tx.exec(statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write runs one unit of work; it is durable when write returns nil.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"foyer/app"
 )
 
 // handle runs statements, each prepared once: on the writer's connection or on the readers' pool.
@@ -119,16 +121,18 @@ type job struct {
 // after the other in a single transaction and share the next commit; each is told its own result, and none is told
 // before its commit is durable. A unit that fails is undone alone.
 type writer struct {
-	conn *sql.Conn
-	tx   *handle
-	jobs chan *job
-	quit chan struct{}
-	done chan struct{}
+	conn  *sql.Conn
+	tx    *handle
+	disk  *disk
+	audit func(tx *handle, ev app.Event) error
+	jobs  chan *job
+	quit  chan struct{}
+	done  chan struct{}
 }
 
-func newWriter(conn *sql.Conn) *writer {
+func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error) *writer {
 	w := &writer{
-		conn: conn, tx: &handle{prepare: conn.PrepareContext},
+		conn: conn, tx: &handle{prepare: conn.PrepareContext}, disk: d, audit: audit,
 		jobs: make(chan *job, maxBatch), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go w.run()
@@ -192,6 +196,7 @@ func (w *writer) close() error {
 
 // batch runs the job and those that wait behind it in one transaction.
 func (w *writer) batch(first *job) {
+	w.disk.check()
 	taken := make([]*job, 0, maxBatch)
 	defer func() {
 		for _, j := range taken {
@@ -201,9 +206,10 @@ func (w *writer) batch(first *job) {
 	if err := w.control("BEGIN IMMEDIATE"); err != nil {
 		first.err = err
 		taken = append(taken, first)
+		w.disk.committed(err)
 		return
 	}
-	broken := error(nil)
+	told, broken := w.askDisk()
 	for j := first; j != nil && broken == nil; j = w.next(len(taken)) {
 		taken = append(taken, j)
 		broken = w.attempt(j)
@@ -211,8 +217,12 @@ func (w *writer) batch(first *job) {
 	if broken == nil {
 		broken = w.control("COMMIT")
 	}
+	w.disk.committed(broken)
 	if broken == nil {
 		return
+	}
+	if told != nil {
+		w.disk.putBack(told)
 	}
 	// What SQLite has not undone by itself is undone here; when it has, this statement says so and is harmless.
 	_ = w.control("ROLLBACK")
@@ -221,6 +231,22 @@ func (w *writer) batch(first *job) {
 			j.err = broken
 		}
 	}
+}
+
+// askDisk writes what the disk has to tell into the audit and returns it, or nil when that is nothing. After a fault of
+// the disk it makes sure that the transaction writes something, so that its commit tells whether that is possible again.
+// With an error the whole transaction is lost.
+func (w *writer) askDisk() (*app.Event, error) {
+	if w.disk.isFailing() {
+		if err := w.attempt(&job{work: probe}); err != nil {
+			return nil, err
+		}
+	}
+	news := w.disk.takeNews()
+	if news == nil {
+		return nil, nil
+	}
+	return news, w.attempt(&job{work: func(tx *handle) error { return w.audit(tx, *news) }})
 }
 
 // next returns a job that waits, or nil.

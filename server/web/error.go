@@ -44,7 +44,9 @@ func (v *visit) explain(err error) problem {
 }
 
 // knownOutages are the reasons of a 503 that are no fault of ours, or were logged where they arose.
-func knownOutages() []string { return []string{"busy", app.ProviderUnreachable, app.ProviderRefusedUs} }
+func knownOutages() []string {
+	return []string{"busy", "storage_full", "storage_readonly", app.ProviderUnreachable, app.ProviderRefusedUs}
+}
 
 // statusOf returns the HTTP status for the code of err.
 func statusOf(err error) int {

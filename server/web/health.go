@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -15,7 +16,8 @@ import (
 type health struct {
 	Status  string `json:"status"`
 	Version string `json:"version,omitempty"`
-	Reason  string `json:"reason,omitempty"`
+	Reason  string `json:"reason,omitempty"`  // its stable name
+	Message string `json:"message,omitempty"` // what it means
 }
 
 // healthTimeout is how long the service may take to say that it works.
@@ -27,7 +29,7 @@ func (s *site) showHealth(c *gin.Context) error {
 	status, h := http.StatusOK, health{Status: "ok", Version: s.version}
 	if err := s.health(ctx); err != nil {
 		s.log.Warn("not healthy", "err", err)
-		status, h = http.StatusServiceUnavailable, health{Status: "unavailable", Reason: app.MessageOf(err)}
+		status, h = http.StatusServiceUnavailable, health{Status: "unavailable", Reason: cmp.Or(app.ReasonOf(err), "fault"), Message: app.MessageOf(err)}
 	}
 	body, err := json.Marshal(h)
 	if err != nil {

@@ -382,8 +382,8 @@ func TestHealth(t *testing.T) {
 		body  string
 	}{
 		{nil, 200, `{"status":"ok","version":"1.2.3"}`},
-		{app.Errorf(app.Unavailable, "disk_full", "the disk is full"), 503, `{"status":"unavailable","reason":"the disk is full"}`},
-		{errors.New("open /var/lib/foyer: DETAIL"), 503, `{"status":"unavailable","reason":"` + app.MessageOf(errors.New("")) + `"}`},
+		{app.Errorf(app.Unavailable, "storage_full", "the disk is full"), 503, `{"status":"unavailable","reason":"storage_full","message":"the disk is full"}`},
+		{errors.New("open /var/lib/foyer: DETAIL"), 503, `{"status":"unavailable","reason":"fault","message":"` + app.MessageOf(errors.New("")) + `"}`},
 	}
 	for _, test := range tests {
 		fault = test.fault

@@ -1,0 +1,437 @@
+package main_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/emersion/go-smtp"
+	_ "github.com/mattn/go-sqlite3"
+	"golang.org/x/sys/unix"
+)
+
+// loopDisk is an ext4 file system of its own in a file.
+type loopDisk struct {
+	tb    testing.TB
+	image string
+	dir   string
+}
+
+// newLoopDisk makes one and mounts it, or skips the test where that cannot be.
+func newLoopDisk(tb testing.TB, megabytes int64) *loopDisk {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		tb.Skip("not run as root: this test mounts a disk of its own")
+	}
+	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
+		tb.Skip("mkfs.ext4 is not installed; .ci/need test, or the package e2fsprogs, brings it")
+	}
+	d := &loopDisk{tb: tb, image: filepath.Join(tb.TempDir(), "disk"), dir: tb.TempDir()}
+	if err := errors.Join(os.WriteFile(d.image, nil, 0o600), os.Truncate(d.image, megabytes<<20)); err != nil {
+		tb.Fatal(err)
+	}
+	if out, err := exec.Command("mkfs.ext4", "-q", "-F", "-m", "0", d.image).CombinedOutput(); err != nil {
+		tb.Skipf("a file system cannot be made: %v: %s", err, out)
+	}
+	if out, err := d.mount(); err != nil {
+		tb.Skipf("a file cannot be mounted as a disk here: %v: %s", err, out)
+	}
+	tb.Cleanup(d.unmount)
+	return d
+}
+
+func (d *loopDisk) mount() ([]byte, error) {
+	return exec.Command("mount", "-o", "loop,errors=remount-ro", d.image, d.dir).CombinedOutput()
+}
+
+// unmount unmounts the disk if it is mounted.
+func (d *loopDisk) unmount() {
+	d.tb.Helper()
+	if err := unix.Unmount(d.dir, 0); err != nil && !errors.Is(err, unix.EINVAL) {
+		d.tb.Errorf("unmount: %v", err)
+	}
+}
+
+// again unmounts the disk, has it checked as after a crash, and mounts it.
+func (d *loopDisk) again() {
+	d.tb.Helper()
+	d.unmount()
+	out, err := exec.Command("fsck.ext4", "-p", d.image).CombinedOutput()
+	if e, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || e.ExitCode() > 1) { // 1: faults were mended
+		d.tb.Fatalf("check the disk: %v: %s", err, out)
+	}
+	if out, err := d.mount(); err != nil {
+		d.tb.Fatalf("mount the disk again: %v: %s", err, out)
+	}
+}
+
+// cutPower makes the file system forget what it has not written to the disk, as a power cut does: nothing of its
+// journal is flushed, and nothing is written from now on (FS_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH).
+func (d *loopDisk) cutPower() {
+	d.tb.Helper()
+	f, err := os.Open(d.dir)
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	defer f.Close()
+	const shutdown, withoutFlush = 0x8004587d, 2
+	flags := uint32(withoutFlush)
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), shutdown, uintptr(unsafe.Pointer(&flags))); errno != 0 {
+		d.tb.Skipf("the power of a disk cannot be cut here: %v", errno)
+	}
+}
+
+// breakDown has the file system find a fault in itself, after which it is read-only.
+func (d *loopDisk) breakDown() {
+	d.tb.Helper()
+	mounts, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 1 && f[1] == d.dir {
+			trigger := filepath.Join("/sys/fs/ext4", filepath.Base(f[0]), "trigger_fs_error")
+			if err := os.WriteFile(trigger, []byte("a fault on purpose"), 0o200); err != nil {
+				d.tb.Skipf("a fault of the disk cannot be made here: %v", err)
+			}
+			return
+		}
+	}
+	d.tb.Fatalf("%s is not mounted", d.dir)
+}
+
+// fill takes all the space there is, and returns how to give it back.
+func (d *loopDisk) fill() (free func()) {
+	d.tb.Helper()
+	path := filepath.Join(d.dir, "filler")
+	f, err := os.Create(path)
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	defer f.Close()
+	var size int64
+	for step := int64(64 << 20); step >= 4096; {
+		if err := unix.Fallocate(int(f.Fd()), 0, size, step); err != nil {
+			step /= 2
+			continue
+		}
+		size += step
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			d.tb.Error(err)
+		}
+	}
+}
+
+// intact fails when SQLite finds a fault in the database of a data directory, which nobody else has open.
+func intact(tb testing.TB, dir string) {
+	tb.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "foyer.db"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	var verdict string
+	if err := db.QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+		tb.Errorf("integrity_check: %s, %v", verdict, err)
+	}
+}
+
+// health returns what /healthz says.
+func (r *relaying) health() (status int, reason string) {
+	r.tb.Helper()
+	res, err := visitor(r.tb).Get(r.url + "/healthz")
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	defer res.Body.Close()
+	var answer struct{ Reason string }
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		r.tb.Fatal(err)
+	}
+	return res.StatusCode, answer.Reason
+}
+
+// signUpStatus returns the status of a sign-up.
+func (r *relaying) signUpStatus(email string) int {
+	r.tb.Helper()
+	status, _, err := post(visitor(r.tb), r.url+"/register", signUpForm(email))
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	return status
+}
+
+// signInStatus returns the status of signing in, and where that leads.
+func (r *relaying) signInStatus(email string) (int, string) {
+	r.tb.Helper()
+	status, to, err := post(visitor(r.tb), r.url+"/login", url.Values{"email": {email}, "password": {firstPassword}})
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	return status, to
+}
+
+// account makes an account of an address, with the link in its mail.
+func (r *relaying) account(email string) {
+	r.tb.Helper()
+	if status := r.signUpStatus(email); status != http.StatusSeeOther {
+		r.tb.Fatalf("sign-up of %s: %d", email, status)
+	}
+	list := query[[]queued](r.process, "mail", "list")
+	link := confirmLink.FindString(r.run("mail", "show", list[0].ID))
+	status, _, err := post(visitor(r.tb), link, url.Values{"password": {firstPassword}, "password_confirm": {firstPassword}})
+	if err != nil || status != http.StatusSeeOther {
+		r.tb.Fatalf("confirmation of %s at %q: %d, %v", email, link, status, err)
+	}
+}
+
+// refusal returns code and enhanced code of the answer to a mail.
+func (r *relaying) refusal(password string) string {
+	r.tb.Helper()
+	c, err := r.dial(password)
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	defer c.Close()
+	err = hand(c, "refused", 1000, "a@one.example")
+	e, ok := errors.AsType[*smtp.SMTPError](err)
+	if !ok {
+		return fmt.Sprint(err)
+	}
+	return fmt.Sprintf("%d %d.%d.%d", e.Code, e.EnhancedCode[0], e.EnhancedCode[1], e.EnhancedCode[2])
+}
+
+// TestDiskFull fills the disk while programs hand over mail and mail leaves: what has begun comes to its end, nothing new
+// is taken, and when there is room again everything goes on by itself.
+func TestDiskFull(t *testing.T) {
+	disk := newLoopDisk(t, 220)
+	dir := filepath.Join(disk.dir, "data")
+	next := newNextServer(t)
+	r, password := firstRelay(t, relayCommand(t, dir), dir, next.addr)
+	r.account("jane@acme.example")
+	var taken acks
+	stop := make(chan struct{})
+	load := r.load(&taken, password, "load", 3, stop)
+	eventually(t, "mail leaves", func() bool { return len(next.taken()) > 30 })
+	held, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	next.when(func(moment, _ string) {
+		if moment == atDot {
+			once.Do(func() { close(held); <-goOn })
+		}
+	})
+	<-held
+	free := disk.fill()
+	load.Wait() // each program was refused
+	if got, want := r.refusal(password), "452 4.3.1"; got != want {
+		t.Errorf("a mail on a full disk: %s, want %s", got, want)
+	}
+	if got := r.signUpStatus("joe@acme.example"); got != http.StatusServiceUnavailable {
+		t.Errorf("a sign-up on a full disk: %d, want 503", got)
+	}
+	if status, reason := r.health(); status != http.StatusServiceUnavailable || reason != "storage_full" {
+		t.Errorf("health on a full disk: %d %q", status, reason)
+	}
+	if status, to := r.signInStatus("jane@acme.example"); status != http.StatusSeeOther || to != "/account" {
+		t.Errorf("a sign-in on a full disk: %d to %q", status, to)
+	}
+	close(goOn)
+	for _, m := range r.settle() {
+		if m.State != "delivered" {
+			t.Errorf("a mail that was taken before is %s: %s", m.State, m.Reply)
+		}
+	}
+	if doubled := taken.check(t, next.taken()); doubled != 0 {
+		t.Errorf("%d mails came twice", doubled)
+	}
+	free()
+	eventually(t, "the service is well again", func() bool { // what it says may be a second old
+		status, _ := r.health()
+		return status == http.StatusOK
+	})
+	if got := r.signUpStatus("joe@acme.example"); got != http.StatusSeeOther {
+		t.Errorf("a sign-up with room again: %d", got)
+	}
+	r.handOne(password, "after", "a@one.example")
+	taken.add("after", "a@one.example")
+	r.settle()
+	taken.check(t, next.taken())
+	if info, err := os.Stat(filepath.Join(dir, "reserve")); err != nil || info.Size() != 32<<20 {
+		t.Errorf("the reserve is not there again: %v", err)
+	}
+	if n := strings.Count(r.log.String(), "level=ERROR"); n != 1 {
+		t.Errorf("%d errors in the log, want the one of the full disk:\n%s", n, r.log)
+	}
+	if events := r.run("audit", "list", "--search", "storage.space"); strings.Count(events, "storage.space") != 2 {
+		t.Errorf("the audit has not the two events of the disk:\n%s", events)
+	}
+	r.stop(syscall.SIGTERM)
+	if r.err != nil {
+		t.Errorf("foyer serve: %v", r.err)
+	}
+	intact(t, dir)
+	t.Logf("%d recipients' mails acknowledged until the disk was full", len(taken.all()))
+}
+
+// TestDiskTurnsReadOnly has the file system find a fault in itself. Nothing is taken and no mail leaves, for it could not
+// be recorded; the service stays up. After the repair everything that was acknowledged arrives.
+func TestDiskTurnsReadOnly(t *testing.T) {
+	disk := newLoopDisk(t, 220)
+	dir := filepath.Join(disk.dir, "data")
+	next := newNextServer(t)
+	r, password := firstRelay(t, relayCommand(t, dir), dir, next.addr)
+	r.account("jane@acme.example")
+	r.settle()
+	broken := make(chan struct{})
+	var busy sync.WaitGroup
+	busy.Add(2) // the two connections to a server
+	next.when(func(moment, _ string) {
+		select {
+		case <-broken:
+		default:
+			if moment == atDot {
+				busy.Done()
+				<-broken
+			}
+		}
+	})
+	var taken acks
+	for i := range 8 {
+		load := fmt.Sprintf("load%d", i)
+		r.handOne(password, load, "a@one.example")
+		taken.add(load, "a@one.example")
+	}
+	busy.Wait()
+	underWay := 0
+	for _, m := range query[[]queued](r.process, "mail", "list") {
+		if m.State == "sending" {
+			underWay++
+		}
+	}
+	disk.breakDown()
+	if got := r.refusal(password); !strings.HasPrefix(got, "451 ") {
+		t.Errorf("a mail on a read-only disk: %s, want 451", got)
+	}
+	close(broken)
+	if got := r.signUpStatus("joe@acme.example"); got != http.StatusServiceUnavailable {
+		t.Errorf("a sign-up on a read-only disk: %d, want 503", got)
+	}
+	if got, _ := r.signInStatus("jane@acme.example"); got != http.StatusServiceUnavailable {
+		t.Errorf("a sign-in on a read-only disk: %d, want 503", got)
+	}
+	if status, reason := r.health(); status != http.StatusServiceUnavailable || reason != "storage_readonly" {
+		t.Errorf("health on a read-only disk: %d %q", status, reason)
+	}
+	r.stop(syscall.SIGTERM) // ends only after it has tried to write what came of them
+	own := 1
+	if got := len(next.taken()) - own; got > underWay {
+		t.Errorf("%d mails have left, want at most the %d that were under way", got, underWay)
+	}
+	if n := strings.Count(r.log.String(), `msg="the data cannot be written`); n != 1 {
+		t.Errorf("the log tells of the disk %d times, want once:\n%s", n, r.log)
+	}
+	disk.again()
+	next.when(nil)
+	r = nextRelay(t, dir)
+	r.settle()
+	if doubled := taken.check(t, next.taken()); doubled > underWay {
+		t.Errorf("%d mails came twice, more than the %d that were under way", doubled, underWay)
+	}
+	r.stop(syscall.SIGTERM)
+	intact(t, dir)
+}
+
+// TestPowerCut cuts the power of the disk while programs hand over mail and mail leaves, three times. What was
+// acknowledged arrives.
+func TestPowerCut(t *testing.T) {
+	disk := newLoopDisk(t, 220)
+	dir := filepath.Join(disk.dir, "data")
+	next := newNextServer(t)
+	r, password := firstRelay(t, relayCommand(t, dir), dir, next.addr)
+	var taken acks
+	const cuts = 3
+	for round := range cuts {
+		if round > 0 {
+			r = nextRelay(t, dir)
+			r.run("mail", "hold", "all")
+			r.run("mail", "release", "all")
+		}
+		before := len(taken.all())
+		load := r.load(&taken, password, fmt.Sprintf("round%d", round), 4, nil)
+		eventually(t, "enough mail is taken", func() bool { return len(taken.all()) > before+150+70*round })
+		disk.cutPower()
+		r.stop(syscall.SIGKILL)
+		load.Wait()
+		disk.again()
+	}
+	r = nextRelay(t, dir)
+	r.run("mail", "hold", "all")
+	r.run("mail", "release", "all")
+	r.settle()
+	doubled := taken.check(t, next.taken())
+	if doubled > cuts*inFlight {
+		t.Errorf("%d mails came twice, more than the %d that could be on the wire", doubled, cuts*inFlight)
+	}
+	t.Logf("%d recipients' mails acknowledged; %d came twice over %d power cuts", len(taken.all()), doubled, cuts)
+	r.stop(syscall.SIGTERM)
+	intact(t, dir)
+}
+
+// TestPowerCutLosesWhatIsNotSynced shows that the test above can fail: the same cut takes rows of a database that does
+// not sync its commits, and none of one that does.
+func TestPowerCutLosesWhatIsNotSynced(t *testing.T) {
+	for _, synchronous := range []string{"OFF", "FULL"} {
+		t.Run(synchronous, func(t *testing.T) {
+			disk := newLoopDisk(t, 64)
+			path := filepath.Join(disk.dir, "rows.db")
+			params := "?_journal_mode=WAL&_synchronous=" + synchronous
+			db, err := sql.Open("sqlite3", "file:"+path+params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			db.SetMaxOpenConns(1)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if _, err := db.ExecContext(ctx, "CREATE TABLE rows (n INTEGER)"); err != nil {
+				t.Fatal(err)
+			}
+			unix.Sync()
+			const rows = 300
+			for n := range rows {
+				if _, err := db.ExecContext(ctx, "INSERT INTO rows (n) VALUES (?)", n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			disk.cutPower()
+			_ = db.Close() // its checkpoint fails: there is no disk
+			disk.again()
+			if db, err = sql.Open("sqlite3", "file:"+path+params); err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			var kept int
+			if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM rows").Scan(&kept); err != nil {
+				t.Fatal(err)
+			}
+			if (kept < rows) != (synchronous == "OFF") {
+				t.Errorf("%d of %d rows are left", kept, rows)
+			}
+			t.Logf("synchronous=%s: %d of %d rows are left", synchronous, kept, rows)
+		})
+	}
+}

@@ -18,16 +18,17 @@ import (
 // Store is where the queue's messages live. Its state is rows, so a process that dies loses nothing: what it had
 // taken is tried again at the time that was booked for that, or when its lease ends.
 type Store interface {
-	// ClaimMessages takes messages that are due, Foyer's own first, then the longest waiting, and books an attempt for each:
-	// state sending, one attempt more, a lease, and now plus backoff(attempts) as the time of the next one. It
-	// returns them, with Data and with that attempt counted, after the booking is durable.
-	ClaimMessages(ctx context.Context, c app.Claim) ([]app.Message, error)
-
-	// FinishMessages writes how attempts have ended: delivered, failed, captured, or deferred until Next; an untried one
-	// waits as before. With Suppress the recipient gets no mail from then on, until one is delivered after all or the
-	// administrator lifts it. With err nothing is written; otherwise refused has NotFound or Conflict for each message
-	// that is not there, or not being sent, any more.
-	FinishMessages(ctx context.Context, outcomes []app.Outcome) (refused []error, err error)
+	// Advance writes how attempts have ended, takes messages that are due and books an attempt for each, all in one
+	// transaction that is durable when it returns. With err nothing is written.
+	//
+	// An outcome is delivered, failed, captured, or deferred until Next; an untried one waits as before. With Suppress the
+	// recipient gets no mail from then on, until one is delivered after all or the administrator lifts it. refused has for
+	// each outcome NotFound or Conflict when the message is not there, or not being sent, any more.
+	//
+	// Messages are taken Foyer's own first, then the longest waiting, at most c.Limit, and none when that is 0: their state is
+	// sending, with one attempt more, a lease, and c.Now plus c.Backoff(attempts) as the time of the next one. They are
+	// returned with Data.
+	Advance(ctx context.Context, outcomes []app.Outcome, c app.Claim) (refused []error, claimed []app.Message, err error)
 
 	// NextAttempt returns the earliest time at which something is due, or false when nothing waits.
 	NextAttempt(ctx context.Context) (time.Time, bool, error)

@@ -93,12 +93,30 @@ func (r *memoryRow) dueAt() (time.Time, bool) {
 	}
 }
 
-func (s *memoryStore) ClaimMessages(_ context.Context, c app.Claim) ([]app.Message, error) {
+func (s *memoryStore) Advance(_ context.Context, outcomes []app.Outcome, c app.Claim) ([]error, []app.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.enter("claim"); err != nil {
-		return nil, err
+	if len(outcomes) > 0 {
+		if err := s.enter("finish"); err != nil {
+			return nil, nil, err
+		}
 	}
+	if c.Limit > 0 {
+		if err := s.enter("claim"); err != nil {
+			return nil, nil, err
+		}
+	}
+	refused := make([]error, len(outcomes))
+	for i, o := range outcomes {
+		refused[i] = s.finish(o)
+	}
+	if s.finished != nil && len(outcomes) > 0 {
+		s.finished()
+	}
+	return refused, s.claim(c), nil
+}
+
+func (s *memoryStore) claim(c app.Claim) []app.Message {
 	var due []*memoryRow
 	for _, r := range s.rows {
 		if at, ok := r.dueAt(); ok && !at.After(c.Now) {
@@ -112,7 +130,7 @@ func (s *memoryStore) ClaimMessages(_ context.Context, c app.Claim) ([]app.Messa
 	taken := map[string]int{}
 	for _, r := range due {
 		domain := r.Recipient.Domain()
-		if len(claimed) == c.Limit || c.Room != nil && c.Room(domain) <= taken[domain] {
+		if len(claimed) >= c.Limit || c.Room != nil && c.Room(domain) <= taken[domain] {
 			continue
 		}
 		taken[domain]++
@@ -120,23 +138,7 @@ func (s *memoryStore) ClaimMessages(_ context.Context, c app.Claim) ([]app.Messa
 		r.State, r.lease, r.NextAttempt = app.MessageSending, c.Now.Add(c.Lease), c.Now.Add(c.Backoff(r.Attempts))
 		claimed = append(claimed, r.Message)
 	}
-	return claimed, nil
-}
-
-func (s *memoryStore) FinishMessages(_ context.Context, outcomes []app.Outcome) ([]error, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.enter("finish"); err != nil {
-		return nil, err
-	}
-	refused := make([]error, len(outcomes))
-	for i, o := range outcomes {
-		refused[i] = s.finish(o)
-	}
-	if s.finished != nil {
-		s.finished()
-	}
-	return refused, nil
+	return claimed
 }
 
 func (s *memoryStore) finish(o app.Outcome) error {

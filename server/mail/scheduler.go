@@ -58,26 +58,23 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 	s.adapt(settings, s.insist.Swap(false))
 	for {
 		s.takeEvents()
-		if err := s.save(ctx); err != nil {
-			return s.trouble("an outcome is not written; no mail is sent until it is", err)
-		}
 		if err := s.release(ctx); err != nil {
 			return s.trouble("leases are not released", err)
 		}
-		claim, ok := s.claim(settings)
-		if !ok {
+		claim := s.claim(settings)
+		if claim.Limit <= 0 && len(s.unsaved) == 0 {
 			s.troubles = 0
 			return s.restEnds()
 		}
-		messages, err := s.config.Store.ClaimMessages(ctx, claim)
+		messages, err := s.advance(ctx, claim)
 		if err != nil {
-			return s.trouble("due mail is not read", err)
+			return s.trouble("outcomes are not written, and due mail is not read", err)
 		}
 		for _, m := range messages {
 			s.start(m, settings)
 		}
 		s.widen(settings)
-		if len(messages) == 0 {
+		if len(messages) == 0 && claim.Limit > 0 {
 			return s.next(ctx)
 		}
 	}
@@ -95,8 +92,8 @@ func (s *scheduler) takeEvents() {
 	}
 }
 
-// claim returns what may be taken now, and false when that is nothing.
-func (s *scheduler) claim(settings app.Settings) (app.Claim, bool) {
+// claim returns what may be taken now; its Limit is 0 or less when that is nothing.
+func (s *scheduler) claim(settings app.Settings) app.Claim {
 	c := app.Claim{Now: wallNow(), Limit: batch - len(s.claimed), Lease: s.config.Lease, Backoff: Backoff}
 	switch {
 	case settings.HoldMail, !s.released:
@@ -106,7 +103,7 @@ func (s *scheduler) claim(settings app.Settings) (app.Claim, bool) {
 	case settings.Mail.Transport == "smarthost":
 		c.Limit = min(c.Limit, s.lane(settings.Mail.Smarthost, settings).room())
 	}
-	return c, c.Limit > 0
+	return c
 }
 
 // rooms returns a function that says how many messages may be booked for a domain. No more domains have a connection at
@@ -356,20 +353,19 @@ func (s *scheduler) note(e event) {
 	s.logOutcome(o)
 }
 
-// save writes the outcomes that are not written yet, all in one commit. What it cannot write it keeps: an attempt that
-// is forgotten would be made again, and the mail arrive twice.
-func (s *scheduler) save(ctx context.Context) error {
-	if len(s.unsaved) == 0 {
-		return nil
-	}
+// advance writes the outcomes that are not written yet and returns the messages that claim takes, all in one commit. What
+// it cannot write it keeps: an attempt that is forgotten would be made again, and the mail arrive twice.
+func (s *scheduler) advance(ctx context.Context, claim app.Claim) ([]app.Message, error) {
 	outcomes := make([]app.Outcome, len(s.unsaved))
 	for i, o := range s.unsaved {
 		outcomes[i] = app.Outcome{ID: o.message.ID, Delivery: o.Delivery}
 	}
-	refused, err := s.config.Store.FinishMessages(ctx, outcomes)
+	refused, messages, err := s.config.Store.Advance(ctx, outcomes, claim)
 	if err != nil {
-		s.recallAll() // one more outcome that cannot be written would be one more mail sent twice
-		return err
+		if len(outcomes) > 0 {
+			s.recallAll() // one more outcome that cannot be written would be one more mail sent twice
+		}
+		return nil, err
 	}
 	for i, o := range s.unsaved {
 		if !o.Untried {
@@ -388,7 +384,16 @@ func (s *scheduler) save(ctx context.Context) error {
 		}
 	}
 	s.unsaved = s.unsaved[:0]
-	return nil
+	return messages, nil
+}
+
+// save writes the outcomes that are not written yet.
+func (s *scheduler) save(ctx context.Context) error {
+	if len(s.unsaved) == 0 {
+		return nil
+	}
+	_, err := s.advance(ctx, app.Claim{})
+	return err
 }
 
 // stop waits for what is under way and writes what came of it. What is not begun is given back.

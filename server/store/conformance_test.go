@@ -18,8 +18,7 @@ import (
 // engine is what every store must be: the domain's store and the queue's.
 type engine interface {
 	app.Store
-	ClaimMessages(ctx context.Context, c app.Claim) ([]app.Message, error)
-	FinishMessages(ctx context.Context, outcomes []app.Outcome) ([]error, error)
+	Advance(ctx context.Context, outcomes []app.Outcome, c app.Claim) ([]error, []app.Message, error)
 	NextAttempt(ctx context.Context) (time.Time, bool, error)
 	ReleaseMessages(ctx context.Context) error
 	TLSHost(ctx context.Context, host string) (app.TLSHost, error)
@@ -853,7 +852,7 @@ func testSettings(t *testing.T, w world) {
 // finish records how the attempt at one message has ended.
 func (w world) finish(id int64, d app.Delivery) error {
 	w.Helper()
-	refused, err := w.FinishMessages(w.Context(), []app.Outcome{{ID: id, Delivery: d}})
+	refused, _, err := w.Advance(w.Context(), []app.Outcome{{ID: id, Delivery: d}}, app.Claim{})
 	if err != nil {
 		return err
 	}
@@ -865,7 +864,7 @@ func testQueue(t *testing.T, w world) {
 	backoff := func(attempts int) time.Duration { return time.Duration(attempts) * time.Minute }
 	claim := func(at time.Time, n int) []app.Message {
 		t.Helper()
-		claimed, err := w.ClaimMessages(ctx, app.Claim{Now: at, Limit: n, Lease: 20 * time.Minute, Backoff: backoff})
+		_, claimed, err := w.Advance(ctx, nil, app.Claim{Now: at, Limit: n, Lease: 20 * time.Minute, Backoff: backoff})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -949,7 +948,7 @@ func testMessages(t *testing.T, w world) {
 	}
 	_, err = w.RetryMessage(ctx, last.ID, start.Add(24*time.Hour), admin)
 	w.refuses(err, app.Conflict, "message_expired")
-	claimed, err := w.ClaimMessages(ctx, app.Claim{Now: start, Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
+	_, claimed, err := w.Advance(ctx, nil, app.Claim{Now: start, Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 	if err != nil || len(claimed) != 3 {
 		t.Fatalf("claimed %d, %v", len(claimed), err)
 	}
@@ -1023,7 +1022,7 @@ func testPurge(t *testing.T, w world) {
 	s := w.session(jane)
 	_, token := w.signUp("late@acme.example")
 	limits := app.Limits{SessionIdle: 30, SessionHours: 12, MailDays: 14, AuditDays: 10}
-	claimed, err := w.ClaimMessages(ctx, app.Claim{Now: start, Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
+	_, claimed, err := w.Advance(ctx, nil, app.Claim{Now: start, Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 	if err != nil || len(claimed) != 2 {
 		t.Fatalf("claimed %d, %v", len(claimed), err)
 	}

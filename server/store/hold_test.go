@@ -21,7 +21,7 @@ func (w world) wait(kind app.MessageKind, to string) app.Message {
 
 func (w world) claim(at time.Time) []app.Message {
 	w.Helper()
-	claimed, err := w.ClaimMessages(w.Context(), app.Claim{Now: at, Limit: 100, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
+	_, claimed, err := w.Advance(w.Context(), nil, app.Claim{Now: at, Limit: 100, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func testHoldOrClaim(t *testing.T, w world) {
 	})
 	wg.Go(func() {
 		for range n {
-			got, err := w.ClaimMessages(context.WithoutCancel(t.Context()), app.Claim{Now: start, Limit: 1, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
+			_, got, err := w.Advance(context.WithoutCancel(t.Context()), nil, app.Claim{Now: start, Limit: 1, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 			if err != nil {
 				t.Error(err)
 			}

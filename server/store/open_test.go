@@ -273,7 +273,7 @@ func TestDamagedMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, dir)
-	claimed, err := s.ClaimMessages(t.Context(), app.Claim{Now: start.Add(time.Minute), Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
+	_, claimed, err := s.Advance(t.Context(), nil, app.Claim{Now: start.Add(time.Minute), Limit: 10, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Minute }})
 	if err != nil || len(claimed) != 1 || claimed[0].Recipient.String() != "c@acme.example" {
 		t.Errorf("claimed %d, %v; want the one that can be read", len(claimed), err)
 	}

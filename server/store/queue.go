@@ -12,34 +12,45 @@ import (
 // errUnreadable is in the chain when the data of a message is missing or was sealed by another key.
 var errUnreadable = errors.New("the message's data is damaged")
 
-// ClaimMessages books one attempt for each of the messages that the claim asks for and returns them with Data and with
-// the attempt counted. It is durable before it returns, so that a crash never makes the service hammer the other side.
+// Advance records how attempts have ended, with what that says about the recipients' addresses and what the senders are
+// told, and books one attempt for each of the messages that the claim asks for. One commit serves all of it, and is
+// durable before it returns, so that a crash never makes the service hammer the other side. refused has an error for each
+// outcome: nil or NotFound, or Conflict when the message is not being sent. The claimed messages have Data and that attempt
+// counted. With err nothing was written.
 //
 // What is due is looked for without the writer, which only books: most looks find nothing, and there may be a hundred
 // thousand messages for a server that rests.
-func (s *Store) ClaimMessages(ctx context.Context, c app.Claim) ([]app.Message, error) {
+func (s *Store) Advance(ctx context.Context, outcomes []app.Outcome, c app.Claim) (refused []error, claimed []app.Message, err error) {
 	due, err := s.due(c)
-	if err != nil || len(due) == 0 {
-		return nil, errorOf("find due messages", err)
+	if err != nil || len(due)+len(outcomes) == 0 {
+		return nil, nil, errorOf("find due messages", err)
 	}
-	booked := make([]candidate, 0, len(due))
-	err = s.write(ctx, "claim messages", func(tx *handle) error {
-		booked = booked[:0]
-		for _, d := range due {
-			n, err := book(tx, d, c)
-			if err != nil {
-				return err
-			}
-			if n == 1 { // else the administrator was quicker
-				booked = append(booked, d)
-			}
+	var booked []candidate
+	err = s.write(ctx, "finish and claim messages", func(tx *handle) error {
+		if refused, err = s.finishAll(tx, outcomes); err != nil {
+			return err
 		}
-		return nil
+		booked, err = bookAll(tx, due, c)
+		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.readClaimed(ctx, booked)
+	return refused, s.readClaimed(ctx, booked), nil
+}
+
+func bookAll(tx *handle, due []candidate, c app.Claim) ([]candidate, error) {
+	booked := make([]candidate, 0, len(due))
+	for _, d := range due {
+		n, err := book(tx, d, c)
+		if err != nil {
+			return nil, err
+		}
+		if n == 1 { // else the administrator was quicker
+			booked = append(booked, d)
+		}
+	}
+	return booked, nil
 }
 
 // candidate is a message that is due, with the attempts it has behind it.
@@ -55,28 +66,31 @@ WHERE id = $4 AND attempts = $5 AND (state IN ('queued', 'deferred') AND next_at
 		d.attempts+1, millis(c.Now.Add(c.Backoff(d.attempts+1))), millis(c.Now.Add(c.Lease)), d.id, d.attempts, millis(c.Now))
 }
 
-// readClaimed reads messages that are booked. One whose data is damaged fails and is left out.
-func (s *Store) readClaimed(ctx context.Context, booked []candidate) ([]app.Message, error) {
+// readClaimed reads messages that are booked. One whose data is damaged fails; one that cannot be read now is given back.
+// Neither undoes what is committed: what cannot be written about them either, their lease ends.
+func (s *Store) readClaimed(ctx context.Context, booked []candidate) []app.Message {
 	claimed := make([]app.Message, 0, len(booked))
-	var damaged []app.Outcome
+	var unread []app.Outcome
 	for _, d := range booked {
-		switch m, err := s.messageWhole(s.read, d.id); {
-		case err == nil:
+		m, err := s.messageWhole(s.read, d.id)
+		if err == nil {
 			claimed = append(claimed, m)
-		case errors.Is(err, errUnreadable):
-			s.log.Error("a message cannot be read", "id", d.id, "err", err)
-			damaged = append(damaged, app.Outcome{ID: d.id, Delivery: app.Delivery{
-				State: app.MessageFailed, Reply: "the stored message is damaged and cannot be read",
-			}})
-		default:
-			return nil, errorOf("read due messages", err)
+			continue
 		}
+		s.log.Error("a message cannot be read", "id", d.id, "err", err)
+		o := app.Outcome{ID: d.id, Delivery: app.Delivery{Untried: true, Next: time.Now().Add(time.Minute)}}
+		if errors.Is(err, errUnreadable) {
+			o.Delivery = app.Delivery{State: app.MessageFailed, Reply: "the stored message is damaged and cannot be read"}
+		}
+		unread = append(unread, o)
 	}
-	if len(damaged) == 0 {
-		return claimed, nil
+	if len(unread) == 0 {
+		return claimed
 	}
-	_, err := s.FinishMessages(ctx, damaged)
-	return claimed, err
+	if _, _, err := s.Advance(ctx, unread, app.Claim{}); err != nil {
+		s.log.Error("messages that cannot be read stay booked until their lease ends", "messages", len(unread), "err", err)
+	}
+	return claimed
 }
 
 // due returns messages that are due and for which there is room, Foyer's own first, then in the order in which
@@ -198,25 +212,17 @@ ORDER BY next_attempt LIMIT $4`, []any{rank, domain, millis(p.claim.Now), room +
 	})
 }
 
-// FinishMessages records how attempts have ended, what that says about the recipients' addresses, and what the senders
-// are told. One commit serves them all; refused has an error for each, nil or NotFound, or Conflict when the message is
-// not being sent. With err, nothing was written.
-func (s *Store) FinishMessages(ctx context.Context, outcomes []app.Outcome) (refused []error, err error) {
-	err = s.write(ctx, "finish messages", func(tx *handle) error {
-		refused = make([]error, len(outcomes))
-		for i, o := range outcomes {
-			switch err := s.finishOne(tx, o); app.CodeOf(err) {
-			case "":
-			case app.NotFound, app.Conflict:
-				refused[i] = err // nothing of this one is written
-			default:
-				return err
-			}
+// finishAll writes outcomes and returns an error for each that cannot be written.
+func (s *Store) finishAll(tx *handle, outcomes []app.Outcome) ([]error, error) {
+	refused := make([]error, len(outcomes))
+	for i, o := range outcomes {
+		switch err := s.finishOne(tx, o); app.CodeOf(err) {
+		case "":
+		case app.NotFound, app.Conflict:
+			refused[i] = err // nothing of this one is written
+		default:
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	return refused, nil
 }

@@ -25,7 +25,7 @@ func (w world) submit(data string, recipients ...string) {
 // claim takes what is due an hour after the start.
 func (w world) take(limit int, room func(string) int) []app.Message {
 	w.Helper()
-	claimed, err := w.ClaimMessages(w.Context(), app.Claim{
+	_, claimed, err := w.Advance(w.Context(), nil, app.Claim{
 		Now: start.Add(time.Hour), Limit: limit, Room: room, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Hour },
 	})
 	if err != nil {

@@ -339,3 +339,29 @@ func TestQueueTraffic(t *testing.T) {
 		}
 	})
 }
+
+// While mail flows without a pause, the queue still hears what the administrator and the service want of it.
+func TestQueueListensUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qt := newQueueTest(t, courierFunc(func(context.Context, app.Message) (string, error) {
+			<-time.After(time.Millisecond)
+			return "250 2.0.0 taken", nil
+		}))
+		qt.store.finished = func() { <-time.After(3 * time.Millisecond) } // a commit, in which other attempts end
+		const mails = 2_000
+		for range mails {
+			qt.relayed("jane@acme.example")
+		}
+		go func() {
+			<-time.After(100 * time.Millisecond)
+			qt.change(func(s *app.Settings) { s.HoldMail = true })
+			qt.queue.Look()
+		}()
+		qt.run()
+		after(time.Second)
+		if traffic, err := qt.queue.Traffic(t.Context()); err != nil || traffic.Attempts[app.MessageDelivered] > mails/4 {
+			t.Errorf("%d mails left although mail is held, %v", traffic.Attempts[app.MessageDelivered], err)
+		}
+		qt.stop()
+	})
+}

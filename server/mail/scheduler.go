@@ -48,35 +48,44 @@ func newScheduler(deliveries context.Context, q *Queue) *scheduler {
 // batch bounds how many messages are claimed in one commit, and how many are on their way inside this process.
 const batch = 128
 
-// work writes what has ended, takes what is due, and returns after which time to look again at the latest.
+// work writes what has ended and takes what is due, in one commit, and returns after which time to look again at the
+// latest: at once when there may be more. It does not go on by itself: mail may flow for hours, and what the administrator
+// and the service want is heard in between.
 func (s *scheduler) work(ctx context.Context) time.Duration {
 	if steppedBack(s.seen, time.Now()) {
-		s.released = false // plans made by a clock that was ahead would keep mail waiting
+		s.forgetPlans()
 	}
 	s.seen = time.Now()
 	settings := s.config.Settings()
 	s.adapt(settings, s.insist.Swap(false))
-	for {
-		s.takeEvents()
-		if err := s.release(ctx); err != nil {
-			return s.trouble("leases are not released", err)
-		}
-		claim := s.claim(settings)
-		if claim.Limit <= 0 && len(s.unsaved) == 0 {
-			s.troubles = 0
-			return s.restEnds()
-		}
-		messages, err := s.advance(ctx, claim)
-		if err != nil {
-			return s.trouble("outcomes are not written, and due mail is not read", err)
-		}
-		for _, m := range messages {
-			s.start(m, settings)
-		}
-		s.widen(settings)
-		if len(messages) == 0 && claim.Limit > 0 {
-			return s.next(ctx)
-		}
+	s.takeEvents()
+	if err := s.release(ctx); err != nil {
+		return s.trouble("leases are not released", err)
+	}
+	claim := s.claim(settings)
+	if claim.Limit <= 0 && len(s.unsaved) == 0 {
+		s.troubles = 0
+		return s.restEnds()
+	}
+	messages, err := s.advance(ctx, claim)
+	if err != nil {
+		return s.trouble("outcomes are not written, and due mail is not read", err)
+	}
+	for _, m := range messages {
+		s.start(m, settings)
+	}
+	s.widen(settings)
+	if len(messages) == 0 && claim.Limit > 0 {
+		return s.next(ctx)
+	}
+	return 0
+}
+
+// forgetPlans makes due what a clock that was ahead has put off: it would keep mail waiting.
+func (s *scheduler) forgetPlans() {
+	s.released = false
+	for _, l := range s.lanes {
+		l.until = time.Time{}
 	}
 }
 

@@ -365,3 +365,38 @@ func TestQueueListensUnderLoad(t *testing.T) {
 		qt.stop()
 	})
 }
+
+// A limit that couriers of direct delivery keep counts from the next mail on, also for a domain that is busy.
+func TestQueueUsesNewLimits(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*app.Limits)
+	}{
+		{"mx_hosts", func(l *app.Limits) { l.MXHosts = 7 }},
+		{"mx_seconds", func(l *app.Limits) { l.MXSeconds = 7 }},
+		{"tls_days", func(l *app.Limits) { l.TLSDays = 7 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				qt := newQueueTest(t, courierFunc(func(context.Context, app.Message) (string, error) {
+					return "", &mail.ReplyError{Reason: "connect_refused", Message: "nobody is there", HostDown: true}
+				}))
+				qt.settings.Mail.Transport = "direct"
+				var seen app.Limits
+				qt.made = func(s app.Settings) { seen = s.Limits }
+				qt.run()
+				qt.relayed("jane@acme.example")
+				after(time.Second)
+				want := qt.settings.Limits
+				tt.change(&want)
+				qt.change(func(s *app.Settings) { s.Limits = want })
+				qt.queue.Look()
+				after(10 * time.Minute)
+				qt.stop()
+				if seen != want {
+					t.Errorf("the limits of the courier: got %+v, want %+v", seen, want)
+				}
+			})
+		})
+	}
+}

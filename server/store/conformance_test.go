@@ -74,6 +74,7 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"resend":             testResend,
 		"settings":           testSettings,
 		"relay":              testRelay,
+		"admission":          testAdmission,
 		"relayed body":       testRelayedBody,
 		"relay limit":        testRelayLimit,
 		"room":               testRoom,

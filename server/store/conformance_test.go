@@ -76,6 +76,7 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"relay":              testRelay,
 		"admission":          testAdmission,
 		"relayed body":       testRelayedBody,
+		"relayed expiry":     testRelayedExpiry,
 		"relay limit":        testRelayLimit,
 		"room":               testRoom,
 		"queue":              testQueue,

@@ -163,6 +163,20 @@ func testRelayedBody(t *testing.T, w world) {
 	}
 }
 
+// What a program has handed over has no link that could become too old.
+func testRelayedExpiry(t *testing.T, w world) {
+	w.submit("body", "jane@acme.example")
+	m := w.take(1, nil)[0]
+	if err := w.finish(m.ID, app.Delivery{State: app.MessageFailed, Reply: "expired"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.RetryMessage(t.Context(), m.ID, m.ExpiresAt, admin)
+	w.refuses(err, app.Conflict, "message_expired")
+	if said := app.MessageOf(err); !strings.Contains(said, "limits.relay_hours") || strings.Contains(said, "link") {
+		t.Errorf("the administrator reads %q", said)
+	}
+}
+
 func testRelayLimit(t *testing.T, w world) {
 	sub := app.Submission{Program: "crm", Sender: "crm@office.example", Data: []byte("x"), Recipients: []app.Address{address(t, "a@acme.example"), address(t, "b@acme.example")}}
 	for i := range 3 {

@@ -65,6 +65,7 @@ type Claim struct {
 	Now     time.Time
 	Limit   int                              // how many at most
 	Room    func(domain string) int          // how many at most for a recipient's domain; nil for no such bound
+	Only    func() []string                  // which domains alone may have room now, nil for every one; it is asked only if Room is there
 	Lease   time.Duration                    // how long an attempt may take
 	Backoff func(attempts int) time.Duration // after which time the attempt after this one is made
 }

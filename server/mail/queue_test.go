@@ -220,6 +220,7 @@ type queueTest struct {
 	store    *memoryStore
 	queue    *mail.Queue
 	courier  func() mail.Courier
+	made     func(app.Settings) // told with which settings a courier is made; may be nil
 	settings app.Settings
 	log      bytes.Buffer
 	captured []app.Message
@@ -236,7 +237,12 @@ func newQueueTest(t *testing.T, courier mail.Courier) *queueTest {
 	qt.queue = mail.NewQueue(mail.QueueConfig{
 		Store:    qt.store,
 		Settings: func() app.Settings { qt.mu.Lock(); defer qt.mu.Unlock(); return qt.settings },
-		Courier:  func(app.Settings) mail.Courier { return qt.courier() },
+		Courier: func(s app.Settings) mail.Courier {
+			if qt.made != nil {
+				qt.made(s)
+			}
+			return qt.courier()
+		},
 		Log:      slog.New(slog.NewTextHandler(&qt.log, nil)),
 		Captured: func(m app.Message) { qt.mu.Lock(); defer qt.mu.Unlock(); qt.captured = append(qt.captured, m) },
 	})

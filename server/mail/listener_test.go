@@ -782,6 +782,33 @@ func TestLocalUser(t *testing.T) {
 	}
 }
 
+// What a browser can be made to send is no dialogue, although it comes from the right user.
+func TestWebRequestsHandOverNothing(t *testing.T) {
+	p := scanner(t)
+	p.LocalUser = "scan"
+	office := newPrograms(t, p)
+	l, _ := runListener(t, office, mail.ListenerConfig{LocalUser: func(_, _ netip.AddrPort) ([]string, error) { return []string{"1000", "scan"}, nil }})
+	address := listenAddress(t, l)
+	dialogue := "EHLO x\r\nMAIL FROM:<scanner@office.example>\r\nRCPT TO:<jane@acme.example>\r\nDATA\r\n" + letter + ".\r\nQUIT\r\n"
+	for _, begin := range []string{
+		"POST / HTTP/1.1\r\nHost: 127.0.0.1:2525\r\n\r\n", "post /?q=a%20b http/1.0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n", "Host: 127.0.0.1\r\n\r\n",
+		"OPTIONS * RTSP/1.0\r\nContent-Type: text/plain\r\n\r\n", "GET / HTTP/1.1\r\n",
+	} {
+		c := call(t, address)
+		c.want("220 ")
+		c.send(begin + dialogue)
+		c.want("5")
+		for answer := c.answer(); answer != ""; answer = c.answer() {
+			if answer[0] == '2' {
+				t.Errorf("%q: got the answer %q", begin, answer)
+			}
+		}
+	}
+	if mails := office.mails(); len(mails) != 0 {
+		t.Errorf("%d mails were taken", len(mails))
+	}
+}
+
 func TestConnectionLimits(t *testing.T) {
 	office := newPrograms(t)
 	l, _ := runListener(t, office, mail.ListenerConfig{ConnectionsPerIP: 2})

@@ -809,6 +809,31 @@ func TestWebRequestsHandOverNothing(t *testing.T) {
 	}
 }
 
+// A connection that stays open is worth no more than what it has begun with: a new password, or another local user, ends it.
+func TestRightsAreTakenAway(t *testing.T) {
+	p := scanner(t)
+	p.LocalUser = "scan"
+	office := newPrograms(t, p)
+	l, _ := runListener(t, office, mail.ListenerConfig{LocalUser: func(_, _ netip.AddrPort) ([]string, error) { return []string{"1000", "scan"}, nil }})
+	address := listenAddress(t, l)
+	local, signedIn := call(t, address), call(t, address)
+	for _, c := range []*caller{local, signedIn} {
+		c.want("220 ")
+		c.say("EHLO x", "250-")
+	}
+	signedIn.say("AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00scanner\x00secret of scanner")), "235 ")
+	for _, c := range []*caller{local, signedIn} {
+		c.say("MAIL FROM:<scanner@office.example>", "250 ", "RSET", "250 ")
+	}
+	p.LocalUser = "other"
+	office.set(p)
+	local.say("MAIL FROM:<scanner@office.example>", "530 5.7.0")
+	signedIn.say("MAIL FROM:<scanner@office.example>", "250 ", "RSET", "250 ")
+	p.Password = app.NewToken().Hash()
+	office.set(p)
+	signedIn.say("MAIL FROM:<scanner@office.example>", "530 5.7.0")
+}
+
 func TestConnectionLimits(t *testing.T) {
 	office := newPrograms(t)
 	l, _ := runListener(t, office, mail.ListenerConfig{ConnectionsPerIP: 2})

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"foyer/app"
 )
 
 // maxCommand is the longest command line. RFC 5321, 4.5.3.1.4, says 512 with room for extensions; AUTH wants more.
@@ -63,12 +65,13 @@ type client struct {
 	encrypted bool
 	users     []string // the user at the other end, by name and number; nil when he is of no interest, or not known
 	usersErr  error
-	program   string // who has signed in
-	signedIn  bool   // with a password
-	failures  int    // wrong passwords
-	errors    int    // refusals since the last mail
-	spent     int64  // bytes since the last mail
-	hangUp    bool   // after the answer that is being written
+	program   string        // who has signed in
+	signedIn  bool          // with a password
+	password  app.TokenHash // it, at that time
+	failures  int           // wrong passwords
+	errors    int           // refusals since the last mail
+	spent     int64         // bytes since the last mail
+	hangUp    bool          // after the answer that is being written
 
 	accepted atomic.Bool // a mail was taken since this was last looked at
 	busy     atomic.Bool // a mail is under way

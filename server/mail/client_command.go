@@ -16,6 +16,11 @@ func (c *client) command(line string) bool {
 		return true
 	}
 	upper := strings.ToUpper(line)
+	if isHTTP(upper) {
+		c.reply("500 5.5.2 this is a mail server, not a web server; bye")
+		c.hangUp = true
+		return false
+	}
 	if strings.HasPrefix(upper, "STARTTLS") {
 		c.startTLS()
 		return false
@@ -70,6 +75,14 @@ func badCommand(line string) string {
 		}
 	}
 	return ""
+}
+
+// isHTTP reports whether a line, in upper case, begins a request by HTTP, or is of its header. A page on the web can have a
+// browser send one to any port of its machine, and a careless web application can be made to, with commands in its body or
+// smuggled into its path: they would come from a local user who needs no password.
+func isHTTP(line string) bool {
+	verb, rest, _ := strings.Cut(line, " ")
+	return strings.HasSuffix(verb, ":") || strings.HasPrefix(rest, "HTTP/") || strings.Contains(rest, " HTTP/")
 }
 
 // isHelloName reports whether a client may be called so in a Received field.

@@ -425,6 +425,8 @@ func TestRefusalOfRecipient(t *testing.T) {
 		{"no such user", &sink{rcptErr: refuse(550, smtp.EnhancedCode{5, 1, 1})}, true},
 		{"no such user, another code", &sink{rcptErr: refuse(554, smtp.EnhancedCode{5, 1, 10})}, true},
 		{"no such user, told at the end", &sink{dataErr: refuse(550, smtp.EnhancedCode{5, 1, 1})}, true},
+		{"the sender's mailbox is unknown, as Postfix says it", &sink{rcptErr: refuse(550, smtp.EnhancedCode{5, 1, 0})}, false},
+		{"the server behind takes no mail of ours", &sink{rcptErr: refuse(550, smtp.EnhancedCode{5, 1, 9})}, false},
 		{"550 alone", &sink{rcptErr: refuse(550, none)}, true},
 		{"551 alone", &sink{rcptErr: refuse(551, none)}, true},
 		{"553 alone", &sink{rcptErr: refuse(553, none)}, true},

@@ -174,11 +174,18 @@ func (w *worker) attempt(b *booking) outcome {
 		}
 	default:
 		o.State, o.Reply = app.MessageFailed, clean(err.Error())
-		e, ok := errors.AsType[*ReplyError](err)
-		o.Suppress = ok && e.Recipient
+		o.Suppress = suppresses(m, err)
 	}
 	o.Notice = w.notice(m, o.Delivery, w.config.Settings())
 	return o
+}
+
+// suppresses reports whether err is a reason to send the recipient nothing more. After a program's mail the recipient would
+// get no confirmation and no reset either, so there it takes a code that is about the address and nothing else: many
+// servers refuse a sender or its mail, which the program has chosen, with a bare "550" to RCPT TO.
+func suppresses(m app.Message, err error) bool {
+	e, ok := errors.AsType[*ReplyError](err)
+	return ok && e.Recipient && (!m.Kind.Relayed() || namesRecipient(e.Enhanced))
 }
 
 // deliver calls the courier and makes an error of its panic: one odd answer must not take the web pages down.

@@ -782,6 +782,58 @@ func TestLocalUser(t *testing.T) {
 	}
 }
 
+// What a browser can be made to send is no dialogue, although it comes from the right user.
+func TestWebRequestsHandOverNothing(t *testing.T) {
+	p := scanner(t)
+	p.LocalUser = "scan"
+	office := newPrograms(t, p)
+	l, _ := runListener(t, office, mail.ListenerConfig{LocalUser: func(_, _ netip.AddrPort) ([]string, error) { return []string{"1000", "scan"}, nil }})
+	address := listenAddress(t, l)
+	dialogue := "EHLO x\r\nMAIL FROM:<scanner@office.example>\r\nRCPT TO:<jane@acme.example>\r\nDATA\r\n" + letter + ".\r\nQUIT\r\n"
+	for _, begin := range []string{
+		"POST / HTTP/1.1\r\nHost: 127.0.0.1:2525\r\n\r\n", "post /?q=a%20b http/1.0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n", "Host: 127.0.0.1\r\n\r\n",
+		"OPTIONS * RTSP/1.0\r\nContent-Type: text/plain\r\n\r\n", "GET / HTTP/1.1\r\n",
+	} {
+		c := call(t, address)
+		c.want("220 ")
+		c.send(begin + dialogue)
+		c.want("5")
+		for answer := c.answer(); answer != ""; answer = c.answer() {
+			if answer[0] == '2' {
+				t.Errorf("%q: got the answer %q", begin, answer)
+			}
+		}
+	}
+	if mails := office.mails(); len(mails) != 0 {
+		t.Errorf("%d mails were taken", len(mails))
+	}
+}
+
+// A connection that stays open is worth no more than what it has begun with: a new password, or another local user, ends it.
+func TestRightsAreTakenAway(t *testing.T) {
+	p := scanner(t)
+	p.LocalUser = "scan"
+	office := newPrograms(t, p)
+	l, _ := runListener(t, office, mail.ListenerConfig{LocalUser: func(_, _ netip.AddrPort) ([]string, error) { return []string{"1000", "scan"}, nil }})
+	address := listenAddress(t, l)
+	local, signedIn := call(t, address), call(t, address)
+	for _, c := range []*caller{local, signedIn} {
+		c.want("220 ")
+		c.say("EHLO x", "250-")
+	}
+	signedIn.say("AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00scanner\x00secret of scanner")), "235 ")
+	for _, c := range []*caller{local, signedIn} {
+		c.say("MAIL FROM:<scanner@office.example>", "250 ", "RSET", "250 ")
+	}
+	p.LocalUser = "other"
+	office.set(p)
+	local.say("MAIL FROM:<scanner@office.example>", "530 5.7.0")
+	signedIn.say("MAIL FROM:<scanner@office.example>", "250 ", "RSET", "250 ")
+	p.Password = app.NewToken().Hash()
+	office.set(p)
+	signedIn.say("MAIL FROM:<scanner@office.example>", "530 5.7.0")
+}
+
 func TestConnectionLimits(t *testing.T) {
 	office := newPrograms(t)
 	l, _ := runListener(t, office, mail.ListenerConfig{ConnectionsPerIP: 2})

@@ -786,26 +786,32 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// What the other side says of the recipient's address goes to the store; nothing else does.
+// What the other side says of the recipient's address goes to the store; nothing else does. Of a program's mail it has to say
+// so with a code.
 func TestQueueSuppresses(t *testing.T) {
 	for _, tt := range []struct {
-		name string
-		err  error
-		want bool
+		name          string
+		err           error
+		want, relayed bool
 	}{
-		{"no such user", &mail.ReplyError{Code: 550, Enhanced: "5.1.1", Permanent: true, Recipient: true}, true},
-		{"for good, but not the address", &mail.ReplyError{Code: 550, Enhanced: "5.7.1", Permanent: true}, false},
-		{"for now", &mail.ReplyError{Code: 450, Enhanced: "4.2.0"}, false},
-		{"unknown", errors.New("odd"), false},
-		{"delivered", nil, false},
+		{"no such user", &mail.ReplyError{Code: 550, Enhanced: "5.1.1", Permanent: true, Recipient: true}, true, true},
+		{"refused at the recipient without a code", &mail.ReplyError{Code: 550, Permanent: true, Recipient: true}, true, false},
+		{"refused at the recipient with a code that says nothing", &mail.ReplyError{Code: 550, Enhanced: "5.0.0", Permanent: true, Recipient: true}, true, false},
+		{"for good, but not the address", &mail.ReplyError{Code: 550, Enhanced: "5.7.1", Permanent: true}, false, false},
+		{"for now", &mail.ReplyError{Code: 450, Enhanced: "4.2.0"}, false, false},
+		{"unknown", errors.New("odd"), false, false},
+		{"delivered", nil, false, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			qt := newQueueTest(t, courierFunc(func(context.Context, app.Message) (string, error) { return "250", tt.err }))
 			qt.run()
-			m := qt.write(app.MailReset)
+			m, relayed := qt.write(app.MailReset), qt.relayed("joe@acme.example")
 			synctest.Wait()
 			if got := qt.store.row(m.ID).suppress; got != tt.want {
 				t.Errorf("%s: got suppress %v, want %v", tt.name, got, tt.want)
+			}
+			if got := qt.store.row(relayed.ID).suppress; got != tt.relayed {
+				t.Errorf("%s, of a program: got suppress %v, want %v", tt.name, got, tt.relayed)
 			}
 			qt.stop()
 		})

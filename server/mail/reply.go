@@ -220,20 +220,27 @@ func (a credentials) refusedWords() string {
 }
 
 // isAboutRecipient reports whether a 5xx answer says that the recipient's address takes no mail, now or later. A server
-// that gives an enhanced code is taken by that alone: X.1.X is about an address (RFC 3463, 3.2), of which 7 and 8 are
-// the sender's; "550 5.7.1 relaying denied" is about this machine, and must not shut out every customer. Without one,
-// 550, 551 and 553 to RCPT TO are about the mailbox (RFC 5321, 4.2.3).
+// that gives an enhanced code is taken by that alone: X.1.X is about an address (RFC 3463, 3.2), but not always the
+// recipient's. 7 and 8 are the sender's, 9 is about the machine behind, and 0 is what Postfix says to RCPT TO of a sender
+// that it does not know ("550 5.1.0 Sender address rejected: User unknown"); "550 5.7.1 relaying denied" is about this
+// machine. None of those may shut out every customer. Without one, 550, 551 and 553 to RCPT TO are about the mailbox
+// (RFC 5321, 4.2.3).
 func isAboutRecipient(at step, code int, enhanced string) bool {
 	switch {
-	case at < stepRecipient, enhanced == "5.1.7", enhanced == "5.1.8":
+	case at < stepRecipient:
 		return false
-	case strings.HasPrefix(enhanced, "5.1."):
+	case namesRecipient(enhanced):
 		return true
 	case enhanced == "", enhanced == "5.0.0":
 		return at == stepRecipient && (code == 550 || code == 551 || code == 553)
 	default:
 		return false
 	}
+}
+
+// namesRecipient reports whether an enhanced code is about a recipient's address (RFC 3463, 3.2, and RFC 7505 for 10).
+func namesRecipient(enhanced string) bool {
+	return slices.Contains([]string{"5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10"}, enhanced)
 }
 
 func (c *conversation) explainConnect(err error) (reason, message string) {

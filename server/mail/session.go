@@ -110,7 +110,7 @@ func (s *session) signIn(name, password string) error {
 	p, err := s.l.office.SignInProgram(s.l.ctx, name, password, s.peer.Addr().String())
 	switch app.CodeOf(err) {
 	case "":
-		s.program, s.signedIn = p.Name, true
+		s.program, s.signedIn, s.password = p.Name, true, p.Password
 		s.identified()
 		return nil
 	case app.Limited:
@@ -134,16 +134,20 @@ func (s *session) signIn(name, password string) error {
 	return refuse(535, smtp.EnhancedCode{5, 7, 8}, "%s", app.MessageOf(err))
 }
 
-// who returns the program that speaks, as it is now: it may have been changed since it signed in.
+// who returns the program that speaks, as it is now: it may have been changed since it signed in. A connection can be kept
+// open for days, so whoever had a password that is replaced, or was a local user, is not who spoke before.
 func (s *session) who() (app.Program, error) {
-	if s.program == "" {
+	if !s.signedIn {
 		if err := s.askKernel(); err != nil {
 			return app.Program{}, err
 		}
 	}
 	p, err := s.l.office.Program(s.l.ctx, s.program)
-	if err != nil || !p.Enabled {
+	switch {
+	case err != nil || !p.Enabled:
 		return p, refuse(530, smtp.EnhancedCode{5, 7, 0}, "the program %s is disabled, or there is none any more", s.program)
+	case s.signedIn && p.Password != s.password:
+		return p, refuse(530, smtp.EnhancedCode{5, 7, 0}, "the program %s has a new password: connect again and sign in with it", s.program)
 	}
 	return p, nil
 }

@@ -106,6 +106,7 @@ func (s *memoryStore) Advance(_ context.Context, outcomes []app.Outcome, c app.C
 			return nil, nil, err
 		}
 	}
+	due := s.due(c) // before anything is written
 	refused := make([]error, len(outcomes))
 	for i, o := range outcomes {
 		refused[i] = s.finish(o)
@@ -113,10 +114,11 @@ func (s *memoryStore) Advance(_ context.Context, outcomes []app.Outcome, c app.C
 	if s.finished != nil && len(outcomes) > 0 {
 		s.finished()
 	}
-	return refused, s.claim(c), nil
+	return refused, s.book(c, due), nil
 }
 
-func (s *memoryStore) claim(c app.Claim) []app.Message {
+// due returns what is due, the longest waiting first.
+func (s *memoryStore) due(c app.Claim) []*memoryRow {
 	var due []*memoryRow
 	for _, r := range s.rows {
 		if at, ok := r.dueAt(); ok && !at.After(c.Now) {
@@ -126,11 +128,17 @@ func (s *memoryStore) claim(c app.Claim) []app.Message {
 	slices.SortFunc(due, func(a, b *memoryRow) int {
 		return cmp.Or(a.NextAttempt.Compare(b.NextAttempt), cmp.Compare(a.ID, b.ID))
 	})
+	return due
+}
+
+// book takes what is still due.
+func (s *memoryStore) book(c app.Claim, due []*memoryRow) []app.Message {
 	var claimed []app.Message
 	taken := map[string]int{}
 	for _, r := range due {
 		domain := r.Recipient.Domain()
-		if len(claimed) >= c.Limit || c.Room != nil && c.Room(domain) <= taken[domain] {
+		at, ok := r.dueAt()
+		if len(claimed) >= c.Limit || !ok || at.After(c.Now) || c.Room != nil && c.Room(domain) <= taken[domain] {
 			continue
 		}
 		taken[domain]++

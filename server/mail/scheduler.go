@@ -69,6 +69,7 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 		s.troubles = 0
 		return s.restEnds()
 	}
+	told := slices.ContainsFunc(s.unsaved, func(o outcome) bool { return o.Notice != nil })
 	messages, err := s.advance(ctx, claim)
 	if err != nil {
 		return s.trouble("outcomes are not written, and due mail is not read", err)
@@ -77,7 +78,7 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 		s.start(m, settings)
 	}
 	s.widen(settings)
-	if len(messages) == 0 && claim.Limit > 0 {
+	if len(messages) == 0 && claim.Limit > 0 && !told { // a notice is due at once
 		return s.next(ctx)
 	}
 	return 0
@@ -235,7 +236,13 @@ func (s *scheduler) next(ctx context.Context) time.Duration {
 		return min(wait, pollEvery)
 	}
 	// Due, but not given to us: its destination rests or has its fill, or the store and we disagree about the time.
-	return max(s.restEnds(), time.Second)
+	wait := time.Second
+	for _, l := range s.lanes {
+		if wallNow().Before(l.until) {
+			wait = max(wait, s.restEnds())
+		}
+	}
+	return wait
 }
 
 // trouble reports a fault of the store, once until it works again, and returns when to try again.

@@ -118,6 +118,11 @@ type Suppression struct {
 	Since   time.Time
 }
 
+// SuppressedReply is the Reply of a mail that was not sent because an earlier one to its address has failed for a reason.
+func SuppressedReply(reason string) string {
+	return "not sent: an earlier mail to this address has failed for good: " + reason
+}
+
 // Notice is what a mail has to say; a Composer turns it into a Message. Of what people type it holds nothing but
 // the address: a form must not be a way to send text to others.
 type Notice struct {

@@ -303,7 +303,7 @@ func (s *scheduler) withoutAttempt(m app.Message, settings app.Settings) (outcom
 	case !m.ExpiresAt.IsZero() && !wallNow().Before(m.ExpiresAt):
 		o.State, o.Reply, o.Steps = app.MessageFailed, expired(m), m.Steps
 	case m.Kind == app.MailRelayed && m.Suppressed != "":
-		o.State, o.Reply = app.MessageFailed, clean("not sent: an earlier mail to this address has failed for good: "+m.Suppressed)
+		o.State, o.Reply = app.MessageFailed, clean(app.SuppressedReply(m.Suppressed))
 	case settings.Mail.Transport == "capture":
 		o.State = app.MessageCaptured
 	default:

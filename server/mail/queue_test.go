@@ -130,7 +130,11 @@ func (s *memoryStore) claim(c app.Claim) []app.Message {
 	taken := map[string]int{}
 	for _, r := range due {
 		domain := r.Recipient.Domain()
-		if len(claimed) >= c.Limit || c.Room != nil && c.Room(domain) <= taken[domain] {
+		limit := c.Limit
+		if r.Kind.Relayed() {
+			limit -= c.Reserve
+		}
+		if len(claimed) >= limit || c.Room != nil && c.Room(domain, r.Kind.Relayed()) <= taken[domain] {
 			continue
 		}
 		taken[domain]++

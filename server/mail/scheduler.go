@@ -99,19 +99,37 @@ func (s *scheduler) claim(settings app.Settings) app.Claim {
 	case settings.HoldMail, !s.released:
 		c.Limit = 0
 	case settings.Mail.Transport == "direct":
-		c.Room = s.rooms(settings)
+		c.Room, c.Reserve = s.rooms(settings), batch/ownShare
 	case settings.Mail.Transport == "smarthost":
 		c.Limit = min(c.Limit, s.lane(settings.Mail.Smarthost, settings).room())
 	}
 	return c
 }
 
+// ownShare is which part of the connections, and of what may be booked, the mails of programs cannot have with direct
+// delivery. Whoever gives a program an address can keep its connection for many minutes, and has as many domains as they
+// want; nobody shall keep others from signing up by that.
+const ownShare = 4
+
+// own returns how many connections are for Foyer's own mail only.
+func own(settings app.Settings) int {
+	most := allowed(settings)
+	if settings.Mail.Transport != "direct" || most == 1 {
+		return 0
+	}
+	return max(1, most/ownShare)
+}
+
 // rooms returns a function that says how many messages may be booked for a domain. No more domains have a connection at
 // one time than there may be connections.
-func (s *scheduler) rooms(settings app.Settings) func(domain string) int {
+func (s *scheduler) rooms(settings app.Settings) app.Room {
 	free := s.free(settings)
 	admitted := map[string]bool{}
-	return func(domain string) int {
+	return func(domain string, relayed bool) int {
+		free := free
+		if relayed {
+			free -= own(settings)
+		}
 		l := s.lanes[domain]
 		if l == nil {
 			l = newLane(domain, settings)
@@ -256,7 +274,7 @@ func (s *scheduler) start(m app.Message, settings app.Settings) {
 
 // widen gives lanes as many connections as they have use for, as long as there are any left.
 func (s *scheduler) widen(settings app.Settings) {
-	free := s.free(settings)
+	free := s.free(settings) - own(settings)
 	for _, l := range s.lanes {
 		for ; free > 0 && l.workers < min(l.connections(), l.booked); free-- {
 			s.hire(l)
@@ -310,12 +328,17 @@ func (s *scheduler) hire(l *lane) {
 	s.workers.Go(func() { w.run() })
 }
 
+// allowed returns how many connections there may be.
+func allowed(settings app.Settings) int {
+	if most := settings.Limits.Deliveries; most > 0 {
+		return most
+	}
+	return batch
+}
+
 // free returns how many connections there may be beside those there are.
 func (s *scheduler) free(settings app.Settings) int {
-	free := batch
-	if most := settings.Limits.Deliveries; most > 0 {
-		free = most
-	}
+	free := allowed(settings)
 	for _, l := range s.lanes {
 		free -= l.workers
 	}

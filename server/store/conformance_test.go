@@ -77,6 +77,7 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"relayed body":       testRelayedBody,
 		"relay limit":        testRelayLimit,
 		"room":               testRoom,
+		"reserve":            testReserve,
 		"queue":              testQueue,
 		"messages":           testMessages,
 		"not me":             testBlock,

@@ -23,7 +23,7 @@ func (w world) submit(data string, recipients ...string) {
 }
 
 // claim takes what is due an hour after the start.
-func (w world) take(limit int, room func(string) int) []app.Message {
+func (w world) take(limit int, room app.Room) []app.Message {
 	w.Helper()
 	_, claimed, err := w.Advance(w.Context(), nil, app.Claim{
 		Now: start.Add(time.Hour), Limit: limit, Room: room, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Hour },
@@ -155,7 +155,7 @@ func testRoom(t *testing.T, w world) {
 		}
 	}
 	busy := map[string]int{}
-	room := func(domain string) int {
+	room := func(domain string, _ bool) int {
 		if domain == "full.example" {
 			return 0
 		}
@@ -183,5 +183,46 @@ func testRoom(t *testing.T, w world) {
 	}
 	if all := w.take(1000, nil); len(all) != 330 {
 		t.Errorf("claimed %d without a bound, want 330", len(all))
+	}
+}
+
+// Some of what may be claimed is for Foyer's own mails, however many of programs wait; those know what the room is asked for.
+func testReserve(t *testing.T, w world) {
+	for i := range 30 {
+		w.submit("x", fmt.Sprintf("u%d@d%d.example", i, i))
+	}
+	c := app.Claim{
+		Now: start.Add(time.Hour), Limit: 20, Reserve: 5, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Hour },
+		Room: func(_ string, relayed bool) int {
+			if relayed {
+				return 1
+			}
+			return 8
+		},
+	}
+	claim := func() (own, relayed int) {
+		_, claimed, err := w.Advance(w.Context(), nil, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range claimed {
+			if m.Kind.Relayed() {
+				relayed++
+			} else {
+				own++
+			}
+		}
+		return own, relayed
+	}
+	if own, relayed := claim(); own != 0 || relayed != 15 {
+		t.Errorf("claimed %d and %d of programs, want 0 and 15", own, relayed)
+	}
+	for range 12 {
+		if _, err := w.AddMessage(w.Context(), message(app.MailTest, address(t, "jane@acme.example"), "own"), admin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if own, relayed := claim(); own != 8 || relayed != 7 {
+		t.Errorf("claimed %d and %d of programs, want 8 and 7", own, relayed)
 	}
 }

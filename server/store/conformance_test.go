@@ -78,6 +78,7 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"relay limit":        testRelayLimit,
 		"room":               testRoom,
 		"reserve":            testReserve,
+		"shared data":        testSharedData,
 		"queue":              testQueue,
 		"messages":           testMessages,
 		"not me":             testBlock,

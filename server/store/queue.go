@@ -71,8 +71,9 @@ WHERE id = $4 AND attempts = $5 AND (state IN ('queued', 'deferred') AND next_at
 func (s *Store) readClaimed(ctx context.Context, booked []candidate) []app.Message {
 	claimed := make([]app.Message, 0, len(booked))
 	var unread []app.Outcome
+	var last sharedData
 	for _, d := range booked {
-		m, err := s.messageWhole(s.read, d.id)
+		m, err := s.messageWhole(s.read, d.id, &last)
 		if err == nil {
 			claimed = append(claimed, m)
 			continue

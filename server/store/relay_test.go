@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,5 +226,23 @@ func testReserve(t *testing.T, w world) {
 	}
 	if own, relayed := claim(); own != 8 || relayed != 7 {
 		t.Errorf("claimed %d and %d of programs, want 8 and 7", own, relayed)
+	}
+}
+
+// The recipients of one mail share its data in memory.
+func testSharedData(t *testing.T, w world) {
+	w.submit("first", "a@acme.example", "b@acme.example", "c@other.example")
+	w.submit("second", "a@acme.example", "b@other.example")
+	claimed := w.take(10, nil)
+	if len(claimed) != 5 {
+		t.Fatalf("claimed %d, want 5", len(claimed))
+	}
+	copies := map[*byte]string{}
+	for _, m := range claimed {
+		copies[&m.Data[0]] = string(m.Data)
+	}
+	got := slices.Sorted(maps.Values(copies))
+	if len(got) != 2 || !strings.Contains(got[0], "first") || !strings.Contains(got[1], "second") {
+		t.Errorf("got %d copies: %q", len(got), got)
 	}
 }

@@ -64,11 +64,15 @@ func (k MessageKind) Relayed() bool { return k == MailRelayed || k == MailDelay 
 type Claim struct {
 	Now     time.Time
 	Limit   int                              // how many at most
-	Room    func(domain string) int          // how many at most for a recipient's domain; nil for no such bound
-	Only    func() []string                  // which domains alone may have room now, nil for every one; it is asked only if Room is there
+	Reserve int                              // of those, how many are not for what programs hand over
+	Room    Room                             // nil for no such bound
+	Only    func(relayed bool) []string      // which domains alone may have room now, nil for every one; it is asked only if Room is there
 	Lease   time.Duration                    // how long an attempt may take
 	Backoff func(attempts int) time.Duration // after which time the attempt after this one is made
 }
+
+// Room says how many messages are wanted at most for a recipient's domain, of Foyer's own or of those programs hand over.
+type Room func(domain string, relayed bool) int
 
 // Outcome is how an attempt to deliver a message has ended.
 type Outcome struct {

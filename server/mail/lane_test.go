@@ -179,6 +179,48 @@ func TestQueueLanes(t *testing.T) {
 	})
 }
 
+// However many mail servers keep the mails of programs waiting, Foyer's own have a connection: whoever gives a shop an address
+// can have such servers, and would keep everybody from signing up.
+func TestQueueKeepsRoomForOwnMail(t *testing.T) {
+	for _, eager := range []int{0, 40} { // mails that each server takes before it becomes slow
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			seen := map[string]int{}
+			qt := newQueueTest(t, nil)
+			qt.settings.Mail.Transport = "direct"
+			qt.settings.Limits.Deliveries = 8
+			_, most, _ := qt.counted(func(m app.Message) (string, error) {
+				mu.Lock()
+				seen[m.Recipient.Domain()]++
+				slow := m.Kind == app.MailRelayed && seen[m.Recipient.Domain()] > eager
+				mu.Unlock()
+				if slow {
+					<-time.After(15 * time.Minute)
+				}
+				return "250 ok", nil
+			})
+			for i := range 100 * 20 {
+				qt.relayed(fmt.Sprintf("u%d@d%d.example", i, i%20))
+			}
+			qt.run()
+			after(time.Minute)
+			for range 3 {
+				m := qt.write(app.MailConfirm)
+				after(2 * time.Second)
+				qt.wantState(m.ID, app.MessageDelivered, 1)
+			}
+			if *most > 8 {
+				t.Errorf("got %d connections at one time, want at most 8", *most)
+			}
+			qt.cancel()
+			after(time.Hour)
+			if err := <-qt.done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // A program's sender is told once that a mail is late, and once that it will not arrive; nobody is told of Foyer's own.
 func TestQueueTellsSenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

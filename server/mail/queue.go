@@ -25,9 +25,9 @@ type Store interface {
 	// recipient gets no mail from then on, until one is delivered after all or the administrator lifts it. refused has for
 	// each outcome NotFound or Conflict when the message is not there, or not being sent, any more.
 	//
-	// Messages are taken Foyer's own first, then the longest waiting, at most c.Limit, and none when that is 0: their state is
-	// sending, with one attempt more, a lease, and c.Now plus c.Backoff(attempts) as the time of the next one. They are
-	// returned with Data.
+	// Messages are taken Foyer's own first, then the longest waiting, at most c.Limit, of programs c.Reserve less, and none when
+	// that is 0: their state is sending, with one attempt more, a lease, and c.Now plus c.Backoff(attempts) as the time of the
+	// next one. They are returned with Data, which the recipients of one mail may share: nobody writes to it.
 	Advance(ctx context.Context, outcomes []app.Outcome, c app.Claim) (refused []error, claimed []app.Message, err error)
 
 	// NextAttempt returns the earliest time at which something is due, or false when nothing waits.

@@ -138,7 +138,11 @@ func (s *memoryStore) book(c app.Claim, due []*memoryRow) []app.Message {
 	for _, r := range due {
 		domain := r.Recipient.Domain()
 		at, ok := r.dueAt()
-		if len(claimed) >= c.Limit || !ok || at.After(c.Now) || c.Room != nil && c.Room(domain) <= taken[domain] {
+		limit := c.Limit
+		if r.Kind.Relayed() {
+			limit -= c.Reserve
+		}
+		if len(claimed) >= limit || !ok || at.After(c.Now) || c.Room != nil && c.Room(domain, r.Kind.Relayed()) <= taken[domain] {
 			continue
 		}
 		taken[domain]++

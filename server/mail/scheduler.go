@@ -112,34 +112,56 @@ func (s *scheduler) claim(settings app.Settings) app.Claim {
 		c.Limit = 0
 	case settings.Mail.Transport == "direct":
 		c.Room, c.Only = s.rooms(settings)
+		c.Reserve = batch / ownShare
 	case settings.Mail.Transport == "smarthost":
 		c.Limit = min(c.Limit, s.lane(settings.Mail.Smarthost, settings).room())
 	}
 	return c
 }
 
+// ownShare is which part of the connections, and of what may be booked, the mails of programs cannot have with direct
+// delivery. Whoever gives a program an address can keep its connection for many minutes, and has as many domains as they
+// want; nobody shall keep others from signing up by that.
+const ownShare = 4
+
+// own returns how many connections are for Foyer's own mail only.
+func own(settings app.Settings) int {
+	most := allowed(settings)
+	if settings.Mail.Transport != "direct" || most == 1 {
+		return 0
+	}
+	return max(1, most/ownShare)
+}
+
 // rooms returns how many messages may be booked for a domain, and which domains alone may have any; nil for every one. No
 // more domains have a connection at one time than there may be connections.
-func (s *scheduler) rooms(settings app.Settings) (room func(domain string) int, only func() []string) {
-	free, fresh := s.free(settings), newLane("", settings).room()
+func (s *scheduler) rooms(settings app.Settings) (room app.Room, only func(relayed bool) []string) {
+	fresh := newLane("", settings).room()
 	admitted := map[string]bool{}
 	busy := func(l *lane) bool { return l != nil && l.workers > 0 }
-	room = func(domain string) int {
+	all, forOwn := s.free(settings), own(settings)
+	free := func(relayed bool) int {
+		if relayed {
+			return all - forOwn
+		}
+		return all
+	}
+	room = func(domain string, relayed bool) int {
 		l := s.lanes[domain]
 		n := fresh
 		if l != nil {
 			n = l.room()
 		}
 		if n > 0 && !busy(l) && !admitted[domain] {
-			if len(admitted) >= free {
+			if len(admitted) >= free(relayed) {
 				return 0
 			}
 			admitted[domain] = true
 		}
 		return n
 	}
-	only = func() []string {
-		if len(admitted) < free {
+	only = func(relayed bool) []string {
+		if len(admitted) < free(relayed) {
 			return nil
 		}
 		domains := slices.Collect(maps.Keys(admitted))
@@ -288,7 +310,7 @@ func (s *scheduler) start(m app.Message, settings app.Settings) {
 
 // widen gives lanes as many connections as they have use for, as long as there are any left.
 func (s *scheduler) widen(settings app.Settings) {
-	free := s.free(settings)
+	free := s.free(settings) - own(settings)
 	for _, l := range s.lanes {
 		for ; free > 0 && l.workers < min(l.connections(), l.booked); free-- {
 			s.hire(l)
@@ -342,12 +364,17 @@ func (s *scheduler) hire(l *lane) {
 	s.workers.Go(func() { w.run() })
 }
 
+// allowed returns how many connections there may be.
+func allowed(settings app.Settings) int {
+	if most := settings.Limits.Deliveries; most > 0 {
+		return most
+	}
+	return batch
+}
+
 // free returns how many connections there may be beside those there are.
 func (s *scheduler) free(settings app.Settings) int {
-	free := batch
-	if most := settings.Limits.Deliveries; most > 0 {
-		free = most
-	}
+	free := allowed(settings)
 	for _, l := range s.lanes {
 		free -= l.workers
 	}

@@ -79,6 +79,8 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"relayed expiry":     testRelayedExpiry,
 		"relay limit":        testRelayLimit,
 		"room":               testRoom,
+		"reserve":            testReserve,
+		"shared data":        testSharedData,
 		"queue":              testQueue,
 		"messages":           testMessages,
 		"not me":             testBlock,

@@ -84,21 +84,29 @@ func (s *Store) Messages(_ context.Context, q app.MessageQuery) ([]app.Message, 
 
 // Message returns a message whole. NotFound.
 func (s *Store) Message(_ context.Context, id int64) (app.Message, error) {
-	m, err := s.messageWhole(s.read, id)
+	m, err := s.messageWhole(s.read, id, &sharedData{})
 	return m, errorOf("read message", err)
 }
 
-func (s *Store) messageWhole(h *handle, id int64) (app.Message, error) {
+// sharedData is the data of the relayed mail that was read last. Its next recipient mostly follows, and a mail of 10 MiB to
+// 50 of them must not take 500 MiB.
+type sharedData struct {
+	id   int64
+	data []byte
+}
+
+// messageWhole reads a message with its data, which it takes from last where that has it.
+func (s *Store) messageWhole(h *handle, id int64, last *sharedData) (app.Message, error) {
 	var own, shared []byte
 	var relayedID sql.NullInt64
 	var steps string
 	var suppressed sql.NullString
-	m, err := scanMessage(h.row("SELECT "+messageFields+`, message_data.data, relayed_id, relayed.data, steps, suppression.reason
+	m, err := scanMessage(h.row("SELECT "+messageFields+`, message_data.data, relayed_id, CASE WHEN relayed.id = $2 THEN NULL ELSE relayed.data END, steps, suppression.reason
 FROM message
 LEFT JOIN message_data ON message_data.message_id = message.id
 LEFT JOIN relayed ON relayed.id = message.relayed_id
 LEFT JOIN suppression ON suppression.email_key = message.recipient_key AND message.rank = 1
-WHERE message.id = $1`, id), &own, &relayedID, &shared, &steps, &suppressed)
+WHERE message.id = $1`, id, last.id), &own, &relayedID, &shared, &steps, &suppressed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, unknownMessage(id)
 	}
@@ -109,17 +117,30 @@ WHERE message.id = $1`, id), &own, &relayedID, &shared, &steps, &suppressed)
 	if m.Steps, err = stepsOf(steps); err != nil {
 		return m, err
 	}
-	sealed, place := own, dataPlace(id)
-	if relayedID.Valid {
-		sealed, place = shared, relayedPlace(relayedID.Int64)
+	switch {
+	case !relayedID.Valid:
+		m.Data, err = s.openData(own, dataPlace(id))
+	case relayedID.Int64 == last.id:
+		m.Data = last.data
+	default:
+		m.Data, err = s.openData(shared, relayedPlace(relayedID.Int64))
+		if err == nil {
+			*last = sharedData{relayedID.Int64, m.Data}
+		}
 	}
+	return m, err
+}
+
+// openData returns the data of a message. errUnreadable is in the chain of its error.
+func (s *Store) openData(sealed []byte, place string) ([]byte, error) {
 	if sealed == nil {
-		return m, fmt.Errorf("%w: it is missing", errUnreadable)
+		return nil, fmt.Errorf("%w: it is missing", errUnreadable)
 	}
-	if m.Data, err = s.seal.open(sealed, place); err != nil {
-		return m, fmt.Errorf("%w: %w", errUnreadable, err)
+	data, err := s.seal.open(sealed, place)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
-	return m, nil
+	return data, nil
 }
 
 func unknownMessage(id int64) error {

@@ -71,8 +71,9 @@ WHERE id = $4 AND attempts = $5 AND (state IN ('queued', 'deferred') AND next_at
 func (s *Store) readClaimed(ctx context.Context, booked []candidate) []app.Message {
 	claimed := make([]app.Message, 0, len(booked))
 	var unread []app.Outcome
+	var last sharedData
 	for _, d := range booked {
-		m, err := s.messageWhole(s.read, d.id)
+		m, err := s.messageWhole(s.read, d.id, &last)
 		if err == nil {
 			claimed = append(claimed, m)
 			continue
@@ -97,11 +98,15 @@ func (s *Store) readClaimed(ctx context.Context, booked []candidate) []app.Messa
 // they became due. What an attempt that never ended has left behind comes last.
 func (s *Store) due(c app.Claim) ([]candidate, error) {
 	p := picker{claim: c, taken: map[string]int{}}
-	for rank := 0; rank <= 1 && p.left() > 0; rank++ {
+	for rank := 0; rank <= 1; rank++ {
+		if p.relayed = rank == 1; p.left() <= 0 {
+			break
+		}
 		if err := s.dueByTime(&p, rank); err != nil {
 			return nil, err
 		}
 	}
+	p.relayed = false
 	if p.left() > 0 {
 		err := s.read.each("SELECT id, attempts, recipient_domain FROM message WHERE lease_until < $1 AND state = 'sending' ORDER BY lease_until LIMIT $2",
 			[]any{millis(c.Now), p.left()}, p.scan)
@@ -115,19 +120,26 @@ func (s *Store) due(c app.Claim) ([]candidate, error) {
 // picker takes messages as long as there is room for their domains.
 type picker struct {
 	claim   app.Claim
+	relayed bool // what is looked for is of programs
 	picked  []candidate
 	taken   map[string]int
 	seen    int
 	skipped bool
 }
 
-func (p *picker) left() int { return p.claim.Limit - len(p.picked) }
+func (p *picker) left() int {
+	left := p.claim.Limit - len(p.picked)
+	if p.relayed {
+		left -= p.claim.Reserve
+	}
+	return left
+}
 
 func (p *picker) room(domain string) int {
 	if p.claim.Room == nil {
 		return p.left()
 	}
-	return min(p.left(), p.claim.Room(domain)-p.taken[domain])
+	return min(p.left(), p.claim.Room(domain, p.relayed)-p.taken[domain])
 }
 
 // only returns the domains that alone may have room now, or nil when any may.
@@ -135,7 +147,7 @@ func (p *picker) only() []string {
 	if p.claim.Only == nil {
 		return nil
 	}
-	return p.claim.Only()
+	return p.claim.Only(p.relayed)
 }
 
 func (p *picker) scan(rows *sql.Rows) error {

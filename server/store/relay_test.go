@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func (w world) submit(data string, recipients ...string) {
 }
 
 // claim takes what is due an hour after the start.
-func (w world) take(limit int, room func(string) int) []app.Message {
+func (w world) take(limit int, room app.Room) []app.Message {
 	w.Helper()
 	_, claimed, err := w.Advance(w.Context(), nil, app.Claim{
 		Now: start.Add(time.Hour), Limit: limit, Room: room, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Hour },
@@ -44,7 +45,7 @@ func testAdmission(t *testing.T, w world) {
 	for i := range 30 {
 		w.submit("later", fmt.Sprintf("a@later%02d.example", i))
 	}
-	for _, m := range w.take(200, func(domain string) int { return strings.Count(domain, "later") }) {
+	for _, m := range w.take(200, func(domain string, _ bool) int { return strings.Count(domain, "later") }) {
 		if err := w.finish(m.ID, app.Delivery{State: app.MessageDeferred, Reply: "450 later", Next: start.Add(2 * time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,7 @@ func testAdmission(t *testing.T, w world) {
 	w.submit("now", "jane@now.example")
 	const most = 5
 	admitted := map[string]bool{}
-	room := func(domain string) int {
+	room := func(domain string, _ bool) int {
 		if domain == "dead.example" || !admitted[domain] && len(admitted) == most {
 			return 0
 		}
@@ -66,8 +67,8 @@ func testAdmission(t *testing.T, w world) {
 
 	_, claimed, err := w.Advance(t.Context(), nil, app.Claim{
 		Now: start.Add(3 * time.Hour), Limit: 100, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Hour },
-		Room: func(domain string) int { return strings.Count(domain, "later29") },
-		Only: func() []string { return []string{"later29.example", "other.example"} },
+		Room: func(domain string, _ bool) int { return strings.Count(domain, "later29") },
+		Only: func(bool) []string { return []string{"later29.example", "other.example"} },
 	})
 	if err != nil || len(claimed) != 1 || claimed[0].Recipient.Domain() != "later29.example" {
 		t.Errorf("claimed %+v, %v, want that of the one domain that has room", claimed, err)
@@ -209,7 +210,7 @@ func testRoom(t *testing.T, w world) {
 		}
 	}
 	busy := map[string]int{}
-	room := func(domain string) int {
+	room := func(domain string, _ bool) int {
 		if domain == "full.example" {
 			return 0
 		}
@@ -237,5 +238,64 @@ func testRoom(t *testing.T, w world) {
 	}
 	if all := w.take(1000, nil); len(all) != 330 {
 		t.Errorf("claimed %d without a bound, want 330", len(all))
+	}
+}
+
+// Some of what may be claimed is for Foyer's own mails, however many of programs wait; those know what the room is asked for.
+func testReserve(t *testing.T, w world) {
+	for i := range 30 {
+		w.submit("x", fmt.Sprintf("u%d@d%d.example", i, i))
+	}
+	c := app.Claim{
+		Now: start.Add(time.Hour), Limit: 20, Reserve: 5, Lease: 20 * time.Minute, Backoff: func(int) time.Duration { return time.Hour },
+		Room: func(_ string, relayed bool) int {
+			if relayed {
+				return 1
+			}
+			return 8
+		},
+	}
+	claim := func() (own, relayed int) {
+		_, claimed, err := w.Advance(w.Context(), nil, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range claimed {
+			if m.Kind.Relayed() {
+				relayed++
+			} else {
+				own++
+			}
+		}
+		return own, relayed
+	}
+	if own, relayed := claim(); own != 0 || relayed != 15 {
+		t.Errorf("claimed %d and %d of programs, want 0 and 15", own, relayed)
+	}
+	for range 12 {
+		if _, err := w.AddMessage(w.Context(), message(app.MailTest, address(t, "jane@acme.example"), "own"), admin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if own, relayed := claim(); own != 8 || relayed != 7 {
+		t.Errorf("claimed %d and %d of programs, want 8 and 7", own, relayed)
+	}
+}
+
+// The recipients of one mail share its data in memory.
+func testSharedData(t *testing.T, w world) {
+	w.submit("first", "a@acme.example", "b@acme.example", "c@other.example")
+	w.submit("second", "a@acme.example", "b@other.example")
+	claimed := w.take(10, nil)
+	if len(claimed) != 5 {
+		t.Fatalf("claimed %d, want 5", len(claimed))
+	}
+	copies := map[*byte]string{}
+	for _, m := range claimed {
+		copies[&m.Data[0]] = string(m.Data)
+	}
+	got := slices.Sorted(maps.Values(copies))
+	if len(got) != 2 || !strings.Contains(got[0], "first") || !strings.Contains(got[1], "second") {
+		t.Errorf("got %d copies: %q", len(got), got)
 	}
 }

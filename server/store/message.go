@@ -123,7 +123,7 @@ WHERE message.id = $1`, id), &own, &relayedID, &shared, &steps, &suppressed)
 }
 
 func unknownMessage(id int64) error {
-	return app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+	return app.Errorf(app.NotFound, "message_unknown", "there is no mail %d", id)
 }
 
 func message(h *handle, id int64) (app.Message, error) {
@@ -159,7 +159,7 @@ func (s *Store) RetryMessage(ctx context.Context, id int64, now time.Time, ev ap
 // queueNow makes a message due. Conflict when it has expired.
 func queueNow(tx *handle, m app.Message, now time.Time) error {
 	if !now.Before(m.ExpiresAt) {
-		return app.Errorf(app.Conflict, "message_expired", "message %d is too old: its link is not valid any more", m.ID)
+		return app.Errorf(app.Conflict, "message_expired", "mail %d is too old: its link is not valid any more", m.ID)
 	}
 	_, err := tx.exec("UPDATE message SET state = $1, next_attempt = $2, ended_at = NULL WHERE id = $3", string(app.MessageQueued), millis(now), m.ID)
 	return err

@@ -133,7 +133,7 @@ func (c *Client) transportError(err error) error {
 			Message: fmt.Sprintf("you may not use the admin socket %s: run this as root, or as the user the service runs as", c.socket()),
 		}
 	case isOp && op.Op == "dial":
-		return unreachable("the service does not answer at %s: is it running? Start it with foyer serve, or name its data directory with --data", c.socket())
+		return unreachable("the service does not answer at %s: is it running? Start it with foyer serve, or name its data directory with --data or its admin socket with --socket", c.socket())
 	case isTimeout && timeout.Timeout():
 		return unreachable("the service at %s did not answer in time: see whether it was done before you repeat it", c.socket())
 	default:

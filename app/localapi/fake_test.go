@@ -366,7 +366,7 @@ func (o *office) Message(_ context.Context, id int64) (app.Message, error) {
 			return m, nil
 		}
 	}
-	return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+	return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no mail %d", id)
 }
 
 func (o *office) RetryMessage(ctx context.Context, actor string, id int64) (app.Message, error) {
@@ -398,7 +398,7 @@ func (o *office) LastMessage(_ context.Context, email string) (app.Message, erro
 			return m, o.lastFault
 		}
 	}
-	return app.Message{}, firstError(o.lastFault, app.Errorf(app.NotFound, "message_unknown", "there is no message to %s", email))
+	return app.Message{}, firstError(o.lastFault, app.Errorf(app.NotFound, "message_unknown", "there is no mail to %s", email))
 }
 
 func (o *office) Suppressed(context.Context) ([]app.Suppression, error) {

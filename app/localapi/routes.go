@@ -425,7 +425,7 @@ func messageID(r *request) (int64, error) {
 	text := r.PathValue("id")
 	id, err := parseID(text, "id")
 	if err != nil {
-		return 0, app.Errorf(app.NotFound, "message_unknown", "there is no message %q", text)
+		return 0, app.Errorf(app.NotFound, "message_unknown", "there is no mail %q", text)
 	}
 	return id, nil
 }

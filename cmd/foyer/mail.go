@@ -101,9 +101,15 @@ the whole message as it is sent.`,
 
 func (p *program) printMessage(m localapi.MessageDetail) error {
 	pairs := []string{
-		"ID", m.ID, "Kind", m.Kind, "State", m.State, "From", m.Sender, "To", m.Recipient, "Subject", m.Subject,
-		"Tries", strconv.Itoa(m.Attempts), "Created", at(m.CreatedAt) + " UTC",
+		"ID", m.ID, "Kind", m.Kind, "State", m.State,
 	}
+	if m.Program != "" {
+		pairs = append(pairs, "Program", m.Program)
+	}
+	pairs = append(pairs,
+		"From", m.Sender, "To", m.Recipient, "Subject", m.Subject,
+		"Tries", strconv.Itoa(m.Attempts), "Created", at(m.CreatedAt)+" UTC",
+	)
 	if m.NextAttempt != nil {
 		pairs = append(pairs, "Next try", at(*m.NextAttempt)+" UTC")
 	}
@@ -141,7 +147,7 @@ func (p *program) mailRetry() *cobra.Command {
 	return &cobra.Command{
 		Use:     "retry ID",
 		Short:   "Send a mail now",
-		Long:    "Send a mail now: one that waits is not kept waiting, one that failed or was captured is\nsent by the transport that is set now.",
+		Long:    "Send a mail now: one that waits is not kept waiting, one that has ended (failed, captured\nor delivered) is sent once more, by the transport that is set now.",
 		Example: "  foyer mail retry 12",
 		Args:    exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

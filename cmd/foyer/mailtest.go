@@ -13,7 +13,8 @@ import (
 	"foyer/assets"
 )
 
-// How mail test waits: an attempt at a server that does not answer ends after 30 seconds, at one that is slow within minutes.
+// How mail test waits: an attempt at a server that does not answer ends after 30 seconds, at one that says nothing after a minute, at one
+// that is slow within minutes.
 const (
 	testWait = 2 * time.Minute
 	testPoll = 250 * time.Millisecond
@@ -40,7 +41,7 @@ server has taken the mail or the mail was captured, else 1.`,
 			return p.testMail(cmd.Context(), args[0], lang, wait)
 		},
 	}
-	cmd.Flags().StringVar(&lang, "lang", "en", "language of the mail, `en` or sk")
+	cmd.Flags().StringVar(&lang, "lang", "en", "`LANGUAGE` of the mail: en or sk")
 	cmd.Flags().DurationVar(&wait, "wait", testWait, "how long to wait for the attempt")
 	return cmd
 }
@@ -123,7 +124,7 @@ func (p *program) printAttempt(m localapi.MessageDetail) error {
 	if p.json {
 		return p.printJSON(m)
 	}
-	if err := p.say("test mail %s to %s is %s", m.ID, m.Recipient, m.State); err != nil || len(m.Steps) == 0 {
+	if err := p.say("test mail %s to %s: %s", m.ID, m.Recipient, m.State); err != nil || len(m.Steps) == 0 {
 		return err
 	}
 	if err := p.say(""); err != nil {

@@ -31,7 +31,7 @@ func TestMailTest(t *testing.T) {
 		"taken": {
 			[]app.Message{waits, {State: app.MessageSending, Attempts: 1}, {State: app.MessageDelivered, Attempts: 1, Reply: "250 2.0.0 queued as 4711", Steps: takenSteps}},
 			false,
-			output{`test mail 4 to jane@acme.com is delivered
+			output{`test mail 4 to jane@acme.com: delivered
 
 ok  name        12ms  smtp.office.example is 192.0.2.1
 ok  connection  1.5s  connected to 192.0.2.1:587
@@ -43,7 +43,7 @@ taken: the mail server has it now and says "250 2.0.0 queued as 4711"; if nobody
 		"refused for now": {
 			[]app.Message{{State: app.MessageDeferred}, {State: app.MessageDeferred, Attempts: 1, NextAttempt: then.Add(time.Minute), Reply: "auth_failed", Steps: refusedSteps}},
 			false,
-			output{`test mail 4 to jane@acme.com is deferred
+			output{`test mail 4 to jane@acme.com: deferred
 
 ok      name        12ms  smtp.office.example is 192.0.2.1
 ok      connection  1.5s  connected to 192.0.2.1:587
@@ -53,17 +53,17 @@ FAILED  sign-in     <1ms  set mail.auth=xoauth2 (535 5.7.139 \x1b[31moff)
 		"refused for good": {
 			[]app.Message{{State: app.MessageFailed, Attempts: 1, Reply: "550 5.1.1 no such user"}},
 			false,
-			output{"test mail 4 to jane@acme.com is failed\n", "foyer: not taken, and not tried again: 550 5.1.1 no such user\n", exitFailed},
+			output{"test mail 4 to jane@acme.com: failed\n", "foyer: not taken, and not tried again: 550 5.1.1 no such user\n", exitFailed},
 		},
 		"captured": {
 			nil, false,
-			output{"test mail 4 to jane@acme.com is captured\n\ncaptured: it is kept here and was sent nowhere; set mail.transport to have mail sent\n", "", exitDone},
+			output{"test mail 4 to jane@acme.com: captured\n\ncaptured: it is kept here and was sent nowhere; set mail.transport to have mail sent\n", "", exitDone},
 		},
 		"held": {
 			[]app.Message{waits},
 			true,
 			output{
-				"test mail 4 to jane@acme.com is queued\n",
+				"test mail 4 to jane@acme.com: queued\n",
 				"foyer: no mail leaves while mail.hold is on; let it leave with: foyer settings set mail.hold=off\n", exitFailed,
 			},
 		},

@@ -346,7 +346,7 @@ func (o *office) Message(_ context.Context, id int64) (app.Message, error) {
 			return m, nil
 		}
 	}
-	return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+	return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no mail %d", id)
 }
 
 func (o *office) RetryMessage(ctx context.Context, _ string, id int64) (app.Message, error) {
@@ -371,7 +371,7 @@ func (o *office) turn(id int64, to app.MessageState, from ...app.MessageState) (
 		}
 	}
 	if id != 0 && n == 0 {
-		err = app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+		err = app.Errorf(app.NotFound, "message_unknown", "there is no mail %d", id)
 	}
 	return last, n, err
 }
@@ -402,7 +402,7 @@ func (o *office) LastMessage(_ context.Context, email string) (app.Message, erro
 			return m, nil
 		}
 	}
-	return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no message to %s", email)
+	return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no mail to %s", email)
 }
 
 func (o *office) Suppressed(context.Context) ([]app.Suppression, error) { return o.suppressed, o.fail }

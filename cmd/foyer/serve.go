@@ -56,7 +56,7 @@ the pages are at port 8080.`,
 
 func (p *program) listenFlags(cmd *cobra.Command, f *serveFlags) {
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`ADDRESS` of the pages, HOST:PORT or :PORT")
-	cmd.Flags().TextVar(&f.level, "log-level", f.level, "what is logged: debug, info, warn or error (a `LEVEL`)")
+	cmd.Flags().TextVar(&f.level, "log-level", f.level, "`LEVEL` of what is logged: debug, info, warn or error")
 }
 
 // override returns the configuration with what the command line says in place of what the file says.

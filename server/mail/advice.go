@@ -13,6 +13,8 @@ const (
 		"mail.auth if no sign-in is set"
 	adviceRelay = "the server hands no mail on for this machine: set mail.auth, mail.username and mail.password, or have this machine's address " +
 		"allowed there"
+	adviceAccount = "the server does not let mail.username send this: set mail.from (for a program: its senders) to an address that belongs " +
+		"to mail.username, or ask whoever runs the server what it may send"
 	advicePasswordOff = "the provider has switched off signing in with a password (Microsoft: SMTP AUTH) for this account: set mail.auth=xoauth2, or " +
 		"have SMTP AUTH switched on for the mailbox"
 	adviceAuthOff = "SMTP AUTH is switched off for the mailbox: have it switched on (Set-CASMailbox -SmtpClientAuthenticationDisabled $false)"
@@ -57,6 +59,9 @@ func (c *conversation) adviseSmarthost(code int, detail string) string {
 		return adviceSendAs
 	case c.step == stepMail && (detail == "7.1" || detail == "" && (code == 550 || code == 553)):
 		return adviceSender
+	case c.step == stepRecipient && detail == "7.1" && c.auth.method != "" && c.auth.method != "none":
+		// Postfix judges the sender here as well (smtpd_delay_reject), and in the same code as relaying.
+		return adviceAccount
 	case c.step == stepRecipient && (detail == "7.1" || detail == "7.54" || detail == "7.64"):
 		return adviceRelay
 	default:

@@ -66,3 +66,28 @@ func TestAdviceOnSigningIn(t *testing.T) {
 		}
 	}
 }
+
+// TestAdviceToAccount expects, once this machine has signed in, to hear of its sender and not of signing in: Postfix refuses
+// a sender after RCPT TO.
+func TestAdviceToAccount(t *testing.T) {
+	ca := newAuthority(t)
+	const answer = "553 5.7.1 <boss@office.example>: Sender address rejected: not owned by user accounts"
+	addr := runScriptTLS(t, ca.issue(t, nil), func(s *script) {
+		s.say("220 odd.example")
+		s.expect("EHLO")
+		s.say("250-odd.example\r\n250 AUTH PLAIN")
+		s.expect("AUTH")
+		s.say("235 welcome")
+		s.expect("MAIL")
+		s.say("250 ok")
+		s.expect("RCPT")
+		s.say("%s", answer)
+		s.expect("QUIT")
+		s.say("221 bye")
+	})
+	steps, err := stepsOf(t, mail.SmarthostConfig{Mail: settings(addr, "implicit", "plain"), RootCAs: ca.pool}, message(t))
+	last := steps[len(steps)-1]
+	if err == nil || err.Error() != answer || !strings.Contains(last, "set mail.from") || strings.Contains(last, "set mail.auth") {
+		t.Errorf("got %v and %q, want the sender to be named", err, last)
+	}
+}

@@ -52,6 +52,9 @@ type bounce struct {
 // answered is the beginning of a reply that is a server's answer: its code, and its enhanced one.
 var answered = regexp.MustCompile(`^([245][0-9]{2})(?: ([245]\.[0-9]{1,3}\.[0-9]{1,3}))?(?: |$)`)
 
+// reasonName is the name of a reason of ours before its words: it is for programs, which find it in the status.
+var reasonName = regexp.MustCompile(`(^|; last: )[a-z0-9]+(?:_[a-z0-9]+)*: `)
+
 // status returns the enhanced status code of the report (RFC 3463).
 func (n bounce) status() string {
 	reply := n.delivery.Reply
@@ -114,7 +117,7 @@ func (n bounce) words() string {
 	} else {
 		fmt.Fprintf(&b, "Your mail could not be delivered to %s, and will not be tried again.\n", m.Recipient)
 	}
-	fmt.Fprintf(&b, "\nWhy:\n  %s\n\n", n.delivery.Reply)
+	fmt.Fprintf(&b, "\nWhy:\n  %s\n\n", reasonName.ReplaceAllString(n.delivery.Reply, "$1"))
 	if m.Subject != "" {
 		fmt.Fprintf(&b, "Subject:   %s\n", clean(m.Subject))
 	}

@@ -96,6 +96,28 @@ func statusOf(tb testing.TB, text string) map[string]string {
 	return status
 }
 
+// The person reads the server's answer as it was given, and what is wrong here without the name that programs know it by.
+func TestBounceWords(t *testing.T) {
+	m := app.Message{
+		Kind: app.MailRelayed, Program: "crm", Sender: "crm@office.example", Recipient: address(t, "jane@acme.example"),
+		Data: []byte("Subject: x\r\n\r\n"), Attempts: 1, CreatedAt: time.Unix(1_800_000_000, 0), ExpiresAt: time.Unix(1_800_500_000, 0),
+	}
+	for _, tt := range []struct{ reply, want string }{
+		{"550 5.1.1 no such user", "\r\n  550 5.1.1 no such user\r\n"},
+		{"550 5.7.1 spam: see elsewhere", "\r\n  550 5.7.1 spam: see elsewhere\r\n"},
+		{"tls_expired: the certificate has expired", "\r\n  the certificate has expired\r\n"},
+		{"expired: too old; last: connect_refused: nothing answers", "\r\n  too old; last: nothing answers\r\n"},
+	} {
+		n, err := mail.WriteBounce(app.MailBounce, m, app.Delivery{Reply: tt.reply}, "accounts@office.example", "office.example", m.CreatedAt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(n.Data), tt.want) || !strings.Contains(strings.ReplaceAll(string(n.Data), "\r\n ", " "), "; "+tt.reply+"\r\n") {
+			t.Errorf("%s: the notice is\n%s", tt.reply, n.Data)
+		}
+	}
+}
+
 // Whatever a program has sent and a server has answered: the notice is a well-formed report with one status and one
 // group for the recipient, and neither can add a field to it.
 func FuzzBounce(f *testing.F) {

@@ -96,10 +96,11 @@ func (c *conversation) open(ctx context.Context) error {
 		return err
 	}
 	c.client = smtp.NewClient(c.conn)
-	c.client.CommandTimeout, c.client.SubmissionTimeout = c.timeouts.Command, c.timeouts.End
+	c.client.CommandTimeout, c.client.SubmissionTimeout = c.timeouts.Greeting, c.timeouts.End
 	if err := c.client.Hello(c.hello); err != nil {
 		return err
 	}
+	c.client.CommandTimeout = c.timeouts.Command
 	switch c.security {
 	case securityNone:
 		c.did(c.answers.first())
@@ -248,7 +249,11 @@ func (c *conversation) startTLS() error {
 	buffer := bufio.NewReader(&replyConn{Conn: c.raw, left: maxAnswers})
 	reader := textproto.NewReader(buffer)
 	ask := func(command string, want int) (string, error) {
-		if err := c.raw.SetDeadline(time.Now().Add(c.timeouts.Command)); err != nil {
+		patience := c.timeouts.Command
+		if command == "" {
+			patience = c.timeouts.Greeting
+		}
+		if err := c.raw.SetDeadline(time.Now().Add(patience)); err != nil {
 			return "", err
 		}
 		if command != "" {

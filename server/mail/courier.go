@@ -24,11 +24,12 @@ type Courier interface {
 
 // Timeouts bound each part of a dialogue with a mail server. Zero values mean the default.
 type Timeouts struct {
-	Connect time.Duration // for the connection, and again for the TLS handshake; 30 s
-	Command time.Duration // for the answer to a command; 5 min (RFC 5321, 4.5.3.2)
-	End     time.Duration // for the answer to the whole mail; 12 min: RFC 5321 wants 10, and servers that hand on wait those themselves
-	Quit    time.Duration // for the answer to QUIT, when all is over; 5 s
-	Token   time.Duration // for a token, from the provider that gives it; 10 s
+	Connect  time.Duration // for the connection, and again for the TLS handshake; 30 s
+	Greeting time.Duration // for the greeting; as Command
+	Command  time.Duration // for the answer to a command; 5 min (RFC 5321, 4.5.3.2)
+	End      time.Duration // for the answer to the whole mail; 12 min: RFC 5321 wants 10, and servers that hand on wait those themselves
+	Quit     time.Duration // for the answer to QUIT, when all is over; 5 s
+	Token    time.Duration // for a token, from the provider that gives it; 10 s
 }
 
 func (t Timeouts) orDefaults() Timeouts {
@@ -46,8 +47,15 @@ func (t Timeouts) orDefaults() Timeouts {
 			*d.value = d.def
 		}
 	}
+	if t.Greeting <= 0 {
+		t.Greeting = t.Command
+	}
 	return t
 }
+
+// testGreeting is how long a test mail waits for the greeting. Somebody waits for the result, and at a port for implicit
+// TLS none ever comes.
+const testGreeting = time.Minute
 
 // SmarthostConfig says how to reach the office's mail server.
 type SmarthostConfig struct {
@@ -136,11 +144,16 @@ func (s *Smarthost) deliver(ctx context.Context, m app.Message, r *record) (stri
 	if reply, done, err := s.keeper.send(ctx, m, r); done {
 		return reply, err
 	}
-	c, err := open(ctx, s.server, r)
+	server := s.server
+	if m.Kind == app.MailTest {
+		server.timeouts = server.timeouts.orDefaults()
+		server.timeouts.Greeting = min(server.timeouts.Greeting, testGreeting)
+	}
+	c, err := open(ctx, server, r)
 	if s.tokenRefused(err) {
 		// The token may have been withdrawn before its time. It is thrown away by now, and a fresh one tells.
 		r.restart()
-		c, err = open(ctx, s.server, r)
+		c, err = open(ctx, server, r)
 	}
 	if err != nil {
 		return "", err

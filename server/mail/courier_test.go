@@ -508,6 +508,10 @@ func TestSelfSigned(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	l := listen(t)
 	closed := l.Addr().String()
+	_, port, err := net.SplitHostPort(closed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -547,6 +551,9 @@ func TestUnreachable(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := deliver(t, tt.config, message(t))
 			wantReason(t, err, tt.reason, false, true)
+			if want := "nothing answers at port " + port + " of 127.0.0.1; check the port in mail.smarthost"; tt.reason == "connect_refused" && !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q", err, want)
+			}
 		})
 	}
 }
@@ -750,15 +757,21 @@ func TestStartTLSStripped(t *testing.T) {
 // The default timeouts, against servers that fall silent: in virtual time.
 func TestSilentServers(t *testing.T) {
 	tests := []struct {
+		kind     app.MessageKind
+		tls      string
 		silentAt string
 		reason   string
 		hostDown bool
 		want     time.Duration
 	}{
-		{"", "timeout", true, 5 * time.Minute}, // says nothing at all
-		{"EHLO", "timeout", true, 5 * time.Minute},
-		{"RCPT", "timeout", false, 5 * time.Minute},
-		{".", "lost_after_data", false, 12 * time.Minute},
+		{app.MailConfirm, "none", "", "timeout", true, 5 * time.Minute}, // says nothing at all
+		{app.MailConfirm, "starttls", "", "timeout", true, 5 * time.Minute},
+		{app.MailTest, "none", "", "timeout", true, time.Minute}, // somebody waits for the result
+		{app.MailTest, "starttls", "", "timeout", true, time.Minute},
+		{app.MailConfirm, "none", "EHLO", "timeout", true, 5 * time.Minute},
+		{app.MailConfirm, "none", "RCPT", "timeout", false, 5 * time.Minute},
+		{app.MailTest, "none", "RCPT", "timeout", false, 5 * time.Minute},
+		{app.MailConfirm, "none", ".", "lost_after_data", false, 12 * time.Minute},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -770,14 +783,16 @@ func TestSilentServers(t *testing.T) {
 				}
 				s.wait()
 			}()
+			m := message(t)
+			m.Kind = tt.kind
 			began := time.Now()
 			_, err := deliver(t, mail.SmarthostConfig{
-				Mail: settings("mx.example:25", "none", "none"),
+				Mail: settings("mx.example:25", tt.tls, "none"),
 				Dial: func(context.Context, string, string) (net.Conn, error) { return here, nil },
-			}, message(t))
+			}, m)
 			wantReason(t, err, tt.reason, false, tt.hostDown)
 			if took := time.Since(began); took != tt.want {
-				t.Errorf("silent at %q: given up after %v, want %v", tt.silentAt, took, tt.want)
+				t.Errorf("%s silent at %q: given up after %v, want %v", tt.kind, tt.silentAt, took, tt.want)
 			}
 		})
 	}

@@ -157,7 +157,7 @@ func NewListener(c ListenerConfig) (*Listener, error) {
 		if err != nil {
 			return nil, &app.Error{
 				Code: app.Invalid, Reason: "config_value", Err: err,
-				Message: fmt.Sprintf("[smtp]: the certificate %s with the key %s cannot be used: %v", c.Cert, c.Key, err),
+				Message: fmt.Sprintf("[smtp]: the certificate %s with the key %s cannot be used", c.Cert, c.Key),
 			}
 		}
 		l.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certs.get}

@@ -951,5 +951,8 @@ func TestListenerConfig(t *testing.T) {
 		if test.want == "" && err != nil || test.want != "" && (app.CodeOf(err) != app.Invalid || !strings.Contains(app.MessageOf(err), test.want)) {
 			t.Errorf("%+v: got %v, want %q", test.c, err, test.want)
 		}
+		if err != nil && strings.Count(err.Error(), ".gone: no such file") > 1 {
+			t.Errorf("the words are doubled: %v", err)
+		}
 	}
 }

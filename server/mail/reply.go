@@ -256,12 +256,20 @@ func (c *conversation) explainConnect(err error) (reason, message string) {
 	case errors.As(err, &dns):
 		return "dns", "the name " + c.host + " cannot be looked up; check this machine's DNS server"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connect_refused", "nothing answers at the port of " + who + c.advice("; check the port in mail.smarthost and that the mail server runs")
+		return "connect_refused", "nothing answers at " + c.door() + c.advice("; check the port in mail.smarthost and that the mail server runs")
 	case isTimeout(err):
 		return "connect_timeout", who + " does not answer" + c.advice("; check mail.smarthost and whether a firewall is in the way") + blocked
 	default:
 		return "connect", who + " cannot be reached: " + c.clean(err.Error())
 	}
+}
+
+// door returns the port and the server in words.
+func (c *conversation) door() string {
+	if _, port, err := net.SplitHostPort(c.address); err == nil {
+		return "port " + port + " of " + c.who()
+	}
+	return "the port of " + c.who()
 }
 
 func (c *conversation) explainTLS(err error) (reason, message string) {

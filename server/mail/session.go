@@ -276,7 +276,8 @@ func (s *session) Data(r io.Reader) error {
 		return nil
 	}
 	// The answer names no address of the mail, but the program's own words may: it is not logged.
-	s.l.config.Log.Info("a mail was not taken", "program", env.program.Name, "code", err.Code, "enhanced", fmt.Sprint(err.EnhancedCode))
+	s.l.config.Log.Info("a mail was not taken", "program", env.program.Name, "code", err.Code,
+		"enhanced", fmt.Sprintf("%d.%d.%d", err.EnhancedCode[0], err.EnhancedCode[1], err.EnhancedCode[2]))
 	return err
 }
 

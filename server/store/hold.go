@@ -14,7 +14,7 @@ import (
 func (s *Store) HoldMessage(ctx context.Context, id int64, ev app.Event) (app.Message, error) {
 	return s.onMessage(ctx, "hold message", id, ev, func(tx *handle, m app.Message) error {
 		if m.State != app.MessageQueued && m.State != app.MessageDeferred {
-			return app.Errorf(app.Conflict, "message_not_waiting", "message %d is %s; only one that is queued or deferred can be held", id, m.State)
+			return app.Errorf(app.Conflict, "message_not_waiting", "mail %d is %s; only one that is queued or deferred can be held", id, m.State)
 		}
 		_, err := tx.exec("UPDATE message SET state = $1, next_attempt = NULL WHERE id = $2", string(app.MessageHeld), id)
 		return err
@@ -25,7 +25,7 @@ func (s *Store) HoldMessage(ctx context.Context, id int64, ev app.Event) (app.Me
 func (s *Store) ReleaseMessage(ctx context.Context, id int64, now time.Time, ev app.Event) (app.Message, error) {
 	return s.onMessage(ctx, "release message", id, ev, func(tx *handle, m app.Message) error {
 		if m.State != app.MessageHeld {
-			return app.Errorf(app.Conflict, "message_not_held", "message %d is %s; only one that is held can be released", id, m.State)
+			return app.Errorf(app.Conflict, "message_not_held", "mail %d is %s; only one that is held can be released", id, m.State)
 		}
 		return queueNow(tx, m, now)
 	})
@@ -59,7 +59,7 @@ func (s *Store) LastMessage(_ context.Context, addr app.Address) (app.Message, e
 	m, err := scanMessage(s.read.row(messageColumns+"WHERE rank = 0 AND recipient_base = $1 AND recipient_key = $2 ORDER BY created_at DESC, id DESC LIMIT 1",
 		addr.Base(), addr.Key()))
 	if errors.Is(err, sql.ErrNoRows) {
-		return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no message to %s", addr)
+		return app.Message{}, app.Errorf(app.NotFound, "message_unknown", "there is no mail to %s", addr)
 	}
 	return m, errorOf("read last message", err)
 }

@@ -144,7 +144,7 @@ func (s *Store) openData(sealed []byte, place string) ([]byte, error) {
 }
 
 func unknownMessage(id int64) error {
-	return app.Errorf(app.NotFound, "message_unknown", "there is no message %d", id)
+	return app.Errorf(app.NotFound, "message_unknown", "there is no mail %d", id)
 }
 
 func message(h *handle, id int64) (app.Message, error) {
@@ -184,7 +184,7 @@ func queueNow(tx *handle, m app.Message, now time.Time) error {
 		if m.Kind.Relayed() {
 			why = "the time that limits.relay_hours gives is over"
 		}
-		return app.Errorf(app.Conflict, "message_expired", "message %d is too old: %s", m.ID, why)
+		return app.Errorf(app.Conflict, "message_expired", "mail %d is too old: %s", m.ID, why)
 	}
 	_, err := tx.exec("UPDATE message SET state = $1, next_attempt = $2, ended_at = NULL WHERE id = $3", string(app.MessageQueued), millis(now), m.ID)
 	return err

@@ -1,9 +1,9 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
-	"net/smtp"
 	"os/exec"
 	"os/user"
 	"path/filepath"
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/emersion/go-smtp"
 )
 
 // wayIn is a service that programs hand their mail to.
@@ -220,9 +222,11 @@ func TestMailLoopEnds(t *testing.T) {
 	w.run("settings", "set", "limits.smtp_hops=20")
 	w.through(w.addr, "none")
 	w.forMe("office.example")
-	err := smtp.SendMail(w.addr, nil, "scanner@office.example", []string{"you@remote.example"},
-		[]byte("From: scanner@office.example\r\nTo: you@remote.example\r\nSubject: Round\r\n\r\nand round\r\n"))
+	c, err := smtp.Dial(w.addr)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(hand(c, "round", 1000, "you@remote.example"), c.Quit()); err != nil {
 		t.Fatal(err)
 	}
 	var states map[string]int

@@ -66,6 +66,7 @@ type Claim struct {
 	Limit   int                              // how many at most
 	Reserve int                              // of those, how many are not for what programs hand over
 	Room    Room                             // nil for no such bound
+	Only    func(relayed bool) []string      // which domains alone may have room now, nil for every one; it is asked only if Room is there
 	Lease   time.Duration                    // how long an attempt may take
 	Backoff func(attempts int) time.Duration // after which time the attempt after this one is made
 }
@@ -119,6 +120,11 @@ type Suppression struct {
 	Address Address
 	Reason  string // the other side's words
 	Since   time.Time
+}
+
+// SuppressedReply is the Reply of a mail that was not sent because an earlier one to its address has failed for a reason.
+func SuppressedReply(reason string) string {
+	return "not sent: an earlier mail to this address has failed for good: " + reason
 }
 
 // Notice is what a mail has to say; a Composer turns it into a Message. Of what people type it holds nothing but

@@ -133,12 +133,7 @@ func suppressedOf(s app.Suppression) Suppressed {
 }
 
 func tlsHostOf(h app.TLSHost) TLSHost {
-	out := TLSHost{Host: h.Host, SeenAt: h.Seen.UTC(), Version: h.Version, Cipher: h.Cipher}
-	if !h.Lost.IsZero() {
-		lost := h.Lost.UTC()
-		out.LostAt = &lost
-	}
-	return out
+	return TLSHost{Host: h.Host, SeenAt: h.Seen.UTC(), Version: h.Version, Cipher: h.Cipher, LostAt: timeOrNull(h.Lost)}
 }
 
 func messageDetailOf(m app.Message) MessageDetail {

@@ -132,7 +132,7 @@ func (h *handler) addConnector(r *request) (any, error) {
 	kind, name := app.ConnectorKind(body["kind"]), string(body["name"])
 	delete(body, "kind")
 	delete(body, "name")
-	return connector(h.Backend.AddConnector(r.Context(), r.actor(), kind, name, body.texts()))
+	return connector(h.Backend.AddConnector(r.Context(), r.actor(), kind, name, texts(body)))
 }
 
 func (h *handler) setConnector(r *request) (any, error) {
@@ -143,13 +143,13 @@ func (h *handler) setConnector(r *request) (any, error) {
 	if len(body) == 0 {
 		return nil, app.Errorf(app.Invalid, "connector_keys_missing", "name at least one key of the connector to change")
 	}
-	return connector(h.Backend.SetConnector(r.Context(), r.actor(), r.PathValue("name"), body.texts()))
+	return connector(h.Backend.SetConnector(r.Context(), r.actor(), r.PathValue("name"), texts(body)))
 }
 
-// texts returns the change as the service takes it.
-func (c connectorChange) texts() map[string]string {
-	changes := map[string]string{}
-	for key, value := range c {
+// texts returns the change in a body as the service takes it.
+func texts[V ~string](body map[string]V) map[string]string {
+	changes := make(map[string]string, len(body))
+	for key, value := range body {
 		changes[key] = string(value)
 	}
 	return changes
@@ -195,7 +195,7 @@ func (h *handler) addProgram(r *request) (any, error) {
 	}
 	name := string(body["name"])
 	delete(body, "name")
-	return newProgram(h.Backend.AddProgram(r.Context(), r.actor(), name, body.texts()))
+	return newProgram(h.Backend.AddProgram(r.Context(), r.actor(), name, texts(body)))
 }
 
 func (h *handler) setProgram(r *request) (any, error) {
@@ -206,16 +206,7 @@ func (h *handler) setProgram(r *request) (any, error) {
 	if len(body) == 0 {
 		return nil, app.Errorf(app.Invalid, "program_keys_missing", "name at least one key of the program to change")
 	}
-	return program(h.Backend.SetProgram(r.Context(), r.actor(), r.PathValue("name"), body.texts()))
-}
-
-// texts returns the change as the service takes it.
-func (c programChange) texts() map[string]string {
-	changes := map[string]string{}
-	for key, value := range c {
-		changes[key] = string(value)
-	}
-	return changes
+	return program(h.Backend.SetProgram(r.Context(), r.actor(), r.PathValue("name"), texts(body)))
 }
 
 func (h *handler) newProgramPassword(r *request) (any, error) {
@@ -362,11 +353,7 @@ func (h *handler) setSettings(r *request) (any, error) {
 	if len(body) == 0 {
 		return nil, app.Errorf(app.Invalid, "settings_missing", "name at least one setting to change")
 	}
-	changes := map[string]string{}
-	for key, value := range body {
-		changes[key] = string(value)
-	}
-	settings, err := h.Backend.SetSettings(r.Context(), r.actor(), changes)
+	settings, err := h.Backend.SetSettings(r.Context(), r.actor(), texts(body))
 	if err != nil {
 		return nil, err
 	}

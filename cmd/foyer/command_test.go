@@ -71,7 +71,8 @@ func TestCommands(t *testing.T) {
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
 		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
 		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set",
-		"mail": "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
+		"mail":    "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
+		"program": "add list password remove set show",
 	}
 	got := map[string]string{}
 	for _, family := range (&program{}).root().Commands() {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -134,5 +135,61 @@ func TestSyncBeforeAnswer(t *testing.T) {
 				t.Errorf("the trace has no %s:\n%s", test.answer, strings.Join(tracer.calls(), "\n"))
 			}
 		})
+	}
+}
+
+// TestSyncFails has the disk refuse to sync: nothing is acknowledged until a commit has been synced, and then everything
+// goes on. What was refused is not there.
+func TestSyncFails(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("libraries are preloaded on Linux only here")
+	}
+	compiler, err := exec.LookPath("gcc")
+	if err != nil {
+		t.Skip("gcc is not installed; .ci/need test brings it")
+	}
+	library, broken := filepath.Join(t.TempDir(), "fsync.so"), filepath.Join(t.TempDir(), "broken")
+	if out, err := exec.Command(compiler, "-O1", "-shared", "-fPIC", "-o", library, filepath.Join("testdata", "fsync.c")).CombinedOutput(); err != nil {
+		t.Fatalf("compile testdata/fsync.c: %v\n%s", err, out)
+	}
+	next := newNextServer(t)
+	dir := t.TempDir()
+	cmd := relayCommand(t, dir)
+	cmd.Env = append(cmd.Env, "LD_PRELOAD="+library, "FSYNC_FAILS="+broken)
+	r, password := firstRelay(t, cmd, dir, next.addr)
+	r.account("jane@acme.example")
+	var taken acks
+	load := r.load(&taken, password, "load", 3, nil)
+	eventually(t, "mail is taken", func() bool { return len(taken.all()) > 60 })
+	if err := os.WriteFile(broken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	load.Wait()
+	if got := r.refusal(password); !strings.HasPrefix(got, "451 ") {
+		t.Errorf("a mail that cannot be synced: %s, want 451", got)
+	}
+	if got := r.signUpStatus("joe@acme.example"); got != http.StatusServiceUnavailable {
+		t.Errorf("a sign-up that cannot be synced: %d, want 503", got)
+	}
+	eventually(t, "health tells of the disk", func() bool { // what it says may be a second old
+		status, reason := r.health()
+		return status == http.StatusServiceUnavailable && reason == "storage_readonly"
+	})
+	if err := os.Remove(broken); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the service is well again", func() bool {
+		status, _ := r.health()
+		return status == http.StatusOK
+	})
+	r.handOne(password, "after", "a@one.example")
+	taken.add("after", "a@one.example")
+	r.settle()
+	got := next.taken()
+	if doubled := taken.check(t, got); doubled != 0 {
+		t.Errorf("%d mails came twice", doubled)
+	}
+	if n := len(got["refused a@one.example"]); n != 0 {
+		t.Errorf("a mail that was refused has left %d times", n)
 	}
 }

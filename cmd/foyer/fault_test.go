@@ -1,12 +1,15 @@
 package main_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/mail"
 	"net/textproto"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,11 +164,12 @@ const ownMail = "own"
 
 // nextServer is an SMTP server that takes all mail but that to refused@, and tells where each delivery is.
 type nextServer struct {
-	addr string
-	mu   sync.Mutex
-	at   func(moment, to string) // what to do then, before anything more is said
-	busy string                  // the recipient whose mail is not taken now
-	got  map[string][]string     // the Message-IDs of each mail, by its load and recipient
+	addr    string
+	waiting atomic.Int32
+	mu      sync.Mutex
+	at      func(moment, to string) // what to do then, before anything more is said
+	busy    string                  // the recipient whose mail is not taken now
+	got     map[string][]string     // the Message-IDs of each mail, by its load and recipient
 }
 
 func newNextServer(tb testing.TB) *nextServer {
@@ -209,6 +214,25 @@ func (s *nextServer) when(at func(moment, to string)) {
 	defer s.mu.Unlock()
 	s.at = at
 }
+
+// stopAtDot stops each delivery before it is answered, until the function it returns is called.
+func (s *nextServer) stopAtDot() (goOn func()) {
+	block := make(chan struct{})
+	s.when(func(moment, _ string) {
+		if moment == atDot {
+			s.waiting.Add(1)
+			<-block
+			s.waiting.Add(-1)
+		}
+	})
+	return func() {
+		s.when(nil)
+		close(block)
+	}
+}
+
+// stopped reports whether a delivery waits at stopAtDot.
+func (s *nextServer) stopped() bool { return s.waiting.Load() > 0 }
 
 // notNow refuses mail to an address for the time being; "" takes all mail.
 func (s *nextServer) notNow(to string) {
@@ -388,4 +412,69 @@ func (r *relaying) load(a *acks, password, name string, clients int, stop <-chan
 		})
 	}
 	return &group
+}
+
+// health returns what /healthz says.
+func (r *relaying) health() (status int, reason string) {
+	r.tb.Helper()
+	res, err := visitor(r.tb).Get(r.url + "/healthz")
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	defer res.Body.Close()
+	var answer struct{ Reason string }
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		r.tb.Fatal(err)
+	}
+	return res.StatusCode, answer.Reason
+}
+
+// signUpStatus returns the status of a sign-up.
+func (r *relaying) signUpStatus(email string) int {
+	r.tb.Helper()
+	status, _, err := post(visitor(r.tb), r.url+"/register", signUpForm(email))
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	return status
+}
+
+// signInStatus returns the status of signing in, and where that leads.
+func (r *relaying) signInStatus(email string) (int, string) {
+	r.tb.Helper()
+	status, to, err := post(visitor(r.tb), r.url+"/login", url.Values{"email": {email}, "password": {firstPassword}})
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	return status, to
+}
+
+// account makes an account of an address, with the link in its mail.
+func (r *relaying) account(email string) {
+	r.tb.Helper()
+	if status := r.signUpStatus(email); status != http.StatusSeeOther {
+		r.tb.Fatalf("sign-up of %s: %d", email, status)
+	}
+	list := query[[]queued](r.process, "mail", "list")
+	link := confirmLink.FindString(r.run("mail", "show", list[0].ID))
+	status, _, err := post(visitor(r.tb), link, url.Values{"password": {firstPassword}, "password_confirm": {firstPassword}})
+	if err != nil || status != http.StatusSeeOther {
+		r.tb.Fatalf("confirmation of %s at %q: %d, %v", email, link, status, err)
+	}
+}
+
+// refusal returns code and enhanced code of the answer to a mail.
+func (r *relaying) refusal(password string) string {
+	r.tb.Helper()
+	c, err := r.dial(password)
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	defer c.Close()
+	err = hand(c, "refused", 1000, "a@one.example")
+	e, ok := errors.AsType[*smtp.SMTPError](err)
+	if !ok {
+		return fmt.Sprint(err)
+	}
+	return fmt.Sprintf("%d %d.%d.%d", e.Code, e.EnhancedCode[0], e.EnhancedCode[1], e.EnhancedCode[2])
 }

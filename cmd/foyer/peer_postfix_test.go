@@ -100,6 +100,7 @@ func (p *postfix) mkdirs(tb testing.TB) {
 	if err := errors.Join(made...); err != nil {
 		tb.Fatal(err)
 	}
+	open(tb, 0o755, filepath.Join(p.dir, "queue"), filepath.Join(p.dir, "queue", "pid"))
 }
 
 func (p *postfix) mainConfig(daemons string, c postfixConfig) string {

@@ -168,10 +168,19 @@ func command(tb testing.TB, name string, args ...string) string {
 func sharedDir(tb testing.TB) string {
 	tb.Helper()
 	dir := tb.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
-		tb.Fatal(err)
-	}
+	open(tb, 0o755, filepath.Dir(dir), dir)
 	return dir
+}
+
+// open sets permissions for what was made. Foyer itself, run inside this process by other tests, has taken them from all
+// others.
+func open(tb testing.TB, mode os.FileMode, paths ...string) {
+	tb.Helper()
+	for _, path := range paths {
+		if err := os.Chmod(path, mode); err != nil {
+			tb.Fatal(err)
+		}
+	}
 }
 
 func writeFile(tb testing.TB, path, content string) {
@@ -182,6 +191,8 @@ func writeFile(tb testing.TB, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		tb.Fatal(err)
 	}
+	open(tb, 0o755, filepath.Dir(path))
+	open(tb, 0o644, path)
 }
 
 // mailFiles returns the content of every file below a directory, with CRLF line ends, as it went over the wire.

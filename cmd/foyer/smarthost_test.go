@@ -19,6 +19,7 @@ const (
 
 // shownMail is a mail as "mail show --json" has it.
 type shownMail struct {
+	Kind        string
 	ID          string
 	State       string
 	Recipient   string

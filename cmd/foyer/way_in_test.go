@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"fmt"
+	"maps"
+	"net/smtp"
 	"os/exec"
 	"os/user"
 	"path/filepath"
@@ -208,5 +210,35 @@ func TestLoadOfPrograms(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s has arrived %d times", id, n)
 		}
+	}
+}
+
+// TestMailLoopEnds has Foyer's smarthost be Foyer itself. A mail then comes round until it has passed as many servers as
+// limits.smtp_hops allows, and ends with one failure: its sender cannot be told, because that notice comes round too.
+func TestMailLoopEnds(t *testing.T) {
+	w := openWayIn(t, nil)
+	w.run("settings", "set", "limits.smtp_hops=20")
+	w.through(w.addr, "none")
+	w.forMe("office.example")
+	err := smtp.SendMail(w.addr, nil, "scanner@office.example", []string{"you@remote.example"},
+		[]byte("From: scanner@office.example\r\nTo: you@remote.example\r\nSubject: Round\r\n\r\nand round\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var states map[string]int
+	eventually(t, "every mail has come to its end", func() bool {
+		states = map[string]int{}
+		for _, m := range query[[]shownMail](w.process, "mail", "list") {
+			states[m.Kind+" "+m.State]++
+		}
+		return states["bounce failed"] > 0 && states["relayed queued"]+states["relayed sending"]+states["bounce queued"]+states["bounce sending"] == 0
+	})
+	want := map[string]int{"relayed delivered": 20, "relayed failed": 1, "bounce failed": 1}
+	if !maps.Equal(states, want) {
+		t.Errorf("got %v, want %v", states, want)
+	}
+	failed := query[[]shownMail](w.process, "mail", "list", "--state", "failed")
+	if m := failed[len(failed)-1]; !strings.Contains(m.Reply, "5.4.6") {
+		t.Errorf("it has ended with %q, want 5.4.6", m.Reply)
 	}
 }

@@ -361,8 +361,12 @@ func (c *conversation) transact(m app.Message) (string, error) {
 	c.did(sizeWords(len(m.Data)))
 	c.step = stepEnd
 	answer, err := data.CloseWithResponse()
-	if err != nil {
-		return "", err
+	if err == nil {
+		return "250 " + answer.StatusText, nil
 	}
-	return "250 " + answer.StatusText, nil
+	// Any 2xx means that the mail was taken (RFC 5321, 4.2.1), and go-smtp knows 250 alone: sent again, it would arrive twice.
+	if code, enhanced, text, _ := answerOf(err); code/100 == 2 {
+		return (&ReplyError{Code: code, Enhanced: enhanced, Text: text}).answer(), nil
+	}
+	return "", err
 }

@@ -287,8 +287,8 @@ func TestQueueRelaysNothingToSuppressed(t *testing.T) {
 		if r := qt.store.row(m.ID); r.State != app.MessageFailed || !strings.HasSuffix(r.Reply, "550 5.1.1 no such user") {
 			t.Errorf("got %s, %q", r.State, r.Reply)
 		}
-		if n := len(qt.notices(app.MailBounce)); n != 1 {
-			t.Errorf("got %d bounces, want 1", n)
+		if bounced := qt.notices(app.MailBounce); len(bounced) != 1 || bounced[0].State != app.MessageDelivered {
+			t.Errorf("got %d bounces, want one that has left at once", len(bounced))
 		}
 		qt.stop()
 	})
@@ -380,4 +380,65 @@ func TestQueueTraffic(t *testing.T) {
 			t.Errorf("after the end: %v", err)
 		}
 	})
+}
+
+// While mail flows without a pause, the queue still hears what the administrator and the service want of it.
+func TestQueueListensUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qt := newQueueTest(t, courierFunc(func(context.Context, app.Message) (string, error) {
+			<-time.After(time.Millisecond)
+			return "250 2.0.0 taken", nil
+		}))
+		qt.store.finished = func() { <-time.After(3 * time.Millisecond) } // a commit, in which other attempts end
+		const mails = 2_000
+		for range mails {
+			qt.relayed("jane@acme.example")
+		}
+		go func() {
+			<-time.After(100 * time.Millisecond)
+			qt.change(func(s *app.Settings) { s.HoldMail = true })
+			qt.queue.Look()
+		}()
+		qt.run()
+		after(time.Second)
+		if traffic, err := qt.queue.Traffic(t.Context()); err != nil || traffic.Attempts[app.MessageDelivered] > mails/4 {
+			t.Errorf("%d mails left although mail is held, %v", traffic.Attempts[app.MessageDelivered], err)
+		}
+		qt.stop()
+	})
+}
+
+// A limit that couriers of direct delivery keep counts from the next mail on, also for a domain that is busy.
+func TestQueueUsesNewLimits(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*app.Limits)
+	}{
+		{"mx_hosts", func(l *app.Limits) { l.MXHosts = 7 }},
+		{"mx_seconds", func(l *app.Limits) { l.MXSeconds = 7 }},
+		{"tls_days", func(l *app.Limits) { l.TLSDays = 7 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				qt := newQueueTest(t, courierFunc(func(context.Context, app.Message) (string, error) {
+					return "", &mail.ReplyError{Reason: "connect_refused", Message: "nobody is there", HostDown: true}
+				}))
+				qt.settings.Mail.Transport = "direct"
+				var seen app.Limits
+				qt.made = func(s app.Settings) { seen = s.Limits }
+				qt.run()
+				qt.relayed("jane@acme.example")
+				after(time.Second)
+				want := qt.settings.Limits
+				tt.change(&want)
+				qt.change(func(s *app.Settings) { s.Limits = want })
+				qt.queue.Look()
+				after(10 * time.Minute)
+				qt.stop()
+				if seen != want {
+					t.Errorf("the limits of the courier: got %+v, want %+v", seen, want)
+				}
+			})
+		})
+	}
 }

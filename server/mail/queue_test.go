@@ -106,6 +106,7 @@ func (s *memoryStore) Advance(_ context.Context, outcomes []app.Outcome, c app.C
 			return nil, nil, err
 		}
 	}
+	due := s.due(c) // before anything is written
 	refused := make([]error, len(outcomes))
 	for i, o := range outcomes {
 		refused[i] = s.finish(o)
@@ -113,10 +114,11 @@ func (s *memoryStore) Advance(_ context.Context, outcomes []app.Outcome, c app.C
 	if s.finished != nil && len(outcomes) > 0 {
 		s.finished()
 	}
-	return refused, s.claim(c), nil
+	return refused, s.book(c, due), nil
 }
 
-func (s *memoryStore) claim(c app.Claim) []app.Message {
+// due returns what is due, the longest waiting first.
+func (s *memoryStore) due(c app.Claim) []*memoryRow {
 	var due []*memoryRow
 	for _, r := range s.rows {
 		if at, ok := r.dueAt(); ok && !at.After(c.Now) {
@@ -126,6 +128,11 @@ func (s *memoryStore) claim(c app.Claim) []app.Message {
 	slices.SortFunc(due, func(a, b *memoryRow) int {
 		return cmp.Or(a.NextAttempt.Compare(b.NextAttempt), cmp.Compare(a.ID, b.ID))
 	})
+	return due
+}
+
+// book takes what is still due.
+func (s *memoryStore) book(c app.Claim, due []*memoryRow) []app.Message {
 	var claimed []app.Message
 	taken := map[string]int{}
 	for _, r := range due {
@@ -134,7 +141,8 @@ func (s *memoryStore) claim(c app.Claim) []app.Message {
 		if r.Kind.Relayed() {
 			limit -= c.Reserve
 		}
-		if len(claimed) >= limit || c.Room != nil && c.Room(domain, r.Kind.Relayed()) <= taken[domain] {
+		at, ok := r.dueAt()
+		if len(claimed) >= limit || !ok || at.After(c.Now) || c.Room != nil && c.Room(domain, r.Kind.Relayed()) <= taken[domain] {
 			continue
 		}
 		taken[domain]++
@@ -224,6 +232,7 @@ type queueTest struct {
 	store    *memoryStore
 	queue    *mail.Queue
 	courier  func() mail.Courier
+	made     func(app.Settings) // told with which settings a courier is made; may be nil
 	settings app.Settings
 	log      bytes.Buffer
 	captured []app.Message
@@ -240,7 +249,12 @@ func newQueueTest(t *testing.T, courier mail.Courier) *queueTest {
 	qt.queue = mail.NewQueue(mail.QueueConfig{
 		Store:    qt.store,
 		Settings: func() app.Settings { qt.mu.Lock(); defer qt.mu.Unlock(); return qt.settings },
-		Courier:  func(app.Settings) mail.Courier { return qt.courier() },
+		Courier: func(s app.Settings) mail.Courier {
+			if qt.made != nil {
+				qt.made(s)
+			}
+			return qt.courier()
+		},
 		Log:      slog.New(slog.NewTextHandler(&qt.log, nil)),
 		Captured: func(m app.Message) { qt.mu.Lock(); defer qt.mu.Unlock(); qt.captured = append(qt.captured, m) },
 	})

@@ -181,6 +181,9 @@ func (c *conversation) explainAnswer(code int, enhanced, text string, err error)
 	at, who := c.step, c.who()
 	e := &ReplyError{Code: code, Enhanced: enhanced, Text: c.clean(text), Advice: c.adviseAnswer(code, enhanced), Err: err}
 	switch {
+	case at == stepEnd && code < 400:
+		e.Reason = "lost_after_data"
+		e.Message = who + " did not say whether it has taken the mail; it is sent again and may arrive twice"
 	case code < 400 || code > 599:
 		e.Reason, e.Message = "protocol", who+" answered with a code that does not belong to "+at.String()
 	case code == 421:

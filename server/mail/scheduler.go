@@ -2,6 +2,8 @@ package mail
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,35 +50,45 @@ func newScheduler(deliveries context.Context, q *Queue) *scheduler {
 // batch bounds how many messages are claimed in one commit, and how many are on their way inside this process.
 const batch = 128
 
-// work writes what has ended, takes what is due, and returns after which time to look again at the latest.
+// work writes what has ended and takes what is due, in one commit, and returns after which time to look again at the
+// latest: at once when there may be more. It does not go on by itself: mail may flow for hours, and what the administrator
+// and the service want is heard in between.
 func (s *scheduler) work(ctx context.Context) time.Duration {
 	if steppedBack(s.seen, time.Now()) {
-		s.released = false // plans made by a clock that was ahead would keep mail waiting
+		s.forgetPlans()
 	}
 	s.seen = time.Now()
 	settings := s.config.Settings()
 	s.adapt(settings, s.insist.Swap(false))
-	for {
-		s.takeEvents()
-		if err := s.release(ctx); err != nil {
-			return s.trouble("leases are not released", err)
-		}
-		claim := s.claim(settings)
-		if claim.Limit <= 0 && len(s.unsaved) == 0 {
-			s.troubles = 0
-			return s.restEnds()
-		}
-		messages, err := s.advance(ctx, claim)
-		if err != nil {
-			return s.trouble("outcomes are not written, and due mail is not read", err)
-		}
-		for _, m := range messages {
-			s.start(m, settings)
-		}
-		s.widen(settings)
-		if len(messages) == 0 && claim.Limit > 0 {
-			return s.next(ctx)
-		}
+	s.takeEvents()
+	if err := s.release(ctx); err != nil {
+		return s.trouble("leases are not released", err)
+	}
+	claim := s.claim(settings)
+	if claim.Limit <= 0 && len(s.unsaved) == 0 {
+		s.troubles = 0
+		return s.restEnds()
+	}
+	told := slices.ContainsFunc(s.unsaved, func(o outcome) bool { return o.Notice != nil })
+	messages, err := s.advance(ctx, claim)
+	if err != nil {
+		return s.trouble("outcomes are not written, and due mail is not read", err)
+	}
+	for _, m := range messages {
+		s.start(m, settings)
+	}
+	s.widen(settings)
+	if len(messages) == 0 && claim.Limit > 0 && !told { // a notice is due at once
+		return s.next(ctx)
+	}
+	return 0
+}
+
+// forgetPlans makes due what a clock that was ahead has put off: it would keep mail waiting.
+func (s *scheduler) forgetPlans() {
+	s.released = false
+	for _, l := range s.lanes {
+		l.until = time.Time{}
 	}
 }
 
@@ -99,7 +111,8 @@ func (s *scheduler) claim(settings app.Settings) app.Claim {
 	case settings.HoldMail, !s.released:
 		c.Limit = 0
 	case settings.Mail.Transport == "direct":
-		c.Room, c.Reserve = s.rooms(settings), batch/ownShare
+		c.Reserve = batch / ownShare
+		c.Room, c.Only = s.rooms(settings)
 	case settings.Mail.Transport == "smarthost":
 		c.Limit = min(c.Limit, s.lane(settings.Mail.Smarthost, settings).room())
 	}
@@ -120,29 +133,45 @@ func own(settings app.Settings) int {
 	return max(1, most/ownShare)
 }
 
-// rooms returns a function that says how many messages may be booked for a domain. No more domains have a connection at
-// one time than there may be connections.
-func (s *scheduler) rooms(settings app.Settings) app.Room {
-	free := s.free(settings)
+// rooms returns how many messages may be booked for a domain, and which domains alone may have any; nil for every one. No
+// more domains have a connection at one time than there may be connections.
+func (s *scheduler) rooms(settings app.Settings) (room app.Room, only func(relayed bool) []string) {
+	free, fresh := s.free(settings), newLane("", settings).room()
 	admitted := map[string]bool{}
-	return func(domain string, relayed bool) int {
-		free := free
+	busy := func(l *lane) bool { return l != nil && l.workers > 0 }
+	limit := func(relayed bool) int {
 		if relayed {
-			free -= own(settings)
+			return free - own(settings)
 		}
+		return free
+	}
+	room = func(domain string, relayed bool) int {
 		l := s.lanes[domain]
-		if l == nil {
-			l = newLane(domain, settings)
+		n := fresh
+		if l != nil {
+			n = l.room()
 		}
-		room := l.room()
-		if room > 0 && l.workers == 0 && !admitted[domain] {
-			if len(admitted) >= free {
+		if n > 0 && !busy(l) && !admitted[domain] {
+			if len(admitted) >= limit(relayed) {
 				return 0
 			}
 			admitted[domain] = true
 		}
-		return room
+		return n
 	}
+	only = func(relayed bool) []string {
+		if len(admitted) < limit(relayed) {
+			return nil
+		}
+		domains := slices.Collect(maps.Keys(admitted))
+		for _, l := range s.lanes {
+			if busy(l) {
+				domains = append(domains, l.name)
+			}
+		}
+		return domains
+	}
+	return room, only
 }
 
 // lane returns the way to a destination.
@@ -228,7 +257,13 @@ func (s *scheduler) next(ctx context.Context) time.Duration {
 		return min(wait, pollEvery)
 	}
 	// Due, but not given to us: its destination rests or has its fill, or the store and we disagree about the time.
-	return max(s.restEnds(), time.Second)
+	wait := time.Second
+	for _, l := range s.lanes {
+		if wallNow().Before(l.until) {
+			wait = max(wait, s.restEnds())
+		}
+	}
+	return wait
 }
 
 // trouble reports a fault of the store, once until it works again, and returns when to try again.
@@ -266,7 +301,7 @@ func (s *scheduler) start(m app.Message, settings app.Settings) {
 	}
 	l := s.lane(destination(m, settings.Mail), settings)
 	l.booked++
-	l.feed <- booking{m, wallNow()} // there is place for what room has allowed
+	l.feed <- &booking{m, wallNow()} // there is place for what room has allowed
 	if l.workers == 0 {
 		s.hire(l)
 	}
@@ -289,7 +324,7 @@ func (s *scheduler) withoutAttempt(m app.Message, settings app.Settings) (outcom
 	case !m.ExpiresAt.IsZero() && !wallNow().Before(m.ExpiresAt):
 		o.State, o.Reply, o.Steps = app.MessageFailed, expired(m), m.Steps
 	case m.Kind == app.MailRelayed && m.Suppressed != "":
-		o.State, o.Reply = app.MessageFailed, clean("not sent: an earlier mail to this address has failed for good: "+m.Suppressed)
+		o.State, o.Reply = app.MessageFailed, clean(app.SuppressedReply(m.Suppressed))
 	case settings.Mail.Transport == "capture":
 		o.State = app.MessageCaptured
 	default:

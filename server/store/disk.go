@@ -88,7 +88,7 @@ func (d *disk) look() {
 	switch {
 	case !d.full.Load() && free < d.low():
 		d.giveUp(free)
-	case d.have < d.want && free >= d.want-d.have+2*d.low():
+	case (d.have < d.want || d.full.Load()) && free >= d.want-d.have+2*d.low():
 		d.make()
 	case d.have < d.want && !d.full.Load() && !d.tight:
 		d.tight = true

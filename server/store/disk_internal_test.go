@@ -98,6 +98,23 @@ func TestReserve(t *testing.T) {
 	}
 }
 
+// TestReserveThatStays cannot give up the reserve: once there is room, mail is taken again nevertheless.
+func TestReserveThatStays(t *testing.T) {
+	free := int64(200 * mb)
+	d, _ := smallDisk(t, &free)
+	d.keep(8 * mb)
+	dir := d.dir
+	d.dir = filepath.Join(d.path(), "lost") // below a file nothing can be removed
+	free = 9 * mb
+	if d.check(); !d.full.Load() {
+		t.Fatal("the disk does not count as full")
+	}
+	d.dir, free = dir, 200*mb
+	if d.check(); d.full.Load() || blocks(t, d) < 8*mb {
+		t.Errorf("full %t, %d bytes reserved, although there is room again", d.full.Load(), blocks(t, d))
+	}
+}
+
 // TestReserveTooLarge has less space than the reserve wants: that is told once, and mail is taken.
 func TestReserveTooLarge(t *testing.T) {
 	free := int64(50 * mb)

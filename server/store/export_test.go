@@ -10,3 +10,12 @@ func (s *Store) RelayedBodies(tb testing.TB) (n int) {
 	}
 	return n
 }
+
+// SealMessage seals the data of a message, as it is stored.
+func SealMessage(key []byte, id int64, data []byte) ([]byte, error) {
+	s, err := newSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	return s.seal(data, dataPlace(id)), nil
+}

@@ -12,14 +12,11 @@ import (
 
 const tlsHostColumns = "host, seen_at, version, cipher, lost_at"
 
-func scanTLSHost(scan func(...any) error) (h app.TLSHost, err error) {
+func scanTLSHost(row scanner) (h app.TLSHost, err error) {
 	var seen int64
 	var lost sql.NullInt64
-	err = scan(&h.Host, &seen, &h.Version, &h.Cipher, &lost)
-	h.Seen = timeOf(seen)
-	if lost.Valid {
-		h.Lost = timeOf(lost.Int64)
-	}
+	err = row.Scan(&h.Host, &seen, &h.Version, &h.Cipher, &lost)
+	h.Seen, h.Lost = timeOf(seen), timeOfNull(lost)
 	return h, err
 }
 
@@ -27,7 +24,7 @@ func scanTLSHost(scan func(...any) error) (h app.TLSHost, err error) {
 func (s *Store) TLSHosts(_ context.Context) ([]app.TLSHost, error) {
 	var list []app.TLSHost
 	err := s.read.each("SELECT "+tlsHostColumns+" FROM mail_tls ORDER BY host", nil, func(rows *sql.Rows) error {
-		h, err := scanTLSHost(rows.Scan)
+		h, err := scanTLSHost(rows)
 		list = append(list, h)
 		return err
 	})
@@ -36,9 +33,7 @@ func (s *Store) TLSHosts(_ context.Context) ([]app.TLSHost, error) {
 
 // TLSHost returns a mail server that has had TLS. NotFound.
 func (s *Store) TLSHost(_ context.Context, host string) (app.TLSHost, error) {
-	h, err := scanTLSHost(func(into ...any) error {
-		return s.read.one("SELECT "+tlsHostColumns+" FROM mail_tls WHERE host = $1", []any{host}, into...)
-	})
+	h, err := scanTLSHost(s.read.row("SELECT "+tlsHostColumns+" FROM mail_tls WHERE host = $1", host))
 	if errors.Is(err, sql.ErrNoRows) {
 		return app.TLSHost{}, noTLSHost(host)
 	}

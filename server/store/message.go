@@ -180,7 +180,11 @@ func (s *Store) RetryMessage(ctx context.Context, id int64, now time.Time, ev ap
 // queueNow makes a message due. Conflict when it has expired.
 func queueNow(tx *handle, m app.Message, now time.Time) error {
 	if !now.Before(m.ExpiresAt) {
-		return app.Errorf(app.Conflict, "message_expired", "message %d is too old: its link is not valid any more", m.ID)
+		why := "its link is not valid any more"
+		if m.Kind.Relayed() {
+			why = "the time that limits.relay_hours gives is over"
+		}
+		return app.Errorf(app.Conflict, "message_expired", "message %d is too old: %s", m.ID, why)
 	}
 	_, err := tx.exec("UPDATE message SET state = $1, next_attempt = $2, ended_at = NULL WHERE id = $3", string(app.MessageQueued), millis(now), m.ID)
 	return err

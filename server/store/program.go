@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,17 +66,15 @@ func localUserFree(tx *handle, p app.Program) error {
 	if p.LocalUser == "" {
 		return nil
 	}
-	var other []string
-	err := tx.each("SELECT name FROM program WHERE local_user = $1 AND name <> $2", []any{p.LocalUser, p.Name}, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		other = append(other, name)
-		return err
-	})
-	if err != nil || len(other) == 0 {
+	var other string
+	err := tx.one("SELECT name FROM program WHERE local_user = $1 AND name <> $2", []any{p.LocalUser, p.Name}, &other)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	e := app.Errorf(app.Conflict, "local_user_taken", "the processes of %s hand over their mail as %q already", p.LocalUser, other[0])
+	e := app.Errorf(app.Conflict, "local_user_taken", "the processes of %s hand over their mail as %q already", p.LocalUser, other)
 	e.Field = "local_user"
 	return e
 }

@@ -36,6 +36,45 @@ func (w world) take(limit int, room app.Room) []app.Message {
 	return claimed
 }
 
+// testAdmission has few domains that mail may be taken to, and many that nothing is due for: those must not use up the room
+// of the one for which something is. Then only one domain has room, behind all others.
+func testAdmission(t *testing.T, w world) {
+	for range 30 {
+		w.submit("body", "a@dead.example", "b@dead.example", "c@dead.example", "d@dead.example", "e@dead.example")
+	}
+	for i := range 30 {
+		w.submit("later", fmt.Sprintf("a@later%02d.example", i))
+	}
+	for _, m := range w.take(200, func(domain string, _ bool) int { return strings.Count(domain, "later") }) {
+		if err := w.finish(m.ID, app.Delivery{State: app.MessageDeferred, Reply: "450 later", Next: start.Add(2 * time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.submit("now", "jane@now.example")
+	const most = 5
+	admitted := map[string]bool{}
+	room := func(domain string, _ bool) int {
+		if domain == "dead.example" || !admitted[domain] && len(admitted) == most {
+			return 0
+		}
+		admitted[domain] = true
+		return 1
+	}
+	claimed := w.take(100, room)
+	if len(claimed) != 1 || claimed[0].Recipient.Domain() != "now.example" {
+		t.Errorf("claimed %d, want the one mail that is due and has room", len(claimed))
+	}
+
+	_, claimed, err := w.Advance(t.Context(), nil, app.Claim{
+		Now: start.Add(3 * time.Hour), Limit: 100, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Hour },
+		Room: func(domain string, _ bool) int { return strings.Count(domain, "later29") },
+		Only: func(bool) []string { return []string{"later29.example", "other.example"} },
+	})
+	if err != nil || len(claimed) != 1 || claimed[0].Recipient.Domain() != "later29.example" {
+		t.Errorf("claimed %+v, %v, want that of the one domain that has room", claimed, err)
+	}
+}
+
 func testRelay(t *testing.T, w world) {
 	ctx := t.Context()
 	w.submit("body", "a@acme.example", "b@acme.example", "c@other.example")
@@ -122,6 +161,20 @@ func testRelayedBody(t *testing.T, w world) {
 	}
 	if s, ok := w.engine.(*store.Store); ok && s.RelayedBodies(t) != 0 {
 		t.Errorf("%d bodies are left", s.RelayedBodies(t))
+	}
+}
+
+// What a program has handed over has no link that could become too old.
+func testRelayedExpiry(t *testing.T, w world) {
+	w.submit("body", "jane@acme.example")
+	m := w.take(1, nil)[0]
+	if err := w.finish(m.ID, app.Delivery{State: app.MessageFailed, Reply: "expired"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.RetryMessage(t.Context(), m.ID, m.ExpiresAt, admin)
+	w.refuses(err, app.Conflict, "message_expired")
+	if said := app.MessageOf(err); !strings.Contains(said, "limits.relay_hours") || strings.Contains(said, "link") {
+		t.Errorf("the administrator reads %q", said)
 	}
 }
 

@@ -26,7 +26,7 @@ ON CONFLICT (email_key) DO UPDATE SET address = excluded.address, reason = exclu
 	}
 	_, err = tx.exec(`UPDATE message SET state = 'failed', reply = $1, next_attempt = NULL, ended_at = $2
 WHERE rank = 0 AND recipient_base = $3 AND recipient_key = $4 AND state IN ('queued', 'deferred') AND kind <> 'test'`,
-		suppressedWords(reason), at, m.Recipient.Base(), m.Recipient.Key())
+		app.SuppressedReply(reason), at, m.Recipient.Base(), m.Recipient.Key())
 	if err != nil {
 		return err
 	}
@@ -53,11 +53,6 @@ func queueEvent(action app.Action, m app.Message) app.Event {
 	}
 }
 
-// suppressedWords is what stands as the reply of a mail that was not sent because an earlier one had failed.
-func suppressedWords(reason string) string {
-	return "not sent: an earlier mail to this address has failed for good: " + reason
-}
-
 func isSuppressed(h *handle, addr app.Address) (bool, error) {
 	err := h.one("SELECT 1 FROM suppression WHERE email_key = $1", []any{addr.Key()}, new(int))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -81,7 +76,7 @@ func (s *Store) insertNotice(tx *handle, m app.Message) error {
 	if err != nil {
 		return err
 	}
-	_, err = finish(tx, m.ID, app.Delivery{State: app.MessageFailed, Reply: suppressedWords(reason)}, "state = 'queued'")
+	_, err = finish(tx, m.ID, app.Delivery{State: app.MessageFailed, Reply: app.SuppressedReply(reason)}, "state = 'queued'")
 	return err
 }
 

@@ -3,11 +3,9 @@ package main_test
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
-	"github.com/emersion/go-smtp"
 	_ "github.com/mattn/go-sqlite3"
 	"golang.org/x/sys/unix"
 )
@@ -88,9 +84,8 @@ func (d *loopDisk) cutPower() {
 	}
 	defer f.Close()
 	const shutdown, withoutFlush = 0x8004587d, 2
-	flags := uint32(withoutFlush)
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), shutdown, uintptr(unsafe.Pointer(&flags))); errno != 0 {
-		d.tb.Skipf("the power of a disk cannot be cut here: %v", errno)
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), shutdown, withoutFlush); err != nil {
+		d.tb.Skipf("the power of a disk cannot be cut here: %v", err)
 	}
 }
 
@@ -113,25 +108,30 @@ func (d *loopDisk) breakDown() {
 	d.tb.Fatalf("%s is not mounted", d.dir)
 }
 
-// fill takes all the space there is, and returns how to give it back.
-func (d *loopDisk) fill() (free func()) {
+// fill takes the space there is but for some bytes, and returns how to give it back. What is freed meanwhile stays free.
+func (d *loopDisk) fill(leave int64) (free func()) {
 	d.tb.Helper()
-	path := filepath.Join(d.dir, "filler")
-	f, err := os.Create(path)
+	f, err := os.CreateTemp(d.dir, "filler-")
 	if err != nil {
 		d.tb.Fatal(err)
 	}
 	defer f.Close()
+	var space unix.Statfs_t
+	if err := unix.Statfs(d.dir, &space); err != nil {
+		d.tb.Fatal(err)
+	}
 	var size int64
-	for step := int64(64 << 20); step >= 4096; {
+	wanted := int64(space.Bavail)*space.Bsize - leave
+	for step := wanted; step >= 4096 && size+4096 <= wanted; {
 		if err := unix.Fallocate(int(f.Fd()), 0, size, step); err != nil {
-			step /= 2
+			step /= 2 // others write, too
 			continue
 		}
 		size += step
+		step = min(step, wanted-size)
 	}
 	return func() {
-		if err := os.Remove(path); err != nil {
+		if err := os.Remove(f.Name()); err != nil {
 			d.tb.Error(err)
 		}
 	}
@@ -151,73 +151,9 @@ func intact(tb testing.TB, dir string) {
 	}
 }
 
-// health returns what /healthz says.
-func (r *relaying) health() (status int, reason string) {
-	r.tb.Helper()
-	res, err := visitor(r.tb).Get(r.url + "/healthz")
-	if err != nil {
-		r.tb.Fatal(err)
-	}
-	defer res.Body.Close()
-	var answer struct{ Reason string }
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
-		r.tb.Fatal(err)
-	}
-	return res.StatusCode, answer.Reason
-}
-
-// signUpStatus returns the status of a sign-up.
-func (r *relaying) signUpStatus(email string) int {
-	r.tb.Helper()
-	status, _, err := post(visitor(r.tb), r.url+"/register", signUpForm(email))
-	if err != nil {
-		r.tb.Fatal(err)
-	}
-	return status
-}
-
-// signInStatus returns the status of signing in, and where that leads.
-func (r *relaying) signInStatus(email string) (int, string) {
-	r.tb.Helper()
-	status, to, err := post(visitor(r.tb), r.url+"/login", url.Values{"email": {email}, "password": {firstPassword}})
-	if err != nil {
-		r.tb.Fatal(err)
-	}
-	return status, to
-}
-
-// account makes an account of an address, with the link in its mail.
-func (r *relaying) account(email string) {
-	r.tb.Helper()
-	if status := r.signUpStatus(email); status != http.StatusSeeOther {
-		r.tb.Fatalf("sign-up of %s: %d", email, status)
-	}
-	list := query[[]queued](r.process, "mail", "list")
-	link := confirmLink.FindString(r.run("mail", "show", list[0].ID))
-	status, _, err := post(visitor(r.tb), link, url.Values{"password": {firstPassword}, "password_confirm": {firstPassword}})
-	if err != nil || status != http.StatusSeeOther {
-		r.tb.Fatalf("confirmation of %s at %q: %d, %v", email, link, status, err)
-	}
-}
-
-// refusal returns code and enhanced code of the answer to a mail.
-func (r *relaying) refusal(password string) string {
-	r.tb.Helper()
-	c, err := r.dial(password)
-	if err != nil {
-		r.tb.Fatal(err)
-	}
-	defer c.Close()
-	err = hand(c, "refused", 1000, "a@one.example")
-	e, ok := errors.AsType[*smtp.SMTPError](err)
-	if !ok {
-		return fmt.Sprint(err)
-	}
-	return fmt.Sprintf("%d %d.%d.%d", e.Code, e.EnhancedCode[0], e.EnhancedCode[1], e.EnhancedCode[2])
-}
-
 // TestDiskFull fills the disk while programs hand over mail and mail leaves: what has begun comes to its end, nothing new
-// is taken, and when there is room again everything goes on by itself.
+// is taken, and when there is room again everything goes on by itself. That holds, but for the end of what has begun, when
+// the reserve has been eaten up as well.
 func TestDiskFull(t *testing.T) {
 	disk := newLoopDisk(t, 220)
 	dir := filepath.Join(disk.dir, "data")
@@ -225,67 +161,86 @@ func TestDiskFull(t *testing.T) {
 	r, password := firstRelay(t, relayCommand(t, dir), dir, next.addr)
 	r.account("jane@acme.example")
 	var taken acks
-	stop := make(chan struct{})
-	load := r.load(&taken, password, "load", 3, stop)
+	load := r.load(&taken, password, "load", 3, nil)
 	eventually(t, "mail leaves", func() bool { return len(next.taken()) > 30 })
-	held, goOn := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	next.when(func(moment, _ string) {
-		if moment == atDot {
-			once.Do(func() { close(held); <-goOn })
-		}
-	})
-	<-held
-	free := disk.fill()
+	goOn := next.stopAtDot()
+	free := disk.fill(8 << 20)
 	load.Wait() // each program was refused
-	if got, want := r.refusal(password), "452 4.3.1"; got != want {
-		t.Errorf("a mail on a full disk: %s, want %s", got, want)
-	}
-	if got := r.signUpStatus("joe@acme.example"); got != http.StatusServiceUnavailable {
-		t.Errorf("a sign-up on a full disk: %d, want 503", got)
-	}
-	if status, reason := r.health(); status != http.StatusServiceUnavailable || reason != "storage_full" {
-		t.Errorf("health on a full disk: %d %q", status, reason)
-	}
+	r.refusesNew(password)
 	if status, to := r.signInStatus("jane@acme.example"); status != http.StatusSeeOther || to != "/account" {
 		t.Errorf("a sign-in on a full disk: %d to %q", status, to)
 	}
-	close(goOn)
+	goOn()
 	for _, m := range r.settle() {
 		if m.State != "delivered" {
 			t.Errorf("a mail that was taken before is %s: %s", m.State, m.Reply)
 		}
 	}
-	if doubled := taken.check(t, next.taken()); doubled != 0 {
-		t.Errorf("%d mails came twice", doubled)
-	}
 	free()
-	eventually(t, "the service is well again", func() bool { // what it says may be a second old
-		status, _ := r.health()
-		return status == http.StatusOK
-	})
-	if got := r.signUpStatus("joe@acme.example"); got != http.StatusSeeOther {
-		t.Errorf("a sign-up with room again: %d", got)
-	}
-	r.handOne(password, "after", "a@one.example")
-	taken.add("after", "a@one.example")
-	r.settle()
-	taken.check(t, next.taken())
-	if info, err := os.Stat(filepath.Join(dir, "reserve")); err != nil || info.Size() != 32<<20 {
-		t.Errorf("the reserve is not there again: %v", err)
-	}
+	r.takesNew(password, "first", &taken)
 	if n := strings.Count(r.log.String(), "level=ERROR"); n != 1 {
 		t.Errorf("%d errors in the log, want the one of the full disk:\n%s", n, r.log)
 	}
-	if events := r.run("audit", "list", "--search", "storage.space"); strings.Count(events, "storage.space") != 2 {
-		t.Errorf("the audit has not the two events of the disk:\n%s", events)
+
+	goOn = next.stopAtDot()
+	load = r.load(&taken, password, "again", 3, nil)
+	eventually(t, "mail is on its way", func() bool { return next.stopped() })
+	free = disk.fill(8 << 20)
+	load.Wait()
+	freeAll := disk.fill(0)
+	r.refusesNew(password)
+	if status, _ := r.signInStatus("jane@acme.example"); status != http.StatusSeeOther && status != http.StatusServiceUnavailable {
+		t.Errorf("a sign-in on a disk without a reserve: %d", status)
+	}
+	goOn()
+	free()
+	freeAll()
+	r.takesNew(password, "second", &taken)
+	if doubled := taken.check(t, next.taken()); doubled != 0 {
+		t.Errorf("%d mails came twice", doubled)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "reserve")); err != nil || info.Size() != 32<<20 {
+		t.Errorf("the reserve is not there again: %v", err)
+	}
+	if events := r.run("audit", "list", "--search", "storage.space"); strings.Count(events, "storage.space") < 3 {
+		t.Errorf("the audit has not the events of the disk:\n%s", events)
 	}
 	r.stop(syscall.SIGTERM)
 	if r.err != nil {
 		t.Errorf("foyer serve: %v", r.err)
 	}
 	intact(t, dir)
-	t.Logf("%d recipients' mails acknowledged until the disk was full", len(taken.all()))
+	t.Logf("%d recipients' mails acknowledged", len(taken.all()))
+}
+
+// refusesNew fails when anything new is taken on a full disk, or health does not tell.
+func (r *relaying) refusesNew(password string) {
+	r.tb.Helper()
+	if got, want := r.refusal(password), "452 4.3.1"; got != want {
+		r.tb.Errorf("a mail on a full disk: %s, want %s", got, want)
+	}
+	if got := r.signUpStatus("joe@acme.example"); got != http.StatusServiceUnavailable {
+		r.tb.Errorf("a sign-up on a full disk: %d, want 503", got)
+	}
+	eventually(r.tb, "health tells of the full disk", func() bool { // what it says may be a second old
+		status, reason := r.health()
+		return status == http.StatusServiceUnavailable && reason == "storage_full"
+	})
+}
+
+// takesNew fails when the service does not recover by itself, or a mail that was taken does not arrive.
+func (r *relaying) takesNew(password, name string, taken *acks) {
+	r.tb.Helper()
+	eventually(r.tb, "the service is well again", func() bool {
+		status, _ := r.health()
+		return status == http.StatusOK
+	})
+	if got := r.signUpStatus(name + "@acme.example"); got != http.StatusSeeOther {
+		r.tb.Errorf("a sign-up with room again: %d", got)
+	}
+	r.handOne(password, name, "a@one.example")
+	taken.add(name, "a@one.example")
+	r.settle()
 }
 
 // TestDiskTurnsReadOnly has the file system find a fault in itself. Nothing is taken and no mail leaves, for it could not

@@ -152,9 +152,13 @@ func publicPart(public crypto.PublicKey) (string, error) {
 	return base64.StdEncoding.EncodeToString(der), err
 }
 
-// signedFields are the header fields a signature covers. From is named twice, so that nobody can add a second one that
-// people are shown instead (RFC 6376, 8.15).
-var signedFields = []string{"From", "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"}
+// signedFields are the header fields a signature covers. Each is named twice, so that nobody can add one, or a second one,
+// that people are shown instead (RFC 6376, 8.15): whoever has got one mail of the office could send it to everybody, with
+// another subject, or with another type that makes another text of its body.
+var signedFields = []string{
+	"From", "From", "To", "To", "Cc", "Cc", "Reply-To", "Reply-To", "Subject", "Subject", "Date", "Date", "Message-ID", "Message-ID",
+	"MIME-Version", "MIME-Version", "Content-Type", "Content-Type", "Content-Transfer-Encoding", "Content-Transfer-Encoding",
+}
 
 // Sign returns data with two signatures of a domain in front. The selectors begin with selector.
 func (d *DKIM) Sign(ctx context.Context, domain, selector string, data []byte) ([]byte, error) {

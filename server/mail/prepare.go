@@ -89,7 +89,7 @@ func prepare(raw []byte, r rules, t trace) (prepared, *smtp.SMTPError) {
 				continue
 			}
 		case "subject":
-			m.subject = decodeWords(f.text(raw))
+			m.subject = f.subject(raw)
 		}
 		out = append(out, raw[f.start:f.end]...)
 		out = endLine(out)
@@ -128,6 +128,10 @@ func checkLines(raw []byte, limit int) *smtp.SMTPError {
 	return nil
 }
 
+// maxHeader is how many bytes a header may have. Exim takes as many; a field can have three of them, and what is known of
+// it takes 64.
+const maxHeader = 1 << 20
+
 // splitHeader returns the fields and where the body begins. The first line that is none ends the header, so that nobody
 // behind us takes it for a part of one.
 func splitHeader(raw []byte) (fields []field, body int, err *smtp.SMTPError) {
@@ -138,6 +142,8 @@ func splitHeader(raw []byte) (fields []field, body int, err *smtp.SMTPError) {
 		}
 		line := raw[at:next]
 		switch {
+		case at > maxHeader:
+			return nil, 0, refuse(552, smtp.EnhancedCode{5, 3, 4}, "the mail's header has more than %d KiB", maxHeader>>10)
 		case len(bytes.TrimRight(line, "\r\n")) == 0:
 			return fields, next, nil
 		case line[0] == ' ' || line[0] == '\t':
@@ -258,6 +264,13 @@ func (f field) text(raw []byte) string {
 		value = bytes.ReplaceAll(value, []byte("\r\n"), nil)
 	}
 	return strings.Trim(string(value), " \t\r\n")
+}
+
+// subject returns the value of the field as it is listed, on one short line: each recipient's message in the store has it.
+func (f field) subject(raw []byte) string {
+	text := f.text(raw)
+	// Encoded words can be many times as long as what they say.
+	return clean(decodeWords(text[:min(len(text), 16*replyBytes)]))
 }
 
 func has(fields []field, name string) bool {

@@ -49,10 +49,13 @@ func TestPrepareSubject(t *testing.T) {
 	for give, want := range map[string]string{
 		"A scan":                                "A scan",
 		"=?utf-8?q?J=C3=A1n?= =?utf-8?b?IGE=?=": "Ján a",
-		"A\r\n\tlong one":                       "A\tlong one",
+		"A\r\n\tlong one":                       "A long one",
 		"=?koi8-r?q?=C1?=":                      "\ufffd",
 		"=?utf-8?q?broken":                      "=?utf-8?q?broken",
 		"":                                      "",
+		"A \x1b[31m=?utf-8?q?red=0D=0Aone=E2=80=AE?=": "A  [31mred  one",
+		"=?utf-8?q?a=1B=0D=0Ab=E2=80=AEc?=":           "a   bc",
+		strings.Repeat("a very\r\n long ", 1000):      strings.Repeat("a very long ", 42)[:497] + "...",
 	} {
 		m, err := mail.Prepare([]byte("From: a@office.example\r\nSubject: "+give+"\r\n\r\n"), scanner(t), 998, 50, scanned)
 		if err != nil || m.Subject != want {
@@ -94,6 +97,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{from + "Subject: a\r\n\tf\xfcr dich\r\n", "the header field subject has characters other than ASCII"},
 		{from + "\r\n" + strings.Repeat("x", 999) + "\r\n", "a line has 999 bytes, and 998 are the most"},
 		{from + "\r\n" + strings.Repeat("x", 999), "a line has 999 bytes"},
+		{from + strings.Repeat("a:\r\n", 300<<10), "552: the mail's header has more than 1024 KiB"},
+		{from + "Subject: a\r\n" + strings.Repeat(" b\r\n", 300<<10), "552: the mail's header has more than 1024 KiB"},
 		{from + strings.Repeat("Received: x\r\n", 51), "the mail has passed 51 mail servers"},
 	} {
 		_, err := mail.Prepare([]byte(test.give), scanner(t), 998, 50, scanned)

@@ -67,6 +67,7 @@ type Claim struct {
 	Reserve int                              // of those, how many are not for what programs hand over
 	Room    Room                             // nil for no such bound
 	Only    func(relayed bool) []string      // which domains alone may have room now, nil for every one; it is asked only if Room is there
+	Bytes   int                              // how many bytes of data at most, that of the last one aside; 0 for no bound
 	Lease   time.Duration                    // how long an attempt may take
 	Backoff func(attempts int) time.Duration // after which time the attempt after this one is made
 }

@@ -237,7 +237,7 @@ func (s *Service) Submit(ctx context.Context, sub Submission) error {
 	if !s.limiter.Allow("program "+p.Name, settings.Limits.ProgramPerHour, time.Hour, now) {
 		return Errorf(Limited, "program_rate", "%s has handed over %d mails within the hour; try again later, or raise limits.program_per_hour", p.Name, settings.Limits.ProgramPerHour)
 	}
-	if err := s.store.AddSubmission(ctx, sub, now, now.Add(settings.Limits.RelayTTL()), settings.Limits.RelayQueue); err != nil {
+	if err := s.store.AddSubmission(ctx, sub, now, now.Add(settings.Limits.RelayTTL()), settings.Limits); err != nil {
 		return err
 	}
 	s.seenPrograms.touch(p.Name, now)

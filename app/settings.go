@@ -84,6 +84,7 @@ type Limits struct {
 	Deliveries        int // connections to mail servers at one time
 	DeliveriesPerHost int // connections to one destination at one time
 	RelayQueue        int // mails of programs that wait to be delivered at one time
+	RelayMegabytes    int // MiB that mails of programs may take, those that have ended included
 	RelayHours        int // hours a mail of a program is tried
 	RelayLateHours    int // hours after which its sender is told that it is late
 	RelayDays         int // days an ended mail of a program is kept
@@ -242,6 +243,8 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.DeliveriesPerHost }),
 	number("limits.relay_queue", 100000, "mails of programs that wait to be delivered at one time",
 		func(s *Settings) *int { return &s.Limits.RelayQueue }),
+	number("limits.relay_megabytes", 1024, "MiB that mails of programs take at most, those that have ended and are kept included",
+		func(s *Settings) *int { return &s.Limits.RelayMegabytes }),
 	number("limits.relay_hours", 120, "hours a mail of a program is tried before its sender gets it back",
 		func(s *Settings) *int { return &s.Limits.RelayHours }),
 	number("limits.relay_late_hours", 4, "hours after which the sender of a program's mail is told that it is late",

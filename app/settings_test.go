@@ -28,7 +28,7 @@ var defaults = map[string]string{
 	"limits.confirm_hours": "24", "limits.reset_minutes": "60", "limits.session_idle_minutes": "30", "limits.session_hours": "12",
 	"limits.not_me_days": "7", "limits.mail_days": "14", "limits.audit_days": "365", "limits.audit_thousands": "1000", "limits.password_changes": "10", "limits.reserve_mb": "32", "limits.form_age": "0",
 	"limits.deliveries": "20", "limits.deliveries_per_host": "2",
-	"limits.relay_queue": "100000", "limits.relay_hours": "120", "limits.relay_late_hours": "4", "limits.relay_days": "3",
+	"limits.relay_queue": "100000", "limits.relay_megabytes": "1024", "limits.relay_hours": "120", "limits.relay_late_hours": "4", "limits.relay_days": "3",
 	"limits.program_per_hour": "1000", "limits.program_failures": "5", "limits.smtp_failures": "3", "limits.smtp_errors": "20",
 	"limits.smtp_megabytes": "10", "limits.smtp_recipients": "50", "limits.smtp_line": "998", "limits.smtp_hops": "50",
 }

@@ -176,8 +176,9 @@ type AdminStore interface {
 	// AddMessage writes a mail of the administrator's own to the queue and returns it with its ID.
 	AddMessage(ctx context.Context, m Message, ev Event) (Message, error)
 	// AddSubmission writes a mail that a program has handed over, one message for each recipient. They are durable when
-	// it returns. Unavailable "queue_full" when more than maximum messages of programs would wait; 0 is no limit.
-	AddSubmission(ctx context.Context, sub Submission, now, expires time.Time, maximum int) error
+	// it returns. Unavailable "queue_full" when those of programs that wait would be too many, or all of them take too much
+	// room; "storage_full" when the disk is full.
+	AddSubmission(ctx context.Context, sub Submission, now, expires time.Time, l Limits) error
 	// RetryMessage makes an ended or waiting message due now. NotFound, or Conflict while it is being sent or
 	// when it has expired.
 	RetryMessage(ctx context.Context, id int64, now time.Time, ev Event) (Message, error)

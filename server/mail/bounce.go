@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -11,24 +12,15 @@ import (
 	"foyer/app"
 )
 
-// notice returns what the sender of a relayed mail is told about an attempt (RFC 3464): that it will not arrive, or, once,
-// that it is late. It returns nil when there is nothing to tell, and for all other mail: the failure of Foyer's own is
-// shown to the administrator and answered to nobody, and a notice that cannot be delivered has no sender to go back to.
-func (q *Queue) notice(m app.Message, d app.Delivery, settings app.Settings) *app.Message {
+// notice returns what the sender of a relayed mail is told about it (RFC 3464): that it will not arrive (MailBounce), or
+// that it is late (MailDelay). It returns nil for all other mail: the failure of Foyer's own is shown to the administrator
+// and answered to nobody, and a notice that cannot be delivered has no sender to go back to.
+func (q *Queue) notice(kind app.MessageKind, m app.Message, d app.Delivery, settings app.Settings) *app.Message {
 	if m.Kind != app.MailRelayed || m.Sender == "" {
 		return nil
 	}
 	now := wallNow()
-	n := bounce{message: m, delivery: d, now: now, from: cmp.Or(settings.Mail.From, m.Sender), reporter: HelloName(settings.PublicURL)}
-	late := settings.Limits.RelayLateHours
-	switch {
-	case d.State == app.MessageFailed:
-		n.kind = app.MailBounce
-	case d.State == app.MessageDeferred && !m.Late && late > 0 && now.Sub(m.CreatedAt) >= time.Duration(late)*time.Hour:
-		n.kind = app.MailDelay
-	default:
-		return nil
-	}
+	n := bounce{kind: kind, message: m, delivery: d, now: now, from: cmp.Or(settings.Mail.From, m.Sender), reporter: HelloName(settings.PublicURL)}
 	written, err := n.write()
 	if err != nil {
 		// Nothing that was accepted leads here; the failure itself stays visible in any case.
@@ -37,6 +29,36 @@ func (q *Queue) notice(m app.Message, d app.Delivery, settings app.Settings) *ap
 	}
 	written.ExpiresAt = now.Add(settings.Limits.RelayTTL())
 	return &written
+}
+
+// tellLate tells the senders of mails that have waited for long, once each and a minute apart. Mails that no attempt
+// was made for are late too: their destination rests.
+func (s *scheduler) tellLate(ctx context.Context, settings app.Settings) error {
+	const most = 100
+	hours := settings.Limits.RelayLateHours
+	now := wallNow()
+	if hours == 0 || settings.HoldMail || now.Sub(s.told).Abs() < time.Minute {
+		return nil
+	}
+	late, seen, err := s.config.Store.LateMessages(ctx, s.lateSeen, now.Add(-time.Duration(hours)*time.Hour), most)
+	if err != nil {
+		return err
+	}
+	for _, m := range late {
+		d := app.Delivery{Reply: cmp.Or(m.Reply, "it waits for its turn: the mail server could not be reached so far")}
+		notice := s.notice(app.MailDelay, m, d, settings)
+		if notice == nil {
+			continue
+		}
+		if err := s.config.Store.TellLate(ctx, m.ID, *notice, now); err != nil {
+			return err
+		}
+	}
+	s.lateSeen = seen
+	if len(late) < most {
+		s.told = now
+	}
+	return nil
 }
 
 // bounce is a delivery status notification that is to be written.

@@ -18,9 +18,11 @@ type lane struct {
 	settings app.Settings  // with which its couriers were made
 	limits   app.Limits    // those of the moment
 	feed     chan *booking // pointers: a thousand lanes that rest would hold 42 MB of empty bookings
+	first    chan *booking // Foyer's own, which go before those in feed
 	begun    chan struct{} // one for each attempt that is begun and not written down
 	workers  int
-	booked   int       // messages in feed and with the workers
+	booked   int       // messages in feed and first, and with the workers
+	own      int       // of those, Foyer's own
 	row      int       // messages delivered without a failure between
 	failures int       // how often in a row the destination was down
 	until    time.Time // no attempt before this
@@ -41,7 +43,7 @@ const ahead = 30
 const unwritten = 4
 
 func newLane(name string, settings app.Settings) *lane {
-	l := &lane{name: name, settings: settings, limits: settings.Limits, feed: make(chan *booking, batch)}
+	l := &lane{name: name, settings: settings, limits: settings.Limits, feed: make(chan *booking, batch), first: make(chan *booking, batch)}
 	l.begun = make(chan struct{}, unwritten*l.connections())
 	return l
 }
@@ -66,6 +68,42 @@ func (l *lane) room() int {
 		return 0 // booking a few at a time would be a commit each
 	default:
 		return min(l.connections()+min(l.row, ahead), batch) - l.booked
+	}
+}
+
+// ownRoom is room for Foyer's own mail: what programs have booked does not stand in its way.
+func (l *lane) ownRoom() int {
+	if room := l.room(); l.failures > 0 || wallNow().Before(l.until) || room > 0 {
+		return room
+	}
+	return max(0, l.connections()-l.own)
+}
+
+// book counts n messages like m more, or less.
+func (l *lane) book(m app.Message, n int) {
+	l.booked += n
+	if !m.Kind.Relayed() {
+		l.own += n
+	}
+}
+
+// waiting returns how many messages wait for a connection.
+func (l *lane) waiting() int { return len(l.feed) + len(l.first) }
+
+// next returns a message to deliver, Foyer's own first, or nil when the lane is closed or patience is at its end.
+func (l *lane) next(patience <-chan time.Time) *booking {
+	select {
+	case b := <-l.first:
+		return b
+	default:
+	}
+	select {
+	case b := <-l.first:
+		return b
+	case b := <-l.feed: // nil when it is closed
+		return b
+	case <-patience:
+		return nil
 	}
 }
 
@@ -126,20 +164,16 @@ func (w *worker) run() {
 	idle := time.NewTimer(patience)
 	defer idle.Stop()
 	for {
-		select {
-		case b, open := <-w.lane.feed:
-			if !open {
-				return
-			}
-			o := w.attempt(b)
-			w.events <- event{lane: w.lane, done: &o}
-			if isHostDown(o.err) {
-				return
-			}
-			idle.Reset(patience)
-		case <-idle.C:
+		b := w.lane.next(idle.C)
+		if b == nil {
 			return
 		}
+		o := w.attempt(b)
+		w.events <- event{lane: w.lane, done: &o}
+		if isHostDown(o.err) {
+			return
+		}
+		idle.Reset(patience)
 	}
 }
 
@@ -176,7 +210,9 @@ func (w *worker) attempt(b *booking) outcome {
 		o.State, o.Reply = app.MessageFailed, clean(err.Error())
 		o.Suppress = suppresses(m, err)
 	}
-	o.Notice = w.notice(m, o.Delivery, w.config.Settings())
+	if o.State == app.MessageFailed {
+		o.Notice = w.notice(app.MailBounce, m, o.Delivery, w.config.Settings())
+	}
 	return o
 }
 

@@ -442,3 +442,83 @@ func TestQueueUsesNewLimits(t *testing.T) {
 		})
 	}
 }
+
+// However much programs have handed over to one slow server, and however much of it is booked already: what Foyer itself
+// writes is next.
+func TestQueueSendsOwnFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qt := newQueueTest(t, nil)
+		qt.settings.Limits.DeliveriesPerHost = 1
+		qt.counted(func(app.Message) (string, error) { <-time.After(time.Second); return "250 ok", nil })
+		for i := range 200 {
+			qt.relayed(fmt.Sprintf("u%d@acme.example", i))
+		}
+		qt.run()
+		after(time.Minute)
+		m := qt.write(app.MailConfirm)
+		after(3 * time.Second)
+		qt.wantState(m.ID, app.MessageDelivered, 1)
+		after(10 * time.Minute)
+		for id := range int64(200) {
+			qt.wantState(id+1, app.MessageDelivered, 1)
+		}
+		qt.stop()
+	})
+}
+
+// Large mails are not all in memory at one time.
+func TestQueueBoundsMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qt := newQueueTest(t, nil)
+		gate := make(chan struct{})
+		qt.counted(func(app.Message) (string, error) { <-gate; return "250 ok", nil })
+		large := append([]byte("From: crm@office.example\r\n\r\n"), make([]byte, 9<<20)...)
+		for i := range 30 {
+			m := qt.relayed(fmt.Sprintf("u%d@acme.example", i))
+			m.Data = large
+			qt.store.add(m)
+		}
+		qt.run()
+		synctest.Wait()
+		booked := 0
+		for id := range int64(30) {
+			booked += qt.store.row(id + 1).Attempts
+		}
+		if booked > 8 {
+			t.Errorf("got %d mails of 9 MiB booked at one time, want at most 8", booked)
+		}
+		close(gate)
+		after(time.Minute)
+		for id := range int64(30) {
+			qt.wantState(id+1, app.MessageDelivered, 1)
+		}
+		qt.stop()
+	})
+}
+
+// Mails that no attempt was made for are late as well: the first one's failure lets their server rest.
+func TestQueueTellsOfUntried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		qt := newQueueTest(t, courierFunc(func(_ context.Context, m app.Message) (string, error) {
+			if m.Kind == app.MailDelay {
+				return "250 ok", nil
+			}
+			return "", &mail.ReplyError{Reason: "connect_refused", Message: "nothing answers", HostDown: true}
+		}))
+		qt.settings.Limits.RelayLateHours = 4
+		qt.run()
+		for i := range 150 {
+			qt.relayed(fmt.Sprintf("u%d@acme.example", i))
+		}
+		after(4*time.Hour + 2*time.Minute)
+		late := qt.notices(app.MailDelay)
+		if len(late) != 150 {
+			t.Errorf("got %d notices, want 150", len(late))
+		}
+		after(24 * time.Hour)
+		if late := qt.notices(app.MailDelay); len(late) != 150 {
+			t.Errorf("got %d notices after a day, want one each", len(late))
+		}
+		qt.stop()
+	})
+}

@@ -30,6 +30,14 @@ type Store interface {
 	// next one. They are returned with Data, which the recipients of one mail may share: nobody writes to it.
 	Advance(ctx context.Context, outcomes []app.Outcome, c app.Claim) (refused []error, claimed []app.Message, err error)
 
+	// LateMessages returns messages of programs that were written before a time and still wait, whose senders were not told
+	// yet, the oldest first, at most limit and without Data. It looks behind the message with the ID after, and returns up to
+	// which one it has looked.
+	LateMessages(ctx context.Context, after int64, before time.Time, limit int) (late []app.Message, seen int64, err error)
+
+	// TellLate writes what the sender of a late message is told, unless that was done or the message has come to its end.
+	TellLate(ctx context.Context, id int64, notice app.Message, now time.Time) error
+
 	// NextAttempt returns the earliest time at which something is due, or false when nothing waits.
 	NextAttempt(ctx context.Context) (time.Time, bool, error)
 

@@ -173,11 +173,42 @@ func (s *memoryStore) finish(o app.Outcome) error {
 		r.finals++
 	}
 	if o.Notice != nil {
-		r.Late = r.Late || o.Notice.Kind == app.MailDelay
 		notice := *o.Notice
 		notice.ID = int64(len(s.rows) + 1)
 		s.rows[notice.ID] = &memoryRow{Message: notice}
 	}
+	return nil
+}
+
+func (s *memoryStore) LateMessages(_ context.Context, after int64, before time.Time, limit int) ([]app.Message, int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.enter("late"); err != nil {
+		return nil, after, err
+	}
+	var late []app.Message
+	for id := after + 1; id <= int64(len(s.rows)); id++ {
+		r := s.rows[id]
+		if r.CreatedAt.After(before) || len(late) == limit {
+			break
+		}
+		after = id
+		if _, waits := r.dueAt(); waits && r.Kind == app.MailRelayed && !r.Late {
+			late = append(late, r.Message)
+		}
+	}
+	return late, after, nil
+}
+
+func (s *memoryStore) TellLate(_ context.Context, id int64, notice app.Message, _ time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.enter("tell"); err != nil {
+		return err
+	}
+	s.rows[id].Late = true
+	notice.ID = int64(len(s.rows) + 1)
+	s.rows[notice.ID] = &memoryRow{Message: notice}
 	return nil
 }
 
@@ -603,9 +634,10 @@ func TestQueueDropsOutcomeOfRemovedMessage(t *testing.T) {
 }
 
 func TestQueueStoreFaults(t *testing.T) {
-	for _, method := range []string{"claim", "next", "release"} {
+	for _, method := range []string{"claim", "next", "release", "late"} {
 		synctest.Test(t, func(t *testing.T) {
 			qt := newQueueTest(t, courierFunc(taken))
+			qt.settings.Limits.RelayLateHours = 4
 			qt.store.fail(method, errors.New("disk I/O error"))
 			qt.run()
 			qt.write(app.MailConfirm)

@@ -17,11 +17,14 @@ type scheduler struct {
 	workers    sync.WaitGroup
 	events     chan event
 	lanes      map[string]*lane
-	claimed    map[int64]bool // messages with an attempt booked here that is not written yet
-	unsaved    []outcome      // outcomes the store has not taken yet
-	released   bool           // ReleaseMessages was done
-	troubles   int            // how often in a row the store has failed
-	seen       time.Time      // when work was last done
+	claimed    map[int64]int // messages with an attempt booked here that is not written yet, and how long they are
+	bytes      int           // of all those
+	unsaved    []outcome     // outcomes the store has not taken yet
+	released   bool          // ReleaseMessages was done
+	troubles   int           // how often in a row the store has failed
+	seen       time.Time     // when work was last done
+	told       time.Time     // when senders were last told of late mail
+	lateSeen   int64         // up to which message they were
 	traffic    app.MailTraffic
 }
 
@@ -43,12 +46,15 @@ type outcome struct {
 
 func newScheduler(deliveries context.Context, q *Queue) *scheduler {
 	return &scheduler{
-		Queue: q, deliveries: deliveries, events: make(chan event, batch), lanes: map[string]*lane{}, claimed: map[int64]bool{}, seen: time.Now(), traffic: newTraffic(),
+		Queue: q, deliveries: deliveries, events: make(chan event, batch), lanes: map[string]*lane{}, claimed: map[int64]int{}, seen: time.Now(), traffic: newTraffic(),
 	}
 }
 
 // batch bounds how many messages are claimed in one commit, and how many are on their way inside this process.
 const batch = 128
+
+// claimBytes bounds, with one mail more, how much of mail is on its way inside this process.
+const claimBytes = 64 << 20
 
 // work writes what has ended and takes what is due, in one commit, and returns after which time to look again at the
 // latest: at once when there may be more. It does not go on by itself: mail may flow for hours, and what the administrator
@@ -63,6 +69,9 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 	s.takeEvents()
 	if err := s.release(ctx); err != nil {
 		return s.trouble("leases are not released", err)
+	}
+	if err := s.tellLate(ctx, settings); err != nil {
+		return s.trouble("senders are not told of late mail", err)
 	}
 	claim := s.claim(settings)
 	if claim.Limit <= 0 && len(s.unsaved) == 0 {
@@ -106,15 +115,18 @@ func (s *scheduler) takeEvents() {
 
 // claim returns what may be taken now; its Limit is 0 or less when that is nothing.
 func (s *scheduler) claim(settings app.Settings) app.Claim {
-	c := app.Claim{Now: wallNow(), Limit: batch - len(s.claimed), Lease: s.config.Lease, Backoff: Backoff}
+	c := app.Claim{Now: wallNow(), Limit: batch - len(s.claimed), Bytes: claimBytes - s.bytes, Lease: s.config.Lease, Backoff: Backoff}
 	switch {
-	case settings.HoldMail, !s.released:
+	case settings.HoldMail, !s.released, s.bytes > claimBytes/2:
 		c.Limit = 0
 	case settings.Mail.Transport == "direct":
 		c.Room, c.Only = s.rooms(settings)
 		c.Reserve = batch / ownShare
 	case settings.Mail.Transport == "smarthost":
-		c.Limit = min(c.Limit, s.lane(settings.Mail.Smarthost, settings).room())
+		l := s.lane(settings.Mail.Smarthost, settings)
+		room := l.room()
+		c.Limit = min(c.Limit, l.ownRoom())
+		c.Reserve = max(0, c.Limit-room)
 	}
 	return c
 }
@@ -149,8 +161,11 @@ func (s *scheduler) rooms(settings app.Settings) (room app.Room, only func(relay
 	room = func(domain string, relayed bool) int {
 		l := s.lanes[domain]
 		n := fresh
-		if l != nil {
+		switch {
+		case l != nil && relayed:
 			n = l.room()
+		case l != nil:
+			n = l.ownRoom()
 		}
 		if n > 0 && !busy(l) && !admitted[domain] {
 			if len(admitted) >= free(relayed) {
@@ -210,11 +225,14 @@ func (s *scheduler) adapt(settings app.Settings, now bool) {
 func (s *scheduler) recall(l *lane, next time.Time) {
 	for {
 		select {
+		case b := <-l.first:
+			l.book(b.Message, -1)
+			s.unsaved = append(s.unsaved, untried(b.Message, next))
 		case b, open := <-l.feed:
 			if !open {
 				return
 			}
-			l.booked--
+			l.book(b.Message, -1)
 			s.unsaved = append(s.unsaved, untried(b.Message, next))
 		default:
 			return
@@ -291,18 +309,23 @@ func (s *scheduler) release(ctx context.Context) error {
 
 // start begins the attempt that was booked for m.
 func (s *scheduler) start(m app.Message, settings app.Settings) {
-	if s.claimed[m.ID] {
+	if _, busy := s.claimed[m.ID]; busy {
 		// Its lease ended while it is still under way, as after a long sleep of the machine. It goes on.
 		return
 	}
-	s.claimed[m.ID] = true
+	s.claimed[m.ID] = len(m.Data)
+	s.bytes += len(m.Data)
 	if o, ended := s.withoutAttempt(m, settings); ended {
 		s.unsaved = append(s.unsaved, o)
 		return
 	}
 	l := s.lane(destination(m, settings.Mail), settings)
-	l.booked++
-	l.feed <- &booking{m, wallNow()} // there is place for what room has allowed
+	l.book(m, 1)
+	way := l.feed
+	if !m.Kind.Relayed() {
+		way = l.first
+	}
+	way <- &booking{m, wallNow()} // there is place for what room has allowed
 	if l.workers == 0 {
 		s.hire(l)
 	}
@@ -332,7 +355,7 @@ func (s *scheduler) withoutAttempt(m app.Message, settings app.Settings) (outcom
 		return o, false
 	}
 	if o.State == app.MessageFailed {
-		o.Notice = s.notice(m, o.Delivery, settings)
+		o.Notice = s.notice(app.MailBounce, m, o.Delivery, settings)
 	}
 	return o, true
 }
@@ -394,13 +417,13 @@ func (q *Queue) courier(settings app.Settings) Courier {
 func (s *scheduler) note(e event) {
 	if e.ended {
 		e.lane.workers--
-		if e.lane.workers == 0 && len(e.lane.feed) > 0 {
+		if e.lane.workers == 0 && e.lane.waiting() > 0 {
 			s.hire(e.lane) // it left while a message arrived
 		}
 		return
 	}
 	o := *e.done
-	e.lane.booked--
+	e.lane.book(o.message, -1)
 	s.unsaved = append(s.unsaved, o)
 	if o.Untried {
 		return
@@ -430,6 +453,7 @@ func (s *scheduler) advance(ctx context.Context, claim app.Claim) ([]app.Message
 		if !o.Untried {
 			s.count(o)
 		}
+		s.bytes -= s.claimed[o.message.ID]
 		delete(s.claimed, o.message.ID)
 		if o.lane != nil {
 			<-o.lane.begun

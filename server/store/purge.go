@@ -47,6 +47,9 @@ func (s *Store) Purge(ctx context.Context, now time.Time, l app.Limits) error {
 				return err
 			}
 		}
+		if err := s.purgeRelayed(tx, l); err != nil {
+			return err
+		}
 		return purgeAudit(tx, keepDays(now, l.AuditDays), l.AuditThousands)
 	})
 }

@@ -36,7 +36,7 @@ func (s *Store) Advance(ctx context.Context, outcomes []app.Outcome, c app.Claim
 	if err != nil {
 		return nil, nil, err
 	}
-	return refused, s.readClaimed(ctx, booked), nil
+	return refused, s.readClaimed(ctx, booked, c.Bytes), nil
 }
 
 func bookAll(tx *handle, due []candidate, c app.Claim) ([]candidate, error) {
@@ -67,15 +67,22 @@ WHERE id = $4 AND attempts = $5 AND (state IN ('queued', 'deferred') AND next_at
 }
 
 // readClaimed reads messages that are booked. One whose data is damaged fails; one that cannot be read now is given back.
-// Neither undoes what is committed: what cannot be written about them either, their lease ends.
-func (s *Store) readClaimed(ctx context.Context, booked []candidate) []app.Message {
+// So are those that are more than limit bytes with the ones before; 0 is no limit. Neither undoes what is committed: what
+// cannot be written about them either, their lease ends.
+func (s *Store) readClaimed(ctx context.Context, booked []candidate, limit int) []app.Message {
 	claimed := make([]app.Message, 0, len(booked))
 	var unread []app.Outcome
 	var last sharedData
+	size := 0
 	for _, d := range booked {
+		if limit > 0 && size > limit {
+			unread = append(unread, app.Outcome{ID: d.id, Delivery: app.Delivery{Untried: true, Next: time.Now()}})
+			continue
+		}
 		m, err := s.messageWhole(s.read, d.id, &last)
 		if err == nil {
 			claimed = append(claimed, m)
+			size += len(m.Data)
 			continue
 		}
 		s.log.Error("a message cannot be read", "id", d.id, "err", err)
@@ -313,14 +320,9 @@ WHERE id = $2 AND `+condition+"\nRETURNING recipient_key", []any{millis(d.Next),
 	if d.State == app.MessageDeferred {
 		ended, next = sql.NullInt64{}, d.Next
 	}
-	var late sql.NullInt64
-	if d.Notice != nil && d.Notice.Kind == app.MailDelay {
-		late = nullMillis(time.Now())
-	}
-	return recipient, tx.one(`UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4, steps = $5,
-	late_at = COALESCE(late_at, $6)
-WHERE id = $7 AND `+condition+"\nRETURNING recipient_key",
-		[]any{string(d.State), d.Reply, nullMillis(next), ended, steps, late, id}, &recipient)
+	return recipient, tx.one(`UPDATE message SET state = $1, reply = $2, next_attempt = $3, lease_until = NULL, ended_at = $4, steps = $5
+WHERE id = $6 AND `+condition+"\nRETURNING recipient_key",
+		[]any{string(d.State), d.Reply, nullMillis(next), ended, steps, id}, &recipient)
 }
 
 // NextAttempt returns when the next message is due, and false when none is.

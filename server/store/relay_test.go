@@ -19,7 +19,7 @@ func (w world) submit(data string, recipients ...string) {
 	for _, r := range recipients {
 		sub.Recipients = append(sub.Recipients, address(w, r))
 	}
-	if err := w.AddSubmission(w.Context(), sub, start, start.Add(120*time.Hour), 0); err != nil {
+	if err := w.AddSubmission(w.Context(), sub, start, start.Add(120*time.Hour), app.Limits{}); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -93,14 +93,33 @@ func testRelay(t *testing.T, w world) {
 		}
 	}
 
-	// What the sender is told stands in the same transaction, and the message remembers that it was.
+	// A message remembers that its sender was told that it is late.
 	notice := message(app.MailDelay, address(t, "crm@office.example"), "late")
 	notice.Sender = ""
 	late := claimed[1]
 	steps := []app.MailStep{{Name: "connection", OK: true, Detail: "to 192.0.2.1", Took: 1500 * time.Microsecond}, {Name: "reply", Detail: "450 later"}}
-	err := w.finish(late.ID, app.Delivery{State: app.MessageDeferred, Reply: "450 later", Next: start.Add(30 * time.Minute), Notice: &notice, Steps: steps})
+	err := w.finish(late.ID, app.Delivery{State: app.MessageDeferred, Reply: "450 later", Next: start.Add(30 * time.Minute), Steps: steps})
 	if err != nil {
 		t.Fatal(err)
+	}
+	found, seen, err := w.LateMessages(ctx, 0, start.Add(-time.Second), 10)
+	if len(found) != 0 || seen != 0 || err != nil {
+		t.Errorf("late before they were written: %+v, %d, %v", found, seen, err)
+	}
+	found, seen, err = w.LateMessages(ctx, 0, start, 1)
+	if len(found) != 1 || found[0].ID != late.ID || err != nil {
+		t.Fatalf("late: %+v, %v, want the first", found, err)
+	}
+	for range 2 { // it is told once
+		if err := w.TellLate(ctx, late.ID, notice, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, end, err := w.LateMessages(ctx, seen, start, 10); len(found) != 2 || end <= seen || err != nil {
+		t.Errorf("late behind the first: %+v, %d, %v, want the other two", found, end, err)
+	}
+	if found, _, err := w.LateMessages(ctx, 0, start, 10); len(found) != 2 || err != nil {
+		t.Errorf("late once more: %+v, %v, want the other two", found, err)
 	}
 	got, err := w.Message(ctx, late.ID)
 	if err != nil || !got.Late || !slices.Equal(got.Steps, steps) {
@@ -122,9 +141,13 @@ func testRelay(t *testing.T, w world) {
 			t.Errorf("claimed %+v", m)
 		}
 	}
-	// It is late once.
-	if err := w.finish(late.ID, app.Delivery{State: app.MessageFailed, Reply: "550 5.1.1 gone", Suppress: true}); err != nil {
+	// What the sender is told of the end stands in the same transaction.
+	notice.Kind, notice.NextAttempt = app.MailBounce, start.Add(3*time.Hour)
+	if err := w.finish(late.ID, app.Delivery{State: app.MessageFailed, Reply: "550 5.1.1 gone", Suppress: true, Notice: &notice}); err != nil {
 		t.Fatal(err)
+	}
+	if list, err := w.Messages(ctx, app.MessageQuery{Limit: 1}); err != nil || len(list) != 1 || list[0].Kind != app.MailBounce {
+		t.Errorf("got %+v, %v, want the notice", list, err)
 	}
 	w.submit("more", late.Recipient.String())
 	if next := w.take(10, nil); len(next) != 1 || next[0].Suppressed != "550 5.1.1 gone" {
@@ -181,7 +204,7 @@ func testRelayedExpiry(t *testing.T, w world) {
 func testRelayLimit(t *testing.T, w world) {
 	sub := app.Submission{Program: "crm", Sender: "crm@office.example", Data: []byte("x"), Recipients: []app.Address{address(t, "a@acme.example"), address(t, "b@acme.example")}}
 	for i := range 3 {
-		err := w.AddSubmission(t.Context(), sub, start, start.Add(time.Hour), 5)
+		err := w.AddSubmission(t.Context(), sub, start, start.Add(time.Hour), app.Limits{RelayQueue: 5})
 		if i < 2 && err != nil {
 			t.Fatal(err)
 		}
@@ -297,5 +320,54 @@ func testSharedData(t *testing.T, w world) {
 	got := slices.Sorted(maps.Values(copies))
 	if len(got) != 2 || !strings.Contains(got[0], "first") || !strings.Contains(got[1], "second") {
 		t.Errorf("got %d copies: %q", len(got), got)
+	}
+}
+
+// testRelayRoom has programs fill what their mails may take: what has ended makes room, the oldest first, and what waits does
+// not.
+func testRelayRoom(t *testing.T, w world) {
+	limits := app.Limits{RelayMegabytes: 2, RelayDays: 3, MailDays: 14}
+	sub := app.Submission{Program: "crm", Sender: "crm@office.example", Data: make([]byte, 300<<10), Recipients: []app.Address{address(t, "a@acme.example")}}
+	for range 6 {
+		if err := w.AddSubmission(t.Context(), sub, start, start.Add(time.Hour), limits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.refuses(w.AddSubmission(t.Context(), sub, start, start.Add(time.Hour), limits), app.Unavailable, "queue_full")
+	if err := w.Purge(t.Context(), time.Now(), limits); err != nil {
+		t.Fatal(err)
+	}
+	if list, _ := w.Messages(t.Context(), app.MessageQuery{Limit: 10}); len(list) != 6 {
+		t.Errorf("%d messages are left, want all 6 that wait", len(list))
+	}
+	for _, m := range w.take(4, nil) {
+		if err := w.finish(m.ID, app.Delivery{State: app.MessageDelivered, Reply: "250"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Purge(t.Context(), time.Now(), limits); err != nil {
+		t.Fatal(err)
+	}
+	if list, _ := w.Messages(t.Context(), app.MessageQuery{Limit: 10}); len(list) > 3 || len(list) < 2 {
+		t.Errorf("%d messages are left, want those that take half of the room", len(list))
+	}
+	if err := w.AddSubmission(t.Context(), sub, start, start.Add(time.Hour), limits); err != nil {
+		t.Errorf("there is room again: %v", err)
+	}
+}
+
+// testClaimBytes takes no more data at one time than there is room for, and gives the rest back untried.
+func testClaimBytes(t *testing.T, w world) {
+	for range 5 {
+		w.submit(strings.Repeat("x", 1000), "a@acme.example")
+	}
+	c := app.Claim{Now: start, Limit: 10, Bytes: 1500, Lease: time.Minute, Backoff: func(int) time.Duration { return time.Hour }}
+	_, claimed, err := w.Advance(t.Context(), nil, c)
+	if err != nil || len(claimed) != 2 {
+		t.Fatalf("claimed %d, %v, want 2", len(claimed), err)
+	}
+	waiting, err := w.Messages(t.Context(), app.MessageQuery{State: app.MessageQueued, Limit: 10})
+	if err != nil || len(waiting) != 3 || waiting[0].Attempts != 0 {
+		t.Errorf("got %+v, %v, want 3 untried", waiting, err)
 	}
 }

@@ -5,8 +5,10 @@ CREATE TABLE relayed (
     id         INTEGER NOT NULL PRIMARY KEY,
     program    TEXT NOT NULL,
     data       BYTEA NOT NULL,
+    size       BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );
+CREATE INDEX relayed_size ON relayed (size); -- adds up without reading through the data
 
 -- rank 0 is Foyer's own mail, which goes first, and rank 1 that of programs and what is said about it.
 ALTER TABLE message ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;

@@ -329,9 +329,11 @@ func TestPowerCut(t *testing.T) {
 		before := len(taken.all())
 		load := r.load(&taken, password, fmt.Sprintf("round%d", round), 4, nil)
 		eventually(t, "enough mail is taken", func() bool { return len(taken.all()) > before+150+70*round })
+		taken.power(false)
 		disk.cutPower()
 		r.stop(syscall.SIGKILL)
 		load.Wait()
+		taken.power(true)
 		disk.again()
 	}
 	r = nextRelay(t, dir)
@@ -342,7 +344,12 @@ func TestPowerCut(t *testing.T) {
 	if doubled > cuts*inFlight {
 		t.Errorf("%d mails came twice, more than the %d that could be on the wire", doubled, cuts*inFlight)
 	}
-	t.Logf("%d recipients' mails acknowledged; %d came twice over %d power cuts", len(taken.all()), doubled, cuts)
+	t.Logf("%d recipients' mails acknowledged, %d more without power; %d came twice over %d power cuts", len(taken.all()), len(taken.void), doubled, cuts)
+	for _, key := range taken.void {
+		if len(next.taken()[key]) == 0 {
+			t.Logf("%s was answered without power, and is not there", key)
+		}
+	}
 	r.stop(syscall.SIGTERM)
 	intact(t, dir)
 }

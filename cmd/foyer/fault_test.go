@@ -342,16 +342,30 @@ func (s *nextServer) take(c *textproto.Conn, to string) error {
 
 // acks is what a program was told: each mail with a 250, by its load and recipient.
 type acks struct {
-	mu  sync.Mutex
-	log []string
+	mu   sync.Mutex
+	log  []string
+	dark bool     // there is no power
+	void []string // what was answered without power
 }
 
 func (a *acks) add(load string, to ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, recipient := range to {
+		if a.dark {
+			a.void = append(a.void, load+" "+recipient)
+			continue
+		}
 		a.log = append(a.log, load+" "+recipient)
 	}
+}
+
+// power says whether there is any. An answer that comes after a power cut is none: of an fsync that waits for a journal
+// which is aborted meanwhile, Linux may say that it went well (jbd2_complete_transaction finds no transaction to wait for).
+func (a *acks) power(on bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dark = !on
 }
 
 func (a *acks) all() []string {

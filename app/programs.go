@@ -73,7 +73,7 @@ func (s *Service) AddProgram(ctx context.Context, actor, name string, changes ma
 	if err := CheckProgramName(name); err != nil {
 		return Program{}, "", err
 	}
-	password := NewToken()
+	password := newPassword()
 	p, err := Program{Name: name, Password: password.Hash(), Enabled: true, CreatedAt: time.Now()}.Change(changes)
 	if err != nil {
 		return Program{}, "", err
@@ -99,6 +99,15 @@ func (s *Service) SetProgram(ctx context.Context, actor, name string, changes ma
 	return s.saveProgram(ctx, programEvent(actor, ActProgramSet, p, changes), s.store.SetProgram, p)
 }
 
+// newPassword returns a password that command lines take for no option.
+func newPassword() Token {
+	for {
+		if t := NewToken(); t[0] != '-' {
+			return t
+		}
+	}
+}
+
 // NewProgramPassword gives a program a new password and returns it. The old one is worthless from then on. NotFound.
 func (s *Service) NewProgramPassword(ctx context.Context, actor, name string) (Program, Token, error) {
 	s.settingsLock.Lock()
@@ -107,7 +116,7 @@ func (s *Service) NewProgramPassword(ctx context.Context, actor, name string) (P
 	if err != nil {
 		return Program{}, "", err
 	}
-	password := NewToken()
+	password := newPassword()
 	p.Password = password.Hash()
 	p, err = s.saveProgram(ctx, adminEvent(actor, ActProgramPassword, name), s.store.SetProgram, p)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -107,7 +108,7 @@ func (p *program) printMessage(m localapi.MessageDetail) error {
 		pairs = append(pairs, "Program", m.Program)
 	}
 	pairs = append(pairs,
-		"From", m.Sender, "To", m.Recipient, "Subject", m.Subject,
+		"From", cmp.Or(m.Sender, "nobody: it cannot be answered"), "To", m.Recipient, "Subject", m.Subject,
 		"Tries", strconv.Itoa(m.Attempts), "Created", at(m.CreatedAt)+" UTC",
 	)
 	if m.NextAttempt != nil {

@@ -184,7 +184,11 @@ func checkMessage(m app.Message) error {
 	if m.Recipient.String() == "" {
 		return &ReplyError{Reason: "recipient_invalid", Message: "the message has no recipient", Permanent: true}
 	}
-	if err := checkData(m.Data); err != nil {
+	longest := 998 // RFC 5322, 2.1.1
+	if m.Kind == app.MailRelayed {
+		longest = 0 // limits.smtp_line has judged it: what was taken is not refused later
+	}
+	if err := checkData(m.Data, longest); err != nil {
 		return &ReplyError{Reason: "message_malformed", Message: "the message must not be sent: " + err.Error(), Permanent: true}
 	}
 	return nil

@@ -884,6 +884,13 @@ func TestMalformedMessagesStay(t *testing.T) {
 	if got := s.got(); len(got) != 0 {
 		t.Errorf("the server got %+v", got)
 	}
+	// How long the lines of a program's mail may be is the administrator's wish.
+	m := good
+	m.Kind = app.MailRelayed
+	tests["long line"](&m)
+	if _, err := deliver(t, mail.SmarthostConfig{Mail: settings(addr, "none", "none")}, m); err != nil {
+		t.Errorf("a long line of a program's mail: %v", err)
+	}
 }
 
 func TestHelloName(t *testing.T) {

@@ -189,8 +189,8 @@ func isPlain(s string) bool {
 
 // checkData returns why data must not be sent as a message. A bare CR or LF is what SMTP smuggling is made of
 // (CVE-2023-51764 and its kin: one server takes it for a line end, the next does not), and go-smtp's client
-// forwards a bare CR as it is.
-func checkData(data []byte) error {
+// forwards a bare CR as it is. A line may have longest bytes; 0 is no bound.
+func checkData(data []byte, longest int) error {
 	if !bytes.HasSuffix(data, []byte("\r\n")) {
 		return errors.New("it does not end with a line end")
 	}
@@ -205,8 +205,8 @@ func checkData(data []byte) error {
 			return fmt.Errorf("line %d ends with a bare LF", number)
 		case cr != len(line)-2:
 			return fmt.Errorf("line %d holds a bare CR", number)
-		case cr > 998:
-			return fmt.Errorf("line %d is longer than 998 bytes", number)
+		case longest > 0 && cr > longest:
+			return fmt.Errorf("line %d is longer than %d bytes", number, longest)
 		}
 	}
 	return nil

@@ -31,8 +31,8 @@ type Store interface {
 	Advance(ctx context.Context, outcomes []app.Outcome, c app.Claim) (refused []error, claimed []app.Message, err error)
 
 	// LateMessages returns messages of programs that were written before a time and still wait, whose senders were not told
-	// yet, the oldest first, at most limit and without Data. It looks behind the message with the ID after, and returns up to
-	// which one it has looked.
+	// yet, the oldest first, at most limit and with the header alone as Data. It looks behind the message with the ID after,
+	// and returns up to which one it has looked.
 	LateMessages(ctx context.Context, after int64, before time.Time, limit int) (late []app.Message, seen int64, err error)
 
 	// TellLate writes what the sender of a late message is told, unless that was done or the message has come to its end.

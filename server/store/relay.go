@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"foyer/app"
@@ -116,8 +119,8 @@ ORDER BY m.ended_at LIMIT $1`, []any{purgeBatch}, func(rows *sql.Rows) error {
 }
 
 // LateMessages returns messages of programs that were written before a time and still wait, whose senders were not told, the
-// oldest first, at most limit and without Data. It looks behind the message with the ID after, and returns up to which one
-// it has looked: ids grow with time.
+// oldest first, at most limit; their Data is the header alone: a hundred whole mails may be a gigabyte. It looks behind the
+// message with the ID after, and returns up to which one it has looked: ids grow with time.
 func (s *Store) LateMessages(_ context.Context, after int64, before time.Time, limit int) (late []app.Message, seen int64, err error) {
 	for seen = after; ; {
 		ids, last, more, err := s.lateIDs(seen, before, limit-len(late))
@@ -125,10 +128,14 @@ func (s *Store) LateMessages(_ context.Context, after int64, before time.Time, l
 			return nil, after, errorOf("find late messages", err)
 		}
 		for _, id := range ids {
-			m, err := message(s.read, id)
-			if err == nil {
+			m, err := s.messageWhole(s.read, id, new(sharedData))
+			switch {
+			case err == nil:
+				header, _, _ := bytes.Cut(m.Data, []byte("\r\n\r\n"))
+				m.Data = slices.Concat(header, []byte("\r\n"))
 				late = append(late, m)
-			} else if app.CodeOf(err) != app.NotFound {
+			case app.CodeOf(err) == app.NotFound, errors.Is(err, errUnreadable): // the attempt at a damaged one will say so
+			default:
 				return nil, after, errorOf("read late messages", err)
 			}
 		}

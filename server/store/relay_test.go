@@ -77,7 +77,8 @@ func testAdmission(t *testing.T, w world) {
 
 func testRelay(t *testing.T, w world) {
 	ctx := t.Context()
-	w.submit("body", "a@acme.example", "b@acme.example", "c@other.example")
+	const data = "From: crm@office.example\r\nSubject: Invoice\r\n\r\nbody\r\n"
+	w.submit(data, "a@acme.example", "b@acme.example", "c@other.example")
 	own := message(app.MailTest, address(t, "jane@acme.example"), "own")
 	own.NextAttempt = start.Add(time.Minute)
 	if _, err := w.AddMessage(ctx, own, admin); err != nil {
@@ -88,7 +89,7 @@ func testRelay(t *testing.T, w world) {
 		t.Fatalf("claimed %+v, want Foyer's own first", claimed)
 	}
 	for _, m := range claimed[1:] {
-		if m.Kind != app.MailRelayed || m.Program != "crm" || m.Sender != "crm@office.example" || m.Subject != "Invoice" || string(m.Data) != "body" || m.Late {
+		if m.Kind != app.MailRelayed || m.Program != "crm" || m.Sender != "crm@office.example" || m.Subject != "Invoice" || string(m.Data) != data || m.Late {
 			t.Errorf("claimed %+v", m)
 		}
 	}
@@ -107,8 +108,8 @@ func testRelay(t *testing.T, w world) {
 		t.Errorf("late before they were written: %+v, %d, %v", found, seen, err)
 	}
 	found, seen, err = w.LateMessages(ctx, 0, start, 1)
-	if len(found) != 1 || found[0].ID != late.ID || err != nil {
-		t.Fatalf("late: %+v, %v, want the first", found, err)
+	if len(found) != 1 || found[0].ID != late.ID || string(found[0].Data) != "From: crm@office.example\r\nSubject: Invoice\r\n" || err != nil {
+		t.Fatalf("late: %+v, %v, want the first, with its header", found, err)
 	}
 	for range 2 { // it is told once
 		if err := w.TellLate(ctx, late.ID, notice, start); err != nil {

@@ -196,7 +196,7 @@ func checkMessage(m app.Message) error {
 
 // mayHaveNoSender reports whether m has the empty sender of mail that must not be answered, and is of a kind that may.
 func mayHaveNoSender(m app.Message) bool {
-	return m.Sender == "" && (m.Kind == app.MailBounce || m.Kind == app.MailDelay || m.Kind == app.MailRelayed)
+	return m.Sender == "" && m.Kind.Relayed()
 }
 
 var _ Courier = (*Smarthost)(nil)

@@ -158,7 +158,7 @@ func keepOpen(settings app.MailSettings) time.Duration {
 
 // run delivers until nothing has come for a while, the lane is closed, or its destination is down.
 func (w *worker) run() {
-	defer func() { w.events <- event{lane: w.lane, ended: true} }()
+	defer func() { w.events <- event{lane: w.lane} }()
 	defer func() { _ = w.courier.Close() }() // every message has its answer
 	patience := keepOpen(w.lane.settings.Mail)
 	idle := time.NewTimer(patience)

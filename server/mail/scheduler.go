@@ -29,9 +29,8 @@ type scheduler struct {
 
 // event is what a worker has to tell: what came of a message, or that it has ended.
 type event struct {
-	lane  *lane
-	done  *outcome
-	ended bool
+	lane *lane
+	done *outcome // nil for the end of the worker
 }
 
 // outcome is what came of an attempt.
@@ -69,7 +68,8 @@ func (s *scheduler) work(ctx context.Context) time.Duration {
 	claim := s.claim(settings)
 	if claim.Limit <= 0 && len(s.unsaved) == 0 {
 		s.troubles = 0
-		return s.restEnds()
+		wait, _ := s.restEnds()
+		return wait
 	}
 	told := slices.ContainsFunc(s.unsaved, func(o outcome) bool { return o.Notice != nil })
 	messages, err := s.advance(ctx, claim)
@@ -167,15 +167,16 @@ func untried(m app.Message, next time.Time) outcome {
 	return outcome{message: m, Delivery: app.Delivery{Untried: true, Next: next}}
 }
 
-// restEnds returns when to look again while nothing may be taken: when the first lane has rested, or as usual.
-func (s *scheduler) restEnds() time.Duration {
-	wait := pollEvery
+// restEnds returns when to look again while nothing may be taken: when the first lane has rested, or as usual; and whether
+// one rests.
+func (s *scheduler) restEnds() (wait time.Duration, rests bool) {
+	wait = pollEvery
 	for _, l := range s.lanes {
 		if rest := l.until.Sub(wallNow()); rest > 0 {
-			wait = min(wait, rest)
+			wait, rests = min(wait, rest), true
 		}
 	}
-	return wait
+	return wait, rests
 }
 
 // next returns how long nothing has to be done.
@@ -192,13 +193,10 @@ func (s *scheduler) next(ctx context.Context) time.Duration {
 		return min(wait, pollEvery)
 	}
 	// Due, but not given to us: its destination rests or has its fill, or the store and we disagree about the time.
-	wait := time.Second
-	for _, l := range s.lanes {
-		if wallNow().Before(l.until) {
-			wait = max(wait, s.restEnds())
-		}
+	if wait, rests := s.restEnds(); rests {
+		return max(wait, time.Second)
 	}
-	return wait
+	return time.Second
 }
 
 // trouble reports a fault of the store, once until it works again, and returns when to try again.
@@ -297,7 +295,7 @@ func (q *Queue) courier(settings app.Settings) Courier {
 
 // note takes over what a worker has sent.
 func (s *scheduler) note(e event) {
-	if e.ended {
+	if e.done == nil {
 		e.lane.workers--
 		if e.lane.workers == 0 && e.lane.waiting() > 0 {
 			s.hire(e.lane) // it left while a message arrived

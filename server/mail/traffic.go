@@ -26,9 +26,6 @@ func (q *Queue) Traffic(ctx context.Context) (app.MailTraffic, error) {
 
 // count takes an attempt that was made into account.
 func (s *scheduler) count(o outcome) {
-	if s.traffic.Attempts == nil {
-		s.traffic.Attempts = map[app.MessageState]int64{}
-	}
 	s.traffic.Attempts[o.State]++
 	if o.took > 0 {
 		s.traffic.Took.Add(o.took)
@@ -58,4 +55,6 @@ func (s *scheduler) report() app.MailTraffic {
 }
 
 // newTraffic begins to count.
-func newTraffic() app.MailTraffic { return app.MailTraffic{Since: time.Now()} }
+func newTraffic() app.MailTraffic {
+	return app.MailTraffic{Since: time.Now(), Attempts: map[app.MessageState]int64{}}
+}

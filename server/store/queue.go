@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"foyer/app"
@@ -164,7 +165,10 @@ func (p *picker) scan(rows *sql.Rows) error {
 		return err
 	}
 	p.seen++
-	if p.room(domain) <= 0 {
+	switch {
+	case slices.Contains(p.picked, d): // it was found by its time
+		return nil
+	case p.room(domain) <= 0:
 		p.skipped = true
 		return nil
 	}
@@ -190,16 +194,12 @@ ORDER BY next_attempt LIMIT $3`, []any{rank, millis(p.claim.Now), limit}, p.scan
 // dueByDomain goes round the domains that wait, and begins behind the one where it has ended before, so that each has
 // its turn.
 func (s *Store) dueByDomain(p *picker, rank int) error {
-	picked := map[int64]bool{}
-	for _, d := range p.picked {
-		picked[d.id] = true
-	}
 	start := s.lastDomain
 	domain, wrapped := start, false
 	for p.left() > 0 {
 		if only := p.only(); only != nil {
 			// Going round tens of thousands that must wait in any case takes a tenth of a second, at every commit.
-			return s.dueOfOnly(p, rank, only, picked)
+			return s.dueOfOnly(p, rank, only)
 		}
 		next, soonest, err := s.nextDomain(rank, domain)
 		switch {
@@ -213,7 +213,7 @@ func (s *Store) dueByDomain(p *picker, rank int) error {
 		}
 		domain = next
 		if soonest <= millis(p.claim.Now) { // who asks for room where nothing is due takes it from others
-			if err := s.dueOf(p, rank, domain, picked); err != nil {
+			if err := s.dueOf(p, rank, domain); err != nil {
 				return err
 			}
 		}
@@ -235,33 +235,23 @@ ORDER BY recipient_domain, next_attempt LIMIT 1`, []any{rank, behind}, &domain, 
 }
 
 // dueOfOnly takes what is due of some domains.
-func (s *Store) dueOfOnly(p *picker, rank int, domains []string, picked map[int64]bool) error {
+func (s *Store) dueOfOnly(p *picker, rank int, domains []string) error {
 	for _, domain := range domains {
-		if err := s.dueOf(p, rank, domain, picked); err != nil {
+		if err := s.dueOf(p, rank, domain); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) dueOf(p *picker, rank int, domain string, picked map[int64]bool) error {
+func (s *Store) dueOf(p *picker, rank int, domain string) error {
 	room := p.room(domain)
 	if room <= 0 {
 		return nil
 	}
 	return s.read.each(`SELECT id, attempts, recipient_domain FROM message
 WHERE rank = $1 AND recipient_domain = $2 AND next_attempt <= $3 AND state IN ('queued', 'deferred')
-ORDER BY next_attempt LIMIT $4`, []any{rank, domain, millis(p.claim.Now), room + p.taken[domain]}, func(rows *sql.Rows) error {
-		var d candidate
-		if err := rows.Scan(&d.id, &d.attempts, &domain); err != nil {
-			return err
-		}
-		if !picked[d.id] && p.room(domain) > 0 {
-			p.picked = append(p.picked, d)
-			p.taken[domain]++
-		}
-		return nil
-	})
+ORDER BY next_attempt LIMIT $4`, []any{rank, domain, millis(p.claim.Now), room + p.taken[domain]}, p.scan)
 }
 
 // finishAll writes outcomes and returns an error for each that cannot be written.

@@ -184,20 +184,18 @@ func (s *Store) TellLate(ctx context.Context, id int64, notice app.Message, now 
 // deleteMessages deletes the messages of which where is true, and the data of relayed mails that nobody waits for any
 // more.
 func deleteMessages(tx *handle, where string, args ...any) error {
-	var shared []int64
-	err := tx.each("SELECT DISTINCT relayed_id FROM message WHERE relayed_id IS NOT NULL AND "+where, args, func(rows *sql.Rows) error {
+	shared := map[int64]bool{}
+	err := tx.each("DELETE FROM message WHERE "+where+" RETURNING COALESCE(relayed_id, 0)", args, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
-		shared = append(shared, id)
+		shared[id] = true
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := tx.exec("DELETE FROM message WHERE "+where, args...); err != nil {
-		return err
-	}
-	for _, id := range shared {
+	delete(shared, 0) // Foyer's own
+	for id := range shared {
 		_, err := tx.exec("DELETE FROM relayed WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM message WHERE relayed_id = $1)", id)
 		if err != nil {
 			return err

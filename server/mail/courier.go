@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -116,15 +117,19 @@ func HelloName(publicURL string) string {
 	if err != nil || u.Hostname() == "" {
 		return "localhost"
 	}
-	ip := net.ParseIP(u.Hostname())
-	switch {
-	case ip == nil:
+	ip, err := netip.ParseAddr(u.Hostname())
+	if err != nil || ip.Zone() != "" {
 		return u.Hostname()
-	case ip.To4() != nil:
-		return "[" + ip.String() + "]"
-	default:
-		return "[IPv6:" + ip.String() + "]"
 	}
+	return addressLiteral(ip)
+}
+
+// addressLiteral returns an address as it stands where a name would (RFC 5321, 4.1.3).
+func addressLiteral(ip netip.Addr) string {
+	if ip = ip.Unmap(); ip.Is4() {
+		return "[" + ip.String() + "]"
+	}
+	return "[IPv6:" + ip.String() + "]"
 }
 
 // Deliver hands m to the smarthost. Its error is always a *ReplyError.

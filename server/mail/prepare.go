@@ -307,13 +307,9 @@ func decodeWords(s string) string {
 
 // appendReceived appends the field that tells where the mail came in (RFC 5321, 4.4).
 func (t trace) appendReceived(b []byte) []byte {
-	from := "localhost"
+	literal := "[localhost]"
 	if t.peer.IsValid() {
-		from = t.peer.String()
-	}
-	literal := "[" + from + "]"
-	if t.peer.Is6() {
-		literal = "[IPv6:" + from + "]"
+		literal = addressLiteral(t.peer)
 	}
 	return fmt.Appendf(b, "Received: from %s (%s)\r\n\tby %s with %s id %s;\r\n\t%s\r\n", t.hello, literal, t.host, t.protocol,
 		random()[:16], mailDate(t.now))

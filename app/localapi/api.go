@@ -74,6 +74,17 @@ const (
 	pathProgram         = "/v1/programs/{name}"
 	pathProgramPassword = "/v1/programs/{name}/password" //nolint:gosec // a path
 	pathMailListener    = "/v1/mail/listener"
+
+	pathStats            = "/v1/stats"
+	pathAttention        = "/v1/attention"
+	pathWatch            = "/v1/watch"
+	pathAllowCheck       = "/v1/allow/check"
+	pathCompanySummaries = "/v1/company-summaries"
+	pathConnectorTest    = "/v1/connectors/{name}/test"
+	pathPublicURLTest    = "/v1/public-url/test"
+	pathAccountSessions  = "/v1/accounts/{email}/sessions"
+	pathAccountMove      = "/v1/accounts/{email}/move"
+	pathAccountReset     = "/v1/accounts/{email}/reset"
 )
 
 // checkName returns nil when a name can be a segment of a path, or an Invalid error on field "name". There is one that
@@ -100,6 +111,7 @@ type Version struct {
 type Page[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next"`
+	Total int    `json:"total,omitempty"` // how many the filter has in all, where the list counts them
 }
 
 // Company is a customer company with its list.

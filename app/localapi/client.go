@@ -364,12 +364,21 @@ func (c *Client) MailListener(ctx context.Context) ([]ListenState, error) {
 type AccountFilter struct {
 	Company string // a company's name
 	Search  string // part of an address or a name
+	State   string // "active" or "disabled"
+	OffList bool   // only those that are not on their company's list any more
+	Sort    string // "email", which "" means, "name", "company" or "created"
+	Reverse bool   // the other way round
 }
 
 // AccountPage returns one page of accounts by address. after is the Next of the page before, or ""; limit 0 leaves
 // the size to the service. NotFound when there is no such company.
 func (c *Client) AccountPage(ctx context.Context, f AccountFilter, after string, limit int) (Page[Account], error) {
-	filter := map[string]string{"company": f.Company, "search": f.Search}
+	filter := map[string]string{"company": f.Company, "search": f.Search, "state": f.State, "sort": f.Sort}
+	for name, on := range map[string]bool{"off_list": f.OffList, "reverse": f.Reverse} {
+		if on {
+			filter[name] = "true"
+		}
+	}
 	return getPage[Account](ctx, c, pathAccounts, filter, after, limit)
 }
 
@@ -434,14 +443,20 @@ func (c *Client) SetSettings(ctx context.Context, changes map[string]string) (Se
 	return do[Settings](ctx, c, "PATCH", pathSettings, "", changes)
 }
 
-// MessagePage returns one page of messages, the newest first. Invalid when there is no such state.
-func (c *Client) MessagePage(ctx context.Context, state, after string, limit int) (Page[Message], error) {
-	return getPage[Message](ctx, c, pathMessages, map[string]string{"state": state}, after, limit)
+// MessageFilter narrows a list of messages; the zero value does not.
+type MessageFilter struct {
+	State  string // one of the states of a message
+	Search string // part of a recipient's address or of a subject
 }
 
-// Messages returns the messages in a state, or in any when it is "", the newest first.
-func (c *Client) Messages(ctx context.Context, state string) iter.Seq2[Message, error] {
-	return all(func(after string) (Page[Message], error) { return c.MessagePage(ctx, state, after, 0) })
+// MessagePage returns one page of messages, the newest first. Invalid when there is no such state.
+func (c *Client) MessagePage(ctx context.Context, f MessageFilter, after string, limit int) (Page[Message], error) {
+	return getPage[Message](ctx, c, pathMessages, map[string]string{"state": f.State, "search": f.Search}, after, limit)
+}
+
+// Messages returns the messages of a filter, the newest first.
+func (c *Client) Messages(ctx context.Context, f MessageFilter) iter.Seq2[Message, error] {
+	return all(func(after string) (Page[Message], error) { return c.MessagePage(ctx, f, after, 0) })
 }
 
 // Message returns a message whole. NotFound.
@@ -535,12 +550,30 @@ func (c *Client) Unblock(ctx context.Context, address string) error {
 	return err
 }
 
-// EventPage returns one page of the audit, the newest first.
-func (c *Client) EventPage(ctx context.Context, search, after string, limit int) (Page[Event], error) {
-	return getPage[Event](ctx, c, pathEvents, map[string]string{"search": search}, after, limit)
+// EventFilter narrows the audit; the zero value does not.
+type EventFilter struct {
+	Search  string    // part of an address, a company, an actor or a detail
+	Action  string    // an action, or a family of them as in "account."
+	Refused bool      // only what was refused
+	Since   time.Time // from then on; the zero time for all
+	Until   time.Time // before then; the zero time for all
 }
 
-// Events returns the audit, the newest first; search is part of an address, a company or an action, or "".
-func (c *Client) Events(ctx context.Context, search string) iter.Seq2[Event, error] {
-	return all(func(after string) (Page[Event], error) { return c.EventPage(ctx, search, after, 0) })
+// EventPage returns one page of the audit, the newest first.
+func (c *Client) EventPage(ctx context.Context, f EventFilter, after string, limit int) (Page[Event], error) {
+	filter := map[string]string{"search": f.Search, "action": f.Action}
+	if f.Refused {
+		filter["refused"] = "true"
+	}
+	for name, at := range map[string]time.Time{"since": f.Since, "until": f.Until} {
+		if !at.IsZero() {
+			filter[name] = at.UTC().Format(time.RFC3339)
+		}
+	}
+	return getPage[Event](ctx, c, pathEvents, filter, after, limit)
+}
+
+// Events returns the audit, the newest first.
+func (c *Client) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, error] {
+	return all(func(after string) (Page[Event], error) { return c.EventPage(ctx, f, after, 0) })
 }

@@ -177,7 +177,7 @@ func TestEveryCallReachesTheService(t *testing.T) {
 		{": mail status", func() error { _, err := client.MailStatus(ctx); return err }},
 		{": mail dns", func() error { _, err := client.MailDNS(ctx); return err }},
 		{me + ": unblock jane@acme.com", func() error { return client.Unblock(ctx, "jane@acme.com") }},
-		{": events jane", func() error { return each(client.Events(ctx, "jane")) }},
+		{": events jane", func() error { return each(client.Events(ctx, localapi.EventFilter{Search: "jane"})) }},
 		{": registrations", func() error { return each(client.Registrations(ctx)) }},
 	}
 	for _, c := range calls {
@@ -234,8 +234,8 @@ func TestPages(t *testing.T) {
 		ctx := t.Context()
 		accounts := collect(t, client.Accounts(ctx, localapi.AccountFilter{}))
 		waiting := collect(t, client.Registrations(ctx))
-		messages := collect(t, client.Messages(ctx, "captured"))
-		events := collect(t, client.Events(ctx, ""))
+		messages := collect(t, client.Messages(ctx, localapi.MessageFilter{State: "captured"}))
+		events := collect(t, client.Events(ctx, localapi.EventFilter{}))
 		if len(accounts) != n || len(waiting) != n || len(messages) != n || len(events) != n {
 			t.Errorf("of %d: got %d accounts, %d registrations, %d messages, %d events", n, len(accounts), len(waiting), len(messages), len(events))
 			continue
@@ -254,14 +254,14 @@ func TestPages(t *testing.T) {
 func TestPageBounds(t *testing.T) {
 	backend := newOffice(t)
 	client := serve(t, backend)
-	page, err := client.EventPage(t.Context(), "", "", 5000)
+	page, err := client.EventPage(t.Context(), localapi.EventFilter{}, "", 5000)
 	if err != nil || page.Items == nil || page.Next != "" {
 		t.Errorf("limit above the largest: got %+v, %v, want an empty page", page, err)
 	}
-	if _, err := client.EventPage(t.Context(), "", "x1", 1); app.CodeOf(err) != app.Invalid {
+	if _, err := client.EventPage(t.Context(), localapi.EventFilter{}, "x1", 1); app.CodeOf(err) != app.Invalid {
 		t.Errorf("a cursor that is none: got %v, want invalid", err)
 	}
-	if _, err := client.MessagePage(t.Context(), "lost", "", 1); app.CodeOf(err) != app.Invalid || !strings.Contains(app.MessageOf(err), "deferred") {
+	if _, err := client.MessagePage(t.Context(), localapi.MessageFilter{State: "lost"}, "", 1); app.CodeOf(err) != app.Invalid || !strings.Contains(app.MessageOf(err), "deferred") {
 		t.Errorf("a state that is none: got %v, want invalid that names the states", err)
 	}
 	if _, err := client.AccountPage(t.Context(), localapi.AccountFilter{Company: "Nobody"}, "", 1); app.CodeOf(err) != app.NotFound {

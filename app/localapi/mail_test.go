@@ -41,7 +41,7 @@ func TestHoldTravels(t *testing.T) {
 	if n, err := client.ReleaseMessages(t.Context()); n != 3 || err != nil {
 		t.Errorf("released %d, %v; want 3", n, err)
 	}
-	if _, err := client.MessagePage(t.Context(), "held", "", 0); err != nil {
+	if _, err := client.MessagePage(t.Context(), localapi.MessageFilter{State: "held"}, "", 0); err != nil {
 		t.Errorf("state held: %v", err)
 	}
 	for _, id := range []string{"0", "ALL", "-1", "x"} {

@@ -28,7 +28,7 @@ func (p *program) auditList() *cobra.Command {
 			if limit < 0 {
 				return usage(cmd, "--limit is a number from 0, for all")
 			}
-			events, err := collect(p.client.Events(cmd.Context(), search), limit)
+			events, err := collect(p.client.Events(cmd.Context(), localapi.EventFilter{Search: search}), limit)
 			if err != nil {
 				return err
 			}

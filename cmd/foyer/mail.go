@@ -35,7 +35,7 @@ func (p *program) mailList() *cobra.Command {
 			if limit < 0 {
 				return usage(cmd, "--limit is a number from 0, for all")
 			}
-			messages, err := collect(p.client.Messages(cmd.Context(), state), limit)
+			messages, err := collect(p.client.Messages(cmd.Context(), localapi.MessageFilter{State: state}), limit)
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,53 @@
+package localapi
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Stats is what the last days were like, one Day each, the oldest first and today last. Days without anything are there.
+type Stats struct {
+	Days []Day `json:"days"`
+	// Totals of now.
+	Accounts      int `json:"accounts"`
+	Disabled      int `json:"disabled"` // of the accounts
+	Registrations int `json:"registrations"`
+	Companies     int `json:"companies"`
+}
+
+// Day is what happened on one day of the caller's clock.
+type Day struct {
+	Day      string `json:"day"`      // as in "2026-11-26"
+	Requests int    `json:"requests"` // sign-ups that were asked for and got a registration
+	Accounts int    `json:"accounts"` // accounts that were made
+	// Mails by the day they were written, as they stand now. They are kept limits.mail_days only.
+	Delivered int `json:"delivered"`
+	Deferred  int `json:"deferred"` // waits, after an attempt or before its first
+	Failed    int `json:"failed"`
+	Captured  int `json:"captured"`
+}
+
+// Stats returns the last days, today included; offset is how far the caller's clock is ahead of UTC. days is 1 to 366.
+// Invalid.
+func (c *Client) Stats(ctx context.Context, days int, offset time.Duration) (Stats, error) {
+	query := url.Values{"days": {strconv.Itoa(days)}, "offset": {strconv.Itoa(int(offset / time.Minute))}}
+	return do[Stats](ctx, c, "GET", pathStats+"?"+query.Encode(), "", nil)
+}
+
+// Notice is something that wants the administrator's attention.
+type Notice struct {
+	Code    string            `json:"code"`    // stable, by which clients find their own words and the place to go
+	Level   string            `json:"level"`   // "error" or "warning"
+	Subject string            `json:"subject"` // the connector, entry, host or setting it is about; "" for none
+	Count   int               `json:"count"`   // how many it is about, where that is a number; 0 otherwise
+	Text    string            `json:"text"`    // a sentence in English that says what to do
+	Args    map[string]string `json:"args"`    // values for a sentence in another language
+}
+
+// Attention returns what wants attention, errors first.
+func (c *Client) Attention(ctx context.Context) ([]Notice, error) {
+	page, err := getPage[Notice](ctx, c, pathAttention, nil, "", 0)
+	return page.Items, err
+}

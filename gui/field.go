@@ -1,0 +1,115 @@
+package gui
+
+import (
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// newField returns an input with its label above and, unless hint is "", what it means below.
+func newField(label string, input fyne.CanvasObject, hint string) *fyne.Container {
+	head := widget.NewLabel(label)
+	head.SizeName = theme.SizeNameCaptionText
+	head.TextStyle.Bold = true
+	box := container.NewVBox(head, input)
+	if hint != "" {
+		box.Add(newHint(hint))
+	}
+	return box
+}
+
+// newFact returns a label and a value that is only read, and can be marked and copied.
+func newFact(label string) (*fyne.Container, *widget.Label) {
+	head := newSmall(label)
+	value := newText("")
+	value.Selectable = true
+	return container.New(&factLayout{}, head, value), value
+}
+
+// factLayout puts a label of a fixed width before a value.
+type factLayout struct{}
+
+const factWidth = 170
+
+// MinSize returns the size of both.
+func (factLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(factWidth+120, max(objects[0].MinSize().Height, objects[1].MinSize().Height))
+}
+
+// Layout places both.
+func (factLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	objects[0].Resize(fyne.NewSize(factWidth, objects[0].MinSize().Height))
+	objects[0].Move(fyne.NewPos(0, 2))
+	objects[1].Resize(fyne.NewSize(size.Width-factWidth, size.Height))
+	objects[1].Move(fyne.NewPos(factWidth, 0))
+}
+
+// newCopyField returns a value that is only read with a button that copies it. tell says that it was done.
+func newCopyField(value string, tell func(string)) (*fyne.Container, *widget.Label) {
+	label := widget.NewLabel(value)
+	label.Selectable = true
+	label.Truncation = fyne.TextTruncateEllipsis
+	label.TextStyle.Monospace = true
+	button := newButton("", theme.ContentCopyIcon(), func() {
+		fyne.CurrentApp().Clipboard().SetContent(label.Text)
+		tell(tr("copied"))
+	})
+	return container.NewBorder(nil, nil, nil, button, newPanel(theme.ColorNameInputBackground, colorLine, 6, 0, label)), label
+}
+
+// searchEntry is a field to search with: it tells what is typed when there was no key for a while.
+type searchEntry struct {
+	widget.Entry
+	searched func(text string)
+	later    func(delay time.Duration, do func()) (cancel func())
+	cancel   func()
+}
+
+// searchDelay is how long typing must rest.
+const searchDelay = 250 * time.Millisecond
+
+// newSearch returns a search field.
+func newSearch(d *desk, hint string, searched func(string)) *searchEntry {
+	s := &searchEntry{searched: searched, later: d.later, cancel: func() {}}
+	s.PlaceHolder = hint
+	s.Icon = theme.SearchIcon()
+	s.OnChanged = func(string) {
+		s.cancel()
+		s.cancel = s.later(searchDelay, s.now)
+	}
+	s.OnSubmitted = func(string) { s.now() }
+	s.ExtendBaseWidget(s)
+	return s
+}
+
+// now tells what is typed at once.
+func (s *searchEntry) now() {
+	s.cancel()
+	s.searched(s.Text)
+}
+
+// TypedKey empties the field at Escape.
+func (s *searchEntry) TypedKey(e *fyne.KeyEvent) {
+	if e.Name == fyne.KeyEscape && s.Text != "" {
+		s.SetText("")
+		s.now()
+		return
+	}
+	s.Entry.TypedKey(e)
+}
+
+// newFixed returns an object with a fixed width.
+func newFixed(width float32, o fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(&widthLayout{width}, o)
+}
+
+type widthLayout struct{ width float32 }
+
+func (l *widthLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(l.width, objects[0].MinSize().Height)
+}
+
+func (l *widthLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) { objects[0].Resize(size) }

@@ -1,0 +1,102 @@
+// Package gui is the desktop program: what the administrator of the office sees of the service, and does with it. It
+// knows the admin API and nothing else of the service. It is the only room with Fyne, but for the driver, which only cmd
+// may import: so all of it is tested without a display. Only cmd imports it.
+package gui
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+)
+
+// Config is what the desktop program is made of.
+type Config struct {
+	Client  Client // of the service this program is for
+	Host    Host   // what can be done about the service on this machine
+	Version string // of this program
+	Log     *slog.Logger
+}
+
+// Host is what the desktop program can do with this machine.
+type Host interface {
+	// Service tells whether the service is installed here, and whether it runs. It is quick and needs no rights.
+	Service() ServiceState
+	// Control runs `foyer service VERB`, asking the person for the right to, and returns when it is done. The error says in a
+	// sentence what went wrong.
+	Control(ctx context.Context, verb string) error
+	// Command returns the line that does what Control does, to be typed into a terminal; "" when there is none here.
+	Command(verb string) string
+	// Demo starts a demonstration and returns its client and what ends it.
+	Demo(ctx context.Context) (Client, func(), error)
+}
+
+// ServiceState is what a machine's service manager knows of the service.
+type ServiceState struct {
+	Managed   bool // there is a service manager that Foyer can be installed with
+	Installed bool
+	Running   bool
+}
+
+// work is something that takes time. It runs beside the window and returns what shows its result, which is run in the
+// window's own goroutine; nil shows nothing.
+type work func(ctx context.Context) (show func())
+
+// callTimeout bounds each work.
+const callTimeout = 30 * time.Second
+
+// Run opens the window and returns when it has been closed.
+func Run(a fyne.App, c Config) error {
+	if err := loadTexts(); err != nil {
+		return err
+	}
+	applyTheme(a)
+	b := newBackground(fyne.Do)
+	defer b.stop()
+	w := newWindow(a, c, b)
+	w.show()
+	a.Run()
+	return nil
+}
+
+// background runs works, each in a goroutine of its own, and is the only place of the program that starts any.
+type background struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+	post   func(func()) // hands a function to the window's goroutine
+}
+
+func newBackground(post func(func())) *background {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &background{ctx: ctx, cancel: cancel, post: post}
+}
+
+// run starts a work that may take until callTimeout.
+func (b *background) run(work work) { b.runFor(callTimeout, work) }
+
+// runFor starts a work that may take until timeout; 0 is as long as the program runs.
+func (b *background) runFor(timeout time.Duration, work work) {
+	if b.ctx.Err() != nil {
+		return
+	}
+	b.group.Go(func() {
+		ctx, cancel := b.ctx, func() {}
+		if timeout > 0 {
+			ctx, cancel = context.WithTimeout(ctx, timeout)
+		}
+		defer cancel()
+		show := work(ctx)
+		if show != nil && b.ctx.Err() == nil {
+			b.post(show)
+		}
+	})
+}
+
+// stop ends every work and waits for them.
+func (b *background) stop() {
+	b.cancel()
+	b.group.Wait()
+}

@@ -1,0 +1,40 @@
+package gui
+
+import (
+	"fmt"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/theme"
+)
+
+// pictures writes what a window shows to build/gui: light and dark, as large as a small and as a usual screen.
+func pictures(tb testing.TB, a fyne.App, w fyne.Window, name string) {
+	tb.Helper()
+	dir := filepath.Join("..", "build", "gui")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		tb.Fatal(err)
+	}
+	for variant, word := range map[fyne.ThemeVariant]string{theme.VariantLight: "light", theme.VariantDark: "dark"} {
+		l := newLook()
+		l.fixed = new(variant)
+		a.Settings().SetTheme(l)
+		for _, size := range []fyne.Size{fyne.NewSize(1024, 700), fyne.NewSize(1280, 800)} {
+			w.Resize(size)
+			file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s-%.0f.png", name, word, size.Width))) //nolint:gosec // a picture of a test
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if err := png.Encode(file, w.Canvas().Capture()); err != nil {
+				tb.Fatal(err)
+			}
+			if err := file.Close(); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	applyTheme(a)
+}

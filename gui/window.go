@@ -1,0 +1,340 @@
+package gui
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+
+	"foyer/app/localapi"
+)
+
+// What the preferences keep. None of it is a secret: the file is readable.
+const (
+	prefWidth  = "window.width"
+	prefHeight = "window.height"
+	prefPage   = "page"
+	prefTray   = "tray"
+)
+
+// window is the program's one window: the pages, the way between them, and how the connection stands.
+type window struct {
+	app    fyne.App
+	config Config
+	back   *background
+	win    fyne.Window
+	desk   *desk
+	live   *live
+
+	pages   []*page
+	current *page
+	link    link
+
+	status  *pill
+	address *widget.Hyperlink
+	copyURL *widget.Button
+	who     *widget.Label
+	version *widget.Label
+	bar     *bar
+	toast   *toast
+	body    *fyne.Container // the page in sight
+	shell   fyne.CanvasObject
+	connect *connectView
+	base    *fyne.Container // the shell, or what there is without a connection
+}
+
+// page is a view with its place in the navigation.
+type page struct {
+	name    string
+	icon    fyne.Resource
+	key     fyne.KeyName
+	view    view
+	content fyne.CanvasObject
+	button  *widget.Button
+	ground  *panel
+}
+
+// pages returns the pages in the order of the navigation.
+func pages(d *desk) []*page {
+	return []*page{
+		{name: pageHome, icon: theme.HomeIcon(), key: fyne.Key1, view: newHome(d)},
+		{name: pageCompanies, icon: theme.StorageIcon(), key: fyne.Key2, view: newCompanies(d)},
+		{name: pageConnectors, icon: theme.LoginIcon(), key: fyne.Key3, view: newConnectors(d)},
+		{name: pageUsers, icon: theme.AccountIcon(), key: fyne.Key4, view: newUsers(d)},
+		{name: pageMail, icon: theme.MailComposeIcon(), key: fyne.Key5, view: newMail(d)},
+		{name: pageLog, icon: theme.HistoryIcon(), key: fyne.Key6, view: newLog(d)},
+		{name: pageSettings, icon: theme.SettingsIcon(), key: fyne.Key7, view: newSettings(d)},
+	}
+}
+
+func newWindow(a fyne.App, c Config, b *background) *window {
+	w := &window{app: a, config: c, back: b, win: a.NewWindow(tr("app.name"))}
+	w.desk = &desk{
+		client: c.Client, window: w.win, run: b.run, later: w.later, open: w.open, lost: w.lost, prefs: a.Preferences(),
+	}
+	w.toast = newToast(w.later)
+	w.desk.tell = w.toast.say
+	w.desk.wizard = w.startWizard
+	w.live = newLive(c.Client, c.Host, b.post)
+	w.live.state, w.live.changed = w.setConnection, w.changed
+	w.connect = newConnectView(w)
+	w.pages = pages(w.desk)
+	w.layout()
+	return w
+}
+
+// later runs do in the window's goroutine after a while, unless it is cancelled before.
+func (w *window) later(delay time.Duration, do func()) func() {
+	timer := time.AfterFunc(delay, func() { w.back.post(do) })
+	return func() { timer.Stop() }
+}
+
+func (w *window) layout() {
+	w.status = newPill("", levelPlain)
+	w.address = widget.NewHyperlink("", nil)
+	w.copyURL = newButton("", theme.ContentCopyIcon(), w.copyAddress)
+	w.copyURL.Importance = widget.LowImportance
+	w.who, w.version = newSmall(""), newSmall("")
+	w.who.Truncation, w.version.Truncation = fyne.TextTruncateEllipsis, fyne.TextTruncateEllipsis
+	w.bar = newBar()
+	w.bar.close.Hide()
+	w.body = container.NewStack()
+
+	nav := container.NewVBox()
+	for _, p := range w.pages {
+		p.button = widget.NewButtonWithIcon(tr("page."+p.name), p.icon, func() { w.open(p.name, "") })
+		p.button.Alignment, p.button.Importance = widget.ButtonAlignLeading, widget.LowImportance
+		p.ground = newPanel(colorSide, "", 6, 0, p.button)
+		nav.Add(p.ground)
+	}
+	name := newHeading(tr("app.name"))
+	name.SizeName = theme.SizeNameSubHeadingText
+	brand := container.NewHBox(container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(26), widget.NewIcon(w.app.Icon()))), name)
+	foot := container.NewVBox(widget.NewSeparator(), w.who, w.version)
+	side := newPanel(colorSide, "", 0, 8, newFixed(178, container.NewBorder(container.NewVBox(brand, newFixed(1, layout.NewSpacer()), nav), foot, nil, nil)))
+	head := container.NewHBox(w.status, w.address, w.copyURL)
+	main := container.NewBorder(container.NewVBox(head, w.bar), nil, nil, nil, w.body)
+	padded := container.New(layout.NewCustomPaddedLayout(8, 8, 12, 12), main)
+	w.shell = container.NewBorder(nil, nil, side, nil, padded)
+	w.base = container.NewStack(w.connect.content)
+	w.win.SetContent(container.NewStack(w.base, w.toast.box))
+	w.win.SetMainMenu(w.menu())
+	w.setConnection(connection{})
+}
+
+// show opens the window as large as it was, and begins to connect.
+func (w *window) show() {
+	prefs := w.app.Preferences()
+	w.win.SetMaster()
+	w.win.SetPadded(false)
+	w.win.Resize(fyne.NewSize(
+		float32(prefs.FloatWithFallback(prefWidth, 1180)), float32(prefs.FloatWithFallback(prefHeight, 740))))
+	w.win.CenterOnScreen()
+	w.win.SetCloseIntercept(w.close)
+	w.back.runFor(0, func(ctx context.Context) func() {
+		w.live.keep(ctx)
+		return nil
+	})
+	w.win.Show()
+}
+
+// close ends the program, unless something would be lost and the person does not want that.
+func (w *window) close() {
+	w.leave(func() {
+		size := w.win.Canvas().Size()
+		w.app.Preferences().SetFloat(prefWidth, float64(size.Width))
+		w.app.Preferences().SetFloat(prefHeight, float64(size.Height))
+		w.win.SetCloseIntercept(nil)
+		w.app.Quit()
+	})
+}
+
+// leave does something that leaves the page in sight; before, it asks about what is not saved.
+func (w *window) leave(do func()) {
+	if w.current == nil || !w.current.view.Unsaved() {
+		do()
+		return
+	}
+	w.desk.confirm(tr("unsaved.title"), tr("unsaved.text"), tr("unsaved.leave"), do)
+}
+
+// open goes to a page.
+func (w *window) open(name, subject string) {
+	for _, p := range w.pages {
+		if p.name == name {
+			if p == w.current {
+				p.view.Open(subject)
+				return
+			}
+			w.leave(func() { w.turnTo(p, subject) })
+			return
+		}
+	}
+}
+
+func (w *window) turnTo(p *page, subject string) {
+	w.current = p
+	if p.content == nil {
+		p.content = p.view.Content()
+	}
+	w.body.Objects = []fyne.CanvasObject{p.content}
+	w.body.Refresh()
+	for _, other := range w.pages {
+		fill := colorSide
+		other.button.Importance = widget.LowImportance
+		if other == p {
+			fill = theme.ColorNameSelection
+		}
+		other.ground.setFill(fill)
+		other.button.Refresh()
+	}
+	w.app.Preferences().SetString(prefPage, p.name)
+	p.view.Open(subject)
+}
+
+// reload reads the page in sight anew.
+func (w *window) reload() {
+	if w.current != nil {
+		w.leave(func() { w.current.view.Open("") })
+	}
+}
+
+// lost is told by views whose call found no service.
+func (w *window) lost(error) { w.live.retry() }
+
+// setConnection shows how the connection stands.
+func (w *window) setConnection(c connection) {
+	before := w.link
+	w.link = c.link
+	if c.link == linkUp {
+		w.connected(c, before)
+		return
+	}
+	w.status.set(tr("link.down"), levelError)
+	if w.current != nil && c.link != linkForbidden && c.link != linkMismatch {
+		w.bar.offer(levelWarning, tr("link.lost", args{"Seconds": int(c.retry / time.Second)}), tr("link.retry"), w.live.retry)
+		return
+	}
+	w.current = nil
+	w.connect.show(c)
+	w.base.Objects = []fyne.CanvasObject{w.connect.content}
+	w.base.Refresh()
+}
+
+func (w *window) connected(c connection, before link) {
+	w.status.set(tr("link.up"), levelOK)
+	w.bar.clear()
+	w.who.SetText(tr("link.who", args{"Caller": c.version.Caller}))
+	w.version.SetText(tr("link.version", args{"Version": c.version.Version}))
+	if c.version.Version != w.config.Version {
+		w.bar.say(levelWarning, tr("link.other_version", args{"Service": c.version.Version, "Program": w.config.Version}))
+	}
+	w.base.Objects = []fyne.CanvasObject{w.shell}
+	w.base.Refresh()
+	w.readAddress()
+	switch {
+	case w.current == nil:
+		w.turnTo(w.pageOf(w.app.Preferences().StringWithFallback(prefPage, pageHome)), "")
+		w.offerWizard()
+	case before != linkUp && !w.current.view.Unsaved():
+		w.current.view.Open("")
+	}
+}
+
+func (w *window) pageOf(name string) *page {
+	for _, p := range w.pages {
+		if p.name == name {
+			return p
+		}
+	}
+	return w.pages[0]
+}
+
+// changed tells the page in sight what has changed.
+func (w *window) changed(t topics) {
+	if t.any(localapi.TopicSettings) {
+		w.readAddress()
+	}
+	if w.current != nil {
+		w.current.view.Changed(t)
+	}
+}
+
+// readAddress shows the address for customers.
+func (w *window) readAddress() {
+	w.back.run(func(ctx context.Context) func() {
+		settings, err := w.config.Client.Settings(ctx)
+		return func() {
+			if err != nil {
+				return // the views say so
+			}
+			w.setAddress(settings["public_url"].Text)
+		}
+	})
+}
+
+func (w *window) setAddress(text string) {
+	u, err := url.Parse(text)
+	if err != nil || text == "" {
+		w.address.Hide()
+		w.copyURL.Hide()
+		return
+	}
+	w.address.SetText(text)
+	w.address.SetURL(u.JoinPath("login"))
+	w.address.Show()
+	w.copyURL.Show()
+}
+
+func (w *window) copyAddress() {
+	w.app.Clipboard().SetContent(w.address.Text)
+	w.toast.say(tr("copied"))
+}
+
+// menu returns the window's menu, in which every shortcut stands.
+func (w *window) menu() *fyne.MainMenu {
+	item := func(key string, name fyne.KeyName, do func()) *fyne.MenuItem {
+		m := fyne.NewMenuItem(tr(key), do)
+		if name != "" {
+			shortcut := &desktop.CustomShortcut{KeyName: name, Modifier: fyne.KeyModifierShortcutDefault}
+			m.Shortcut = shortcut
+			w.win.Canvas().AddShortcut(shortcut, func(fyne.Shortcut) { do() })
+		}
+		return m
+	}
+	quit := item("menu.quit", fyne.KeyQ, w.close)
+	quit.IsQuit = true
+	file := fyne.NewMenu(tr("menu.file"),
+		item("menu.wizard", "", w.startWizard), item("menu.reload", fyne.KeyR, w.reload), fyne.NewMenuItemSeparator(), quit)
+	view := fyne.NewMenu(tr("menu.view"))
+	for _, p := range w.pages {
+		view.Items = append(view.Items, item("page."+p.name, p.key, func() {
+			if w.link == linkUp {
+				w.open(p.name, "")
+			}
+		}))
+	}
+	search := item("menu.search", fyne.KeyF, w.focusSearch)
+	view.Items = append(view.Items, fyne.NewMenuItemSeparator(), search)
+	help := fyne.NewMenu(tr("menu.help"), item("menu.about", "", w.about))
+	return fyne.NewMainMenu(file, view, help)
+}
+
+// searcher is a view with a field to search with.
+type searcher interface{ searchField() fyne.Focusable }
+
+// focusSearch places the cursor in the page's search field.
+func (w *window) focusSearch() {
+	if w.current == nil {
+		return
+	}
+	if s, ok := w.current.view.(searcher); ok {
+		w.win.Canvas().Focus(s.searchField())
+	}
+}

@@ -35,6 +35,8 @@ func BodyForms() []func() any {
 		func() any { return new(companyAllow) },
 		func() any { return new(companyDisallow) },
 		func() any { return new(companyTenants) },
+		func() any { return new(ListDraft) },
+		func() any { return new(CompanySave) },
 		func() any { return new(settingsChange) },
 		func() any { return new(connectorChange) },
 		func() any { return new(programChange) },

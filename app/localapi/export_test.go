@@ -37,6 +37,7 @@ func BodyForms() []func() any {
 		func() any { return new(companyTenants) },
 		func() any { return new(ListDraft) },
 		func() any { return new(CompanySave) },
+		func() any { return new(publicURLTest) },
 		func() any { return new(settingsChange) },
 		func() any { return new(connectorChange) },
 		func() any { return new(programChange) },

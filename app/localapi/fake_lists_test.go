@@ -57,3 +57,15 @@ func (o *office) CompanyPage(_ context.Context, q app.CompanyQuery) ([]app.Compa
 	all = slices.DeleteFunc(all, func(c app.CompanySummary) bool { return app.CompanyKey(c.Name) <= q.After })
 	return all[:min(len(all), q.Limit)], total, o.do("", "companies like "+q.Search)
 }
+
+func (o *office) TestConnector(ctx context.Context, name string) (app.Trial, error) {
+	_, err := o.Connector(ctx, name)
+	return o.trial, firstError(err, o.do("", "test connector "+name))
+}
+
+func (o *office) TestPublicURL(_ context.Context, address string) (app.Trial, error) {
+	if !app.CheckPublicHost(address) {
+		return app.Trial{}, app.Fieldf("public_url", "setting_invalid", "%q is no address", address)
+	}
+	return o.trial, o.do("", "test public url "+address)
+}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"foyer/app"
 	"foyer/app/localapi"
@@ -118,5 +119,37 @@ func TestListRoutesRefuse(t *testing.T) {
 		if status != tt.status || !strings.Contains(body, `"reason":"`+tt.reason+`"`) {
 			t.Errorf("%s: got %d %s, want %d %s", tt.route, status, body, tt.status, tt.reason)
 		}
+	}
+}
+
+func TestTrialsTravel(t *testing.T) {
+	backend := newOffice(t)
+	backend.connectors["g"] = app.ConnectorState{Connector: app.Connector{Name: "g"}}
+	backend.trial = app.Trial{
+		Steps:   []app.TrialStep{{Name: "settings", OK: true, Detail: "complete"}, {Name: "redirect", Detail: "set public_url", Took: 12*time.Millisecond + 1}},
+		Verdict: "set public_url",
+	}
+	client := serve(t, backend)
+	want := localapi.Trial{
+		Steps:   []localapi.TrialStep{{Name: "settings", OK: true, Detail: "complete"}, {Name: "redirect", Detail: "set public_url", TookMS: 12}},
+		Verdict: "set public_url",
+	}
+	got, err := client.TestConnector(t.Context(), "g")
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("connector: got %+v, %v, want %+v", got, err, want)
+	}
+	backend.trial = app.Trial{OK: true}
+	got, err = client.TestPublicURL(t.Context(), "accounts.example")
+	if want := (localapi.Trial{OK: true, Steps: []localapi.TrialStep{}}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("public url: got %+v, %v, want %+v", got, err, want)
+	}
+	if call, want := last(backend.calls()), ": test public url accounts.example"; call != want {
+		t.Errorf("the service was asked %q, want %q", call, want)
+	}
+	if _, err := client.TestPublicURL(t.Context(), "!"); app.CodeOf(err) != app.Invalid {
+		t.Errorf("no address: got %v, want invalid", err)
+	}
+	if _, err := client.TestConnector(t.Context(), "none"); app.CodeOf(err) != app.NotFound {
+		t.Errorf("no connector: got %v, want not found", err)
 	}
 }

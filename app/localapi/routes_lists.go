@@ -11,6 +11,8 @@ type listBackend interface {
 	CheckList(ctx context.Context, d app.ListDraft) (app.ListCheck, error)
 	SaveCompany(ctx context.Context, actor, name string, change app.CompanyChange) (app.Company, int, error)
 	CompanyPage(ctx context.Context, q app.CompanyQuery) ([]app.CompanySummary, int, error)
+	TestConnector(ctx context.Context, name string) (app.Trial, error)
+	TestPublicURL(ctx context.Context, address string) (app.Trial, error)
 }
 
 func (h *handler) listRoutes() []route {
@@ -18,6 +20,8 @@ func (h *handler) listRoutes() []route {
 		{method: "POST", path: pathAllowCheck, serve: h.checkList},
 		{method: "PUT", path: pathCompany, serve: h.saveCompany},
 		{method: "GET", path: pathCompanySummaries, serve: h.companyPage},
+		{method: "POST", path: pathConnectorTest, serve: h.testConnector},
+		{method: "POST", path: pathPublicURLTest, serve: h.testPublicURL},
 	}
 }
 
@@ -63,6 +67,30 @@ func (h *handler) companyPage(r *request) (any, error) {
 	}
 	out := page(list, limit, func(c app.CompanySummary) CompanySummary { return CompanySummary(c) }, func(c app.CompanySummary) string { return app.CompanyKey(c.Name) })
 	out.Total = total
+	return out, nil
+}
+
+func (h *handler) testConnector(r *request) (any, error) {
+	return trial(h.Backend.TestConnector(r.Context(), r.PathValue("name")))
+}
+
+func (h *handler) testPublicURL(r *request) (any, error) {
+	var body publicURLTest
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	return trial(h.Backend.TestPublicURL(r.Context(), body.URL))
+}
+
+// trial is what calls answer that try something out.
+func trial(t app.Trial, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := Trial{OK: t.OK, Steps: make([]TrialStep, 0, len(t.Steps)), Verdict: t.Verdict}
+	for _, s := range t.Steps {
+		out.Steps = append(out.Steps, TrialStep{Name: s.Name, OK: s.OK, Detail: s.Detail, TookMS: s.Took.Milliseconds()})
+	}
 	return out, nil
 }
 

@@ -69,8 +69,8 @@ func TestHelp(t *testing.T) {
 func TestCommands(t *testing.T) {
 	want := map[string]string{
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
-		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
-		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set",
+		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show test",
+		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set test-url",
 		"mail":    "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
 		"program": "add list password remove set show",
 	}

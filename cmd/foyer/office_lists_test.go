@@ -26,3 +26,20 @@ func (o *office) CompanyPage(_ context.Context, q app.CompanyQuery) ([]app.Compa
 	}
 	return found, len(found), o.fail
 }
+
+func (o *office) TestConnector(_ context.Context, name string) (app.Trial, error) {
+	for _, c := range o.connectors {
+		if c.Name == name {
+			return o.trial, o.fail
+		}
+	}
+	return app.Trial{}, app.Errorf(app.NotFound, "connector_unknown", "there is no connector %q", name)
+}
+
+// TestPublicURL has an answer for the setting, which is "", alone.
+func (o *office) TestPublicURL(_ context.Context, address string) (app.Trial, error) {
+	if address != "" {
+		return app.Trial{}, app.Fieldf("public_url", "setting_invalid", "%s cannot be set so", address)
+	}
+	return o.trial, o.fail
+}

@@ -37,6 +37,7 @@ type office struct {
 	status     app.MailStatus
 	records    []app.DNSRecord // of the office's mail
 	tested     []app.Message   // what becomes of a test mail, each time it is looked at
+	trial      app.Trial       // of everything that is tried out
 	fail       error
 }
 

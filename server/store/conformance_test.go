@@ -126,7 +126,7 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"saving, refused":    testSaveCompanyRefused,
 		"saving by two":      testSaveCompanyByTwo,
 		"company pages":      testCompanyPages,
-		"programs":                  testPrograms,
+		"programs":           testPrograms,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,20 +41,12 @@ func (s *Service) RenameCompany(ctx context.Context, actor, name, to string) (Co
 	if err := CheckCompanyName(to); err != nil {
 		return Company{}, err
 	}
-	event := adminEvent(actor, ActCompanyRename, name)
-	event.Company, event.Detail = to, "was "+name
-	return s.store.RenameCompany(ctx, name, to, event)
+	return s.store.RenameCompany(ctx, name, to, renameEvent(actor, name, to))
 }
 
 // EnableCompany sets a company's switch. Off ends the sessions of its people. NotFound.
 func (s *Service) EnableCompany(ctx context.Context, actor, name string, on bool) (Company, error) {
-	action := ActCompanyDisable
-	if on {
-		action = ActCompanyEnable
-	}
-	event := adminEvent(actor, action, name)
-	event.Company = name
-	return s.store.EnableCompany(ctx, name, on, event)
+	return s.store.EnableCompany(ctx, name, on, switchEvent(actor, name, on))
 }
 
 // RemoveCompany removes a company that has no accounts. NotFound, Conflict.
@@ -74,9 +66,7 @@ func (s *Service) Allow(ctx context.Context, actor, name, entries string, move b
 	if err != nil {
 		return Company{}, err
 	}
-	event := adminEvent(actor, ActAllow, name)
-	event.Company, event.Entry = name, joinEntries(list)
-	return s.store.AddEntries(ctx, name, list, move, event)
+	return s.store.AddEntries(ctx, name, list, move, entriesEvent(actor, ActAllow, name, list))
 }
 
 // Disallow removes the entries of a field from a company's list, all or none, and returns how many of its accounts
@@ -86,9 +76,7 @@ func (s *Service) Disallow(ctx context.Context, actor, name, entries string) (Co
 	if err != nil {
 		return Company{}, 0, err
 	}
-	event := adminEvent(actor, ActDisallow, name)
-	event.Company, event.Entry = name, joinEntries(list)
-	return s.store.RemoveEntries(ctx, name, list, event)
+	return s.store.RemoveEntries(ctx, name, list, entriesEvent(actor, ActDisallow, name, list))
 }
 
 func someEntries(field string) ([]Entry, error) {

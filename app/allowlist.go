@@ -3,7 +3,9 @@ package app
 import (
 	_ "embed"
 	"fmt"
+	"iter"
 	"net/netip"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -59,6 +61,9 @@ func (e Entry) Display() string {
 // MixedScript reports whether a label of the entry's domain mixes scripts (Latin and Cyrillic, say), as
 // look-alike domains do.
 func (e Entry) MixedScript() bool {
+	if !strings.Contains(e.Domain(), "xn--") {
+		return false // what has no A-label is in Latin letters
+	}
 	_, domain, found := strings.Cut(e.Display(), "@")
 	if !found {
 		domain = e.Display()
@@ -102,22 +107,37 @@ func scriptOf(r rune) string {
 // is no partial result.
 func ParseEntries(field string) ([]Entry, error) {
 	var entries []Entry
-	seen := map[string]Entry{}
-	for token := range strings.FieldsFuncSeq(field, isSeparator) {
-		entry, err := ParseEntry(token)
+	for entry, err := range fieldEntries(field) {
 		if err != nil {
 			return nil, err
 		}
-		if twin, ok := seen[entry.Value]; ok {
-			if twin.Deny != entry.Deny {
-				return nil, Fieldf("entries", "entry_both", "%q is listed both as allowed and as refused; keep one of them", entry.Value).With("Token", entry.Value)
-			}
-			continue
-		}
-		seen[entry.Value] = entry
 		entries = append(entries, entry)
 	}
 	return entries, nil
+}
+
+// fieldEntries goes through the tokens of a field: each gives its entry, or the Invalid error that ParseEntries would end
+// with. An entry that was there before gives nothing.
+func fieldEntries(field string) iter.Seq2[Entry, *Error] {
+	return func(yield func(Entry, *Error) bool) {
+		seen := map[string]Entry{}
+		for token := range strings.FieldsFuncSeq(field, isSeparator) {
+			entry, err := parseEntry(token)
+			twin, twice := seen[entry.Value]
+			switch {
+			case err != nil:
+			case !twice:
+				seen[entry.Value] = entry
+			case twin.Deny == entry.Deny:
+				continue
+			default:
+				err = Fieldf("entries", "entry_both", "%q is listed both as allowed and as refused; keep one of them", entry.Value).With("Token", entry.Value)
+			}
+			if !yield(entry, err) {
+				return
+			}
+		}
+	}
 }
 
 // isSeparator takes ASCII blanks only: an exotic blank stays in its token, and the message that quotes the
@@ -131,6 +151,14 @@ func isSeparator(r rune) bool {
 // leading "@", one trailing dot. What remains is read strictly. Whether the entry is wise is another question:
 // see Entry.Refusal.
 func ParseEntry(token string) (Entry, error) {
+	entry, err := parseEntry(token)
+	if err != nil {
+		return Entry{}, err
+	}
+	return entry, nil
+}
+
+func parseEntry(token string) (Entry, *Error) {
 	rest, deny := strings.CutPrefix(unbracket(token), "!")
 	rest = undecorate(unbracket(rest))
 
@@ -138,27 +166,25 @@ func ParseEntry(token string) (Entry, error) {
 		address, err := ParseAddress(rest)
 		if err != nil {
 			if domain, ok := strings.CutPrefix(rest, "*@"); ok {
-				return Entry{}, badEntry(token, fmt.Sprintf("to cover a whole domain write %q", domain))
+				return Entry{}, badEntry(token, "whole_domain", fmt.Sprintf("to cover a whole domain write %q", domain)).With("Write", domain)
 			}
-			return Entry{}, badEntry(token, "it is not an e-mail address Foyer can use")
+			return Entry{}, badEntry(token, "address", "it is not an e-mail address Foyer can use")
 		}
 		return Entry{Kind: EntryAddress, Value: address.Key(), Deny: deny}, nil
 	}
 	if _, err := netip.ParseAddr(strings.Trim(rest, "[]")); err == nil {
-		return Entry{}, badEntry(token, "an IP address cannot be listed; write a domain or an e-mail address")
+		return Entry{}, badEntry(token, "ip", "an IP address cannot be listed; write a domain or an e-mail address")
 	}
 	kind, name := EntryDomain, rest
 	if base, ok := strings.CutPrefix(rest, "*."); ok {
 		kind, name = EntryWildcard, base
 	}
 	domain, why := parseDomain(name)
-	if why != "" {
-		if strings.HasPrefix(name, ".") {
-			why = fmt.Sprintf("to cover a domain and its subdomains write %q", "*"+name)
-		} else {
-			why = "write user@company.com, company.com or *.company.com"
-		}
-		return Entry{}, badEntry(token, why)
+	switch {
+	case why != "" && strings.HasPrefix(name, "."):
+		return Entry{}, badEntry(token, "subdomains", fmt.Sprintf("to cover a domain and its subdomains write %q", "*"+name)).With("Write", "*"+name)
+	case why != "":
+		return Entry{}, badEntry(token, "form", "write user@company.com, company.com or *.company.com")
 	}
 	if kind == EntryWildcard {
 		domain = "*." + domain
@@ -193,8 +219,10 @@ func undecorate(s string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(s, "@"), ".")
 }
 
-func badEntry(token, why string) *Error {
-	return Fieldf("entries", "entry_invalid", "%q is not understood: %s", token, why).With("Token", token)
+// badEntry returns the error of a token that is not understood. Its argument Why is a stable word for the reason: "address",
+// "whole_domain" and "subdomains" (with Write, what to write instead), "ip" or "form".
+func badEntry(token, why, text string) *Error {
+	return Fieldf("entries", "entry_invalid", "%q is not understood: %s", token, text).With("Token", token).With("Why", why)
 }
 
 // maxLabels is the depth Keycloak allows too; a deeper name is a mistake or an attack, not an office.
@@ -215,23 +243,34 @@ var sharedTenantRoots = map[string]bool{
 
 // Refusal returns why the entry must not be added as new, as an Invalid error on field "entries", or nil. Only
 // new entries are judged: an old one that a newer list refuses must not stop somebody else's save, and becomes
-// a warning instead. Single addresses are never refused here (jane@gmail.com is fine).
+// a warning instead. Single addresses are never refused here (jane@gmail.com is fine). The reasons are "entry_deep" (the
+// argument Most is the parts that are possible), "shared_domain" (Why is "organisations" or "people", for whose names or
+// addresses are there; Write is an example of what to list instead) and "public_suffix".
 func (e Entry) Refusal() error {
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (e Entry) refusal() *Error {
 	if e.Kind == EntryAddress {
 		return nil
 	}
 	domain := e.Domain()
-	quoted := func(reason, why string) error {
+	quoted := func(reason, why string) *Error {
 		return Fieldf("entries", reason, "%q cannot be listed: %s", e.String(), why).With("Token", e.String())
 	}
 	if strings.Count(domain, ".")+1 > maxLabels {
-		return quoted("entry_deep", fmt.Sprintf("it has more than %d parts", maxLabels))
+		return quoted("entry_deep", fmt.Sprintf("it has more than %d parts", maxLabels)).With("Most", strconv.Itoa(maxLabels))
 	}
 	if sharedTenantRoots[domain] {
-		return quoted("shared_domain", "many organisations have names below it; list the one of your customer, as in contoso."+domain)
+		return quoted("shared_domain", "many organisations have names below it; list the one of your customer, as in contoso."+domain).
+			With("Why", "organisations").With("Write", "contoso."+domain)
 	}
 	if sharedDomains[domain] {
-		return quoted("shared_domain", "anybody can get an address there; list single addresses, as in jane@"+domain)
+		return quoted("shared_domain", "anybody can get an address there; list single addresses, as in jane@"+domain).
+			With("Why", "people").With("Write", "jane@"+domain)
 	}
 	// A wildcard may also stand above public suffixes: "*.sch.uk" would let in every school.
 	below := "x." + domain
@@ -240,6 +279,18 @@ func (e Entry) Refusal() error {
 		return quoted("public_suffix", "anybody can register a name below it; list your customer's own domain")
 	}
 	return nil
+}
+
+// Warning returns what is the matter with an entry that is on a list already, or "": it mixes scripts, or would not be
+// accepted as new.
+func (e Entry) Warning() string {
+	if err := e.Refusal(); err != nil {
+		return MessageOf(err)
+	}
+	if e.MixedScript() {
+		return "it mixes the letters of several scripts, as look-alike domains do"
+	}
+	return ""
 }
 
 // Candidates returns the values of all entries that could cover addr, the most specific first. An entry whose

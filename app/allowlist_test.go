@@ -600,3 +600,24 @@ func TestOnList(t *testing.T) {
 		}
 	}
 }
+
+// TestProblemArgs expects the values from which a sentence in another language is made.
+func TestProblemArgs(t *testing.T) {
+	for _, tt := range []struct{ token, why, write string }{
+		{"what?", "form", ""},
+		{"jane@", "address", ""},
+		{"*@acme.com", "whole_domain", "acme.com"},
+		{".acme.com", "subdomains", "*.acme.com"},
+		{"192.0.2.1", "ip", ""},
+		{"gmail.com", "people", "jane@gmail.com"},
+		{"onmicrosoft.com", "organisations", "contoso.onmicrosoft.com"},
+	} {
+		e, err := app.ParseEntry(tt.token)
+		if err == nil {
+			err = e.Refusal()
+		}
+		if got, _ := errors.AsType[*app.Error](err); got == nil || got.Args["Token"] != tt.token || got.Args["Why"] != tt.why || got.Args["Write"] != tt.write {
+			t.Errorf("%q: got %v, want the arguments %q, %q", tt.token, got, tt.why, tt.write)
+		}
+	}
+}

@@ -228,17 +228,7 @@ func (s *Service) SetTenants(ctx context.Context, actor, company, add, remove st
 	if len(adds)+len(removes) == 0 {
 		return Company{}, Fieldf("tenants", "tenants_missing", "name at least one tenant: a GUID, as in 72f988bf-86f1-41af-91ab-2d7cd011db47")
 	}
-	event := adminEvent(actor, ActTenants, company)
-	event.Company = company
-	var words []string
-	for _, tenant := range adds {
-		words = append(words, "+"+tenant)
-	}
-	for _, tenant := range removes {
-		words = append(words, "-"+tenant)
-	}
-	event.Detail = strings.Join(words, " ")
-	c, err := s.store.SetTenants(ctx, company, adds, removes, event)
+	c, err := s.store.SetTenants(ctx, company, adds, removes, tenantsEvent(actor, company, adds, removes))
 	if err != nil {
 		return Company{}, err
 	}

@@ -38,6 +38,9 @@ type ServiceConfig struct {
 	MailDNS MailDNS
 	// Listener is where programs hand over mail; nil is nowhere.
 	Listener MailListener
+	// ProviderTrial and PagesTrial try connectors and public URLs out; nil is nobody.
+	ProviderTrial ProviderTrial
+	PagesTrial    PagesTrial
 	// PublicURL counts while the setting public_url is empty.
 	PublicURL string
 	Log       *slog.Logger
@@ -71,6 +74,8 @@ type Service struct {
 	programsLock  sync.Mutex
 	seenPrograms  seen[string]
 	listener      MailListener // or nil
+	providerTrial ProviderTrial
+	pagesTrial    PagesTrial
 }
 
 // limiterKeys bounds the memory of the limiter to a few megabytes.
@@ -85,7 +90,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
 		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
-		mailDNS: c.MailDNS, listener: c.Listener,
+		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial,
 	}
 	if s.clockOff == nil {
 		s.clockOff = func(Connector) (time.Duration, bool) { return 0, false }

@@ -115,6 +115,19 @@ type AdminStore interface {
 	Companies(ctx context.Context) ([]Company, error)
 	// Company returns a company with its entries and overlaps. NotFound.
 	Company(ctx context.Context, name string) (Company, error)
+	// CompanyList returns a company with its entries and tenants, without overlaps. NotFound.
+	CompanyList(ctx context.Context, name string) (Company, error)
+	// CompanyPage returns one page of companies by name, and how many the query has in all.
+	CompanyPage(ctx context.Context, q CompanyQuery) ([]CompanySummary, int, error)
+	// SaveCompany changes a company, whole or not at all, and writes what has changed to the audit as actor's. It returns
+	// how many of its accounts are not on the list any more, 0 when its list is as before. NotFound, Invalid for an entry
+	// that is not accepted as new, or Conflict, "entry_taken" or "company_taken".
+	SaveCompany(ctx context.Context, name, actor string, at time.Time, save CompanySave) (Company, int, error)
+	// Overlaps returns the entries of companies other than companyID that cover part of what one of entries covers, or the
+	// other way round.
+	Overlaps(ctx context.Context, companyID int64, entries []Entry) ([]Overlap, error)
+	// AccountAddresses returns the addresses of a company's accounts whose key comes after after, in order.
+	AccountAddresses(ctx context.Context, companyID int64, after string, limit int) ([]Address, error)
 	// AddCompany adds a company with entries. Conflict when the name or an entry is taken.
 	AddCompany(ctx context.Context, name string, entries []Entry, ev Event) (Company, error)
 	// RenameCompany renames. NotFound, or Conflict when the new name is taken.
@@ -125,7 +138,7 @@ type AdminStore interface {
 	// accounts.
 	RemoveCompany(ctx context.Context, name string, ev Event) error
 	// AddEntries adds entries to a company. With move an entry of another company changes its owner, without
-	// it is a Conflict, "entry_taken", that names the owner. Entries that are new are judged by Entry.Refusal.
+	// it is a Conflict, "entry_taken", whose arguments are Entry and Company, the owner. Entries that are new are judged by Entry.Refusal.
 	AddEntries(ctx context.Context, name string, entries []Entry, move bool, ev Event) (Company, error)
 	// RemoveEntries removes entries and returns how many of the company's accounts are not on the list any
 	// more. NotFound when the company or one of the entries is not there.
@@ -219,6 +232,13 @@ type AdminStore interface {
 	// full; 0 keeps none. Then what would begin anything new is refused, until there is room again: a request for a mail,
 	// a mail of a program or of the administrator's, an account without a confirmation. Unavailable, "storage_full".
 	Reserve(megabytes int)
+}
+
+// CompanyQuery selects companies. After is the CompanyKey of the last one of the page before, or "".
+type CompanyQuery struct {
+	Search string // part of a name or of an entry, or ""
+	After  string
+	Limit  int
 }
 
 // AccountQuery selects accounts. Limit bounds the page; After is the address key of the last one before it.

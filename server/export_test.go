@@ -1,6 +1,13 @@
 package server
 
-import "net/netip"
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/netip"
+
+	"foyer/app"
+)
 
 // Address returns where the pages are served, whatever their public URL.
 func (s *Server) Address() string { return s.pages.Addr().String() }
@@ -8,4 +15,17 @@ func (s *Server) Address() string { return s.pages.Addr().String() }
 // LocalUser returns number and name of the user at the other end of a connection.
 func LocalUser(client, server netip.AddrPort) ([]string, error) {
 	return new(localUsers).of(client, server)
+}
+
+// Pages is a trial of public URLs in another network than ours.
+type Pages struct {
+	Instance string
+	Lookup   func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	Roots    *x509.CertPool
+}
+
+// Try tries a public URL out.
+func (p Pages) Try(ctx context.Context, publicURL string) []app.TrialStep {
+	return (&pagesTrial{instance: p.Instance, lookup: p.Lookup, dial: p.Dial, roots: p.Roots}).Try(ctx, publicURL)
 }

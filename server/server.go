@@ -32,6 +32,7 @@ type DataError = store.DataError
 // Server is a service that is ready to run.
 type Server struct {
 	config    Config
+	instance  string // a random name of this start
 	lock      *os.File
 	store     *store.Store
 	service   *app.Service
@@ -48,7 +49,7 @@ type Server struct {
 // ErrRunning when another process has the directory, is a *DataError when the directory cannot be used, and is an
 // app.Error for what the administrator can mend.
 func New(ctx context.Context, c Config) (*Server, error) {
-	s := &Server{config: c.withDefaults()}
+	s := &Server{config: c.withDefaults(), instance: string(app.NewToken())}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -110,6 +111,7 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
+		ProviderTrial: s.providers, PagesTrial: &pagesTrial{instance: s.instance},
 	})
 	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
 		return err
@@ -167,7 +169,7 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	limits := s.config.Web
 	pages, err := web.New(web.Config{
 		Service: s.service, Providers: s.providers, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
-		Version: s.config.Version, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
+		Version: s.config.Version, Instance: s.instance, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
 	})
 	if err != nil {
 		return err

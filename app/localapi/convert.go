@@ -23,14 +23,7 @@ func companyOf(c app.Company) Company {
 }
 
 func entryOf(e app.Entry) Entry {
-	out := Entry{Entry: e.String(), Display: e.Display(), Kind: string(e.Kind), Deny: e.Deny, MixedScript: e.MixedScript()}
-	if out.MixedScript {
-		out.Warning = "it mixes the letters of several scripts, as look-alike domains do"
-	}
-	if err := e.Refusal(); err != nil {
-		out.Warning = app.MessageOf(err)
-	}
-	return out
+	return Entry{Entry: e.String(), Display: e.Display(), Kind: string(e.Kind), Deny: e.Deny, MixedScript: e.MixedScript(), Warning: e.Warning()}
 }
 
 // programOf returns the wire form of a program. The hash of its password does not get into it.

@@ -37,8 +37,9 @@ type office struct {
 	suppressed []app.Suppression
 	tlsHosts   []app.TLSHost
 	lastFault  error
-	done       []string // "ACTOR: what"
-	fail       error    // when set, every call returns it
+	trial      app.Trial // of everything that is tried out
+	done       []string  // "ACTOR: what"
+	fail       error     // when set, every call returns it
 }
 
 var _ localapi.Backend = (*office)(nil)

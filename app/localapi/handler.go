@@ -81,6 +81,8 @@ type Backend interface {
 	Unblock(ctx context.Context, actor, email string) error
 
 	Events(ctx context.Context, q app.EventQuery) ([]app.Event, error)
+
+	listBackend
 }
 
 var _ Backend = (*app.Service)(nil)
@@ -151,7 +153,7 @@ type request struct {
 func (r *request) actor() string { return r.peer.String() }
 
 func (h *handler) routes() []route {
-	return slices.Concat(h.peopleRoutes(), h.mailRoutes())
+	return slices.Concat(h.peopleRoutes(), h.mailRoutes(), h.listRoutes())
 }
 
 func (h *handler) peopleRoutes() []route {

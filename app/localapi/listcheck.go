@@ -18,6 +18,7 @@ type ListCheck struct {
 	Overlaps []Overlap    `json:"overlaps"`  // with entries of other companies
 	OffList  int          `json:"off_list"`  // accounts of the company that are on its list now and would not be any more
 	OffNames []string     `json:"off_names"` // the first of their addresses, five at most
+	OffMore  bool         `json:"off_more"`  // the company has more accounts than were looked at: there may be more of them
 }
 
 // DraftEntry is an entry of a draft.
@@ -54,7 +55,7 @@ type CompanySave struct {
 // CompanySaved is a company after it was saved.
 type CompanySaved struct {
 	Company
-	OffList int `json:"off_list"` // how many of its accounts are not on the list any more; they keep working
+	OffList int `json:"off_list"` // how many of its accounts are not on the list any more, 0 when that is as before; they keep working
 }
 
 // SaveCompany saves a company that is there. NotFound, Invalid; Conflict, "entry_taken" with the arguments Entry and Company, or

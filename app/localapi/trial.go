@@ -24,7 +24,8 @@ func (c *Client) TestConnector(ctx context.Context, name string) (Trial, error) 
 }
 
 // TestPublicURL asks whether the pages answer at an address, as a browser would reach them from this machine. Its steps: "address",
-// "name", "connection", "tls" for https, and "pages". Invalid when it is no address.
+// "name", "connection", "tls" for https, and "pages"; where http leads to https at the same host, "redirect" and these again. ""
+// is the setting public_url. Invalid when it is no address.
 func (c *Client) TestPublicURL(ctx context.Context, address string) (Trial, error) {
 	return do[Trial](ctx, c, "POST", pathPublicURLTest, "", publicURLTest{URL: address})
 }

@@ -69,8 +69,8 @@ func TestHelp(t *testing.T) {
 func TestCommands(t *testing.T) {
 	want := map[string]string{
 		"serve": "", "demo": "", "gui": "", "version": "", "allow": "test", "audit": "list",
-		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show",
-		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set",
+		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show test",
+		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set test-url",
 		"mail":    "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
 		"program": "add list password remove set show",
 	}
@@ -388,6 +388,10 @@ NAME                  STATE    ACCOUNTS  ENTRIES
 Acme                  enabled  1         acme.com !boss@acme.com
 Žluťoučký kůň s.r.o.  enabled  0         kun.example.cz
 `},
+		{"company list --search kun", `
+NAME                  STATE    ACCOUNTS  ENTRIES
+Žluťoučký kůň s.r.o.  enabled  0         kun.example.cz
+`},
 		{"company show Acme", `
 Name:      Acme
 State:     enabled
@@ -463,6 +467,7 @@ func TestEmptyLists(t *testing.T) {
 	o.companies, o.accounts, o.waiting, o.messages, o.events, o.blocked, o.suppressed, o.tlsHosts = nil, nil, nil, nil, nil, nil, nil, nil
 	tests := []struct{ args, want string }{
 		{"company list", "foyer company add"},
+		{"company list --search x", "no company has x"},
 		{"account list", "login_link"},
 		{"account list --search x", "no such accounts"},
 		{"registration list", "nobody is waiting"},
@@ -513,6 +518,7 @@ func TestJSON(t *testing.T) {
 	}
 	lists := []struct{ args, keys string }{
 		{"company list", "accounts created_at enabled entries name overlaps tenants"},
+		{"company list --search Acme", "accounts enabled entries name summary warnings"},
 		{"account list", "company created_at email entry first_name groups identities last_name list_match phone state"},
 		{"registration list", "code_tries company created_at email entry expires_at first_name last_name phone through"},
 		{"mail list", "attempts created_at id kind next_attempt program recipient reply state subject"},

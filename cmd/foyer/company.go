@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -33,22 +34,48 @@ func (p *program) companyCommand() *cobra.Command {
 }
 
 func (p *program) companyList() *cobra.Command {
-	return &cobra.Command{
+	var search string
+	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the companies",
-		Example: "  foyer company list\n  foyer company list --json",
+		Example: "  foyer company list\n  foyer company list --search acme.com\n  foyer company list --json",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if search != "" {
+				return p.findCompanies(cmd.Context(), search)
+			}
 			companies, err := p.client.Companies(cmd.Context())
 			if err != nil {
 				return err
 			}
 			return list(p, companies, "no companies yet; add one with: foyer company add NAME company.com",
-				[]string{"NAME", "STATE", "ACCOUNTS", "ENTRIES"}, func(c localapi.Company) []string {
+				companyHeads(), func(c localapi.Company) []string {
 					return []string{c.Name, enabledWord(c.Enabled), strconv.Itoa(c.Accounts), short(entriesOf(c), 60)}
 				})
 		},
 	}
+	cmd.Flags().StringVar(&search, "search", "", "only companies with this `TEXT` in their name or in an entry, in short")
+	return cmd
+}
+
+func companyHeads() []string { return []string{"NAME", "STATE", "ACCOUNTS", "ENTRIES"} }
+
+// findCompanies lists the companies that have a text in their name or in an entry.
+func (p *program) findCompanies(ctx context.Context, search string) error {
+	found := []localapi.CompanySummary{}
+	for after := ""; ; {
+		page, err := p.client.CompanyPage(ctx, localapi.CompanyFilter{Search: search}, after, 0)
+		if err != nil {
+			return err
+		}
+		found = append(found, page.Items...)
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	return list(p, found, "no company has "+safe(search)+" in its name or on its list", companyHeads(), func(c localapi.CompanySummary) []string {
+		return []string{c.Name, enabledWord(c.Enabled), strconv.Itoa(c.Accounts), c.Summary}
+	})
 }
 
 func enabledWord(on bool) string {
@@ -172,7 +199,7 @@ func takenElsewhere(err error, how string) error {
 	if !ok || e.Code != app.Conflict || e.Reason != "entry_taken" {
 		return err
 	}
-	token, owner := cmp.Or(e.Args["Token"], "the entry"), cmp.Or(e.Args["Owner"], "another company")
+	token, owner := cmp.Or(e.Args["Entry"], "the entry"), cmp.Or(e.Args["Company"], "another company")
 	return app.Errorf(app.Conflict, e.Reason, "%s is on the list of %s: %s", token, owner, how)
 }
 

@@ -24,7 +24,7 @@ with it is a switch of its own, signup, and is off at first.`,
       --client-secret-file secret.txt
   foyer connector set google signup=on
   foyer connector show google`,
-		p.connectorList(), p.connectorShow(), p.connectorAdd(), p.connectorSet(), p.connectorRemove())
+		p.connectorList(), p.connectorShow(), p.connectorAdd(), p.connectorSet(), p.connectorRemove(), p.connectorTest())
 }
 
 func (p *program) connectorList() *cobra.Command {

@@ -133,10 +133,11 @@ func (p *program) printAttempt(m localapi.MessageDetail) error {
 	return p.printSteps(m.Steps)
 }
 
-// stepNames are the steps in words for people who do not know SMTP.
+// stepNames are the steps in words for people who do not know SMTP or OpenID.
 var stepNames = map[string]string{
 	"name": "name", "connection": "connection", "greeting": "greeting", "tls": "encryption (TLS)", "auth": "sign-in", "sender": "sender",
-	"recipient": "recipient", "data": "mail handed over", "reply": "answer",
+	"recipient": "recipient", "data": "mail handed over", "reply": "answer", "settings": "settings", "redirect": "redirect",
+	"discovery": "what the provider says of itself", "keys": "keys", "clock": "clock", "client": "client id and secret", "address": "address", "pages": "pages",
 }
 
 // printSteps prints the steps of an attempt, each with how it went, its time and what was found.

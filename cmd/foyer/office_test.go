@@ -37,6 +37,7 @@ type office struct {
 	status     app.MailStatus
 	records    []app.DNSRecord // of the office's mail
 	tested     []app.Message   // what becomes of a test mail, each time it is looked at
+	trial      app.Trial       // of everything that is tried out
 	fail       error
 }
 
@@ -150,7 +151,7 @@ func (o *office) taken(name string, list []app.Entry, move bool) error {
 		for _, e := range list {
 			at := slices.IndexFunc(c.Entries, func(other app.Entry) bool { return c.Name != name && other.Value == e.Value })
 			if at >= 0 && !move {
-				return app.Errorf(app.Conflict, "entry_taken", "%q belongs to %s; it can be moved here", e.Value, c.Name).With("Token", e.Value).With("Owner", c.Name)
+				return app.Errorf(app.Conflict, "entry_taken", "%q belongs to %s; it can be moved here", e.Value, c.Name).With("Entry", e.Value).With("Company", c.Name)
 			}
 			if at >= 0 {
 				c.Entries = slices.Delete(slices.Clone(c.Entries), at, at+1)

@@ -182,6 +182,33 @@ func TestSignInWithProvider(t *testing.T) {
 	}
 }
 
+// TestConnectorTestOfProvider asks a provider that is not ours whether it knows Foyer.
+func TestConnectorTestOfProvider(t *testing.T) {
+	p := serve(t, t.TempDir())
+	issuer := startProvider(t, p.url+"/auth/office/callback", false, nil)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(providerSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run("connector", "add", "oidc", "office", "--client-id", "foyer", "--client-secret-file", secret, "--issuer", issuer)
+	if got := p.run("connector", "test", "office"); !strings.Contains(got, "knows the client and takes its secret") {
+		t.Errorf("as it is registered: %s", got)
+	}
+	for _, change := range []string{"client_secret=wrong", "client_id=nobody"} {
+		p.run("connector", "set", "office", change)
+		out, stderr, status := p.try("connector", "test", "office")
+		if status != 1 || !strings.Contains(stderr, "does not take the client id or the secret (invalid_client)") || strings.Contains(out+stderr, providerSecret) {
+			t.Errorf("%s: exit %d, %s%s", change, status, out, stderr)
+		}
+	}
+	if got := p.run("settings", "test-url"); !strings.Contains(got, "this service answers") {
+		t.Errorf("test-url: %s", got)
+	}
+	if strings.Contains(p.log.String(), providerSecret) {
+		t.Error("the log holds the secret")
+	}
+}
+
 const startButton = `//a[@href="/auth/office/start"]`
 
 func providerSignUp(t *testing.T, p *process, b *browser, office *postOffice) {

@@ -21,7 +21,7 @@ func (p *program) settingsCommand() *cobra.Command {
 	return group("settings", "What can be changed while the service runs",
 		"Settings of the pages, the mail and the limits. A change holds at once.",
 		"  foyer settings get\n  foyer settings set login_link=on",
-		p.settingsGet(), p.settingsSet())
+		p.settingsGet(), p.settingsSet(), p.settingsTestURL())
 }
 
 func (p *program) settingsGet() *cobra.Command {

@@ -16,6 +16,7 @@ type clock struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
+	seen  bool
 	ahead time.Duration
 }
 
@@ -28,7 +29,7 @@ func (c *clock) see(date string) {
 	ahead := at.Sub(time.Now().Round(0))
 	c.mu.Lock()
 	was := isOff(c.ahead)
-	c.ahead = ahead
+	c.seen, c.ahead = true, ahead
 	c.mu.Unlock()
 	switch {
 	case isOff(ahead) && !was:
@@ -42,6 +43,13 @@ func (c *clock) off() (ahead time.Duration, off bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ahead, isOff(c.ahead)
+}
+
+// told reports whether an answer has told the time.
+func (c *clock) told() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seen
 }
 
 func isOff(ahead time.Duration) bool { return ahead > clockLeeway || ahead < -clockLeeway }

@@ -31,21 +31,26 @@ const (
 // provider is one identity provider.
 type provider struct {
 	place
-	client   *http.Client
-	clock    *clock
-	document *kept[document]
-	keys     *kept[keyring]
+	log       *slog.Logger
+	transport http.RoundTripper
+	client    *http.Client
+	clock     *clock
+	document  *kept[document]
+	keys      *kept[keyring]
 
 	mu     sync.Mutex
 	forced time.Time // when keys were last fetched for one that was not known
 }
 
 func newProvider(at place, transport http.RoundTripper, log *slog.Logger, fetches *fetches) *provider {
-	log = log.With("issuer", at.base)
-	p := &provider{place: at, clock: &clock{log: log}}
 	if transport == nil {
 		transport = newTransport(at.issuer)
 	}
+	return providerOver(at, transport, log.With("issuer", at.base), fetches)
+}
+
+func providerOver(at place, transport http.RoundTripper, log *slog.Logger, fetches *fetches) *provider {
+	p := &provider{place: at, log: log, transport: transport, clock: &clock{log: log}}
 	p.client = newClient(transport, p.clock)
 	p.document = &kept[document]{name: "discovery document", log: log, fresh: documentFresh, stale: documentStale, fetch: p.fetchDocument, fetches: fetches}
 	p.keys = &kept[keyring]{name: "keys", log: log, fresh: keysFresh, stale: keysStale, fetch: p.fetchKeys, fetches: fetches}

@@ -53,7 +53,22 @@ func (s *Store) Company(_ context.Context, name string) (app.Company, error) {
 	return c, errorOf("read company", err)
 }
 
+// CompanyList returns a company with its entries and tenants, without overlaps. NotFound.
+func (s *Store) CompanyList(_ context.Context, name string) (app.Company, error) {
+	c, err := companyList(s.read, name)
+	return c, errorOf("read company", err)
+}
+
 func companyWhole(h *handle, name string) (app.Company, error) {
+	c, err := companyList(h, name)
+	if err != nil {
+		return app.Company{}, err
+	}
+	c.Overlaps, err = overlapsOf(h, c.ID, c.Entries)
+	return c, err
+}
+
+func companyList(h *handle, name string) (app.Company, error) {
 	c, err := companyByName(h, name)
 	if err != nil {
 		return app.Company{}, err
@@ -61,10 +76,7 @@ func companyWhole(h *handle, name string) (app.Company, error) {
 	if c.Entries, err = entriesOf(h, c.ID); err != nil {
 		return app.Company{}, err
 	}
-	if c.Tenants, err = tenantsOf(h, c.ID); err != nil {
-		return app.Company{}, err
-	}
-	c.Overlaps, err = overlapsOf(h, c)
+	c.Tenants, err = tenantsOf(h, c.ID)
 	return c, err
 }
 
@@ -91,9 +103,15 @@ func entriesOf(h *handle, companyID int64) ([]app.Entry, error) {
 // maxOverlaps bounds the hints of one company: they are to be read by a person.
 const maxOverlaps = 100
 
-// overlapsOf finds entries of other companies that cover part of what this company's entries cover, or are covered
+// Overlaps returns the entries of companies other than companyID that overlap with entries: the first hundred or so.
+func (s *Store) Overlaps(_ context.Context, companyID int64, entries []app.Entry) ([]app.Overlap, error) {
+	overlaps, err := overlapsOf(s.read, companyID, entries)
+	return overlaps, errorOf("find overlaps", err)
+}
+
+// overlapsOf finds entries of other companies that cover part of what a company's entries cover, or are covered
 // by them. Those above are a few exact values; those below are one range of reversed domains.
-func overlapsOf(h *handle, c app.Company) ([]app.Overlap, error) {
+func overlapsOf(h *handle, companyID int64, entries []app.Entry) ([]app.Overlap, error) {
 	var overlaps []app.Overlap
 	add := func(mine app.Entry) func(rows *sql.Rows) error {
 		return func(rows *sql.Rows) error {
@@ -109,9 +127,9 @@ func overlapsOf(h *handle, c app.Company) ([]app.Overlap, error) {
 		}
 	}
 	const columns = "SELECT e.kind, e.value, e.deny, c.name FROM allow_entry e JOIN company c ON c.id = e.company_id WHERE e.company_id <> $1 AND "
-	for _, mine := range c.Entries {
+	for _, mine := range entries {
 		domain := mine.Domain()
-		above := []any{c.ID, domain}
+		above := []any{companyID, domain}
 		for rest, ok := domain, true; ok; _, rest, ok = strings.Cut(rest, ".") {
 			above = append(above, "*."+rest)
 		}
@@ -119,7 +137,7 @@ func overlapsOf(h *handle, c app.Company) ([]app.Overlap, error) {
 			return nil, err
 		}
 		low := reversed(domain)
-		below := []any{c.ID, low, low + ".", low + "/", maxOverlaps}
+		below := []any{companyID, low, low + ".", low + "/", maxOverlaps}
 		if err := h.each(columns+"(e.domain_rev = $2 OR (e.domain_rev >= $3 AND e.domain_rev < $4)) LIMIT $5", below, add(mine)); err != nil {
 			return nil, err
 		}
@@ -204,23 +222,31 @@ func (s *Store) change(ctx context.Context, doing, name string, ev app.Event, wo
 // RenameCompany renames a company. NotFound, or Conflict when the new name is taken.
 func (s *Store) RenameCompany(ctx context.Context, name, to string, ev app.Event) (app.Company, error) {
 	return s.change(ctx, "rename company", name, ev, func(tx *handle, c app.Company) (string, error) {
-		_, err := tx.exec("UPDATE company SET name = $1, name_key = $2 WHERE id = $3", to, app.CompanyKey(to), c.ID)
-		if isDuplicate(err) {
-			return "", nameTaken(to)
-		}
-		return to, err
+		return to, renameCompany(tx, c.ID, to)
 	})
+}
+
+func renameCompany(tx *handle, companyID int64, to string) error {
+	_, err := tx.exec("UPDATE company SET name = $1, name_key = $2 WHERE id = $3", to, app.CompanyKey(to), companyID)
+	if isDuplicate(err) {
+		return nameTaken(to)
+	}
+	return err
 }
 
 // EnableCompany sets the company's switch; switching off ends the sessions of its people. NotFound.
 func (s *Store) EnableCompany(ctx context.Context, name string, on bool, ev app.Event) (app.Company, error) {
 	return s.change(ctx, "switch company", name, ev, func(tx *handle, c app.Company) (string, error) {
-		if _, err := tx.exec("UPDATE company SET enabled = $1 WHERE id = $2", on, c.ID); err != nil || on {
-			return name, err
-		}
-		_, err := tx.exec("DELETE FROM session WHERE account_id IN (SELECT id FROM account WHERE company_id = $1)", c.ID)
-		return name, err
+		return name, enableCompany(tx, c.ID, on)
 	})
+}
+
+func enableCompany(tx *handle, companyID int64, on bool) error {
+	if _, err := tx.exec("UPDATE company SET enabled = $1 WHERE id = $2", on, companyID); err != nil || on {
+		return err
+	}
+	_, err := tx.exec("DELETE FROM session WHERE account_id IN (SELECT id FROM account WHERE company_id = $1)", companyID)
+	return err
 }
 
 // RemoveCompany removes a company, its entries, tenants and registrations. NotFound, or Conflict while it has accounts.
@@ -281,7 +307,7 @@ WHERE e.value = $1`, []any{entry.Value}, &ownerID, &owner, &deny)
 }
 
 func conflict(reason string, entry app.Entry, owner, format string, args ...any) error {
-	e := app.Errorf(app.Conflict, reason, format, args...).With("Token", entry.String()).With("Owner", owner)
+	e := app.Errorf(app.Conflict, reason, format, args...).With("Entry", entry.String()).With("Company", owner)
 	e.Field = "entries"
 	return e
 }
@@ -299,11 +325,11 @@ func insertEntry(tx *handle, companyID int64, entry app.Entry, now int64) error 
 func (s *Store) RemoveEntries(ctx context.Context, name string, entries []app.Entry, ev app.Event) (c app.Company, offList int, err error) {
 	c, err = s.change(ctx, "remove entries", name, ev, func(tx *handle, c app.Company) (string, error) {
 		for _, entry := range entries {
-			n, err := tx.exec("DELETE FROM allow_entry WHERE value = $1 AND deny = $2 AND company_id = $3", entry.Value, entry.Deny, c.ID)
+			there, err := removeEntry(tx, c.ID, entry)
 			if err != nil {
 				return "", err
 			}
-			if n == 0 {
+			if !there {
 				e := app.Errorf(app.NotFound, "entry_unknown", "%q is not on the list of %s", entry.String(), c.Name).With("Token", entry.String())
 				e.Field = "entries"
 				return "", e
@@ -316,32 +342,50 @@ func (s *Store) RemoveEntries(ctx context.Context, name string, entries []app.En
 	return c, offList, err
 }
 
+// removeEntry removes one entry and returns whether it was there.
+func removeEntry(tx *handle, companyID int64, entry app.Entry) (there bool, err error) {
+	n, err := tx.exec("DELETE FROM allow_entry WHERE value = $1 AND deny = $2 AND company_id = $3", entry.Value, entry.Deny, companyID)
+	return n > 0, err
+}
+
 // countOffList counts the accounts of a company that the gate would not give this company today.
 func countOffList(h *handle, companyID int64) (int, error) {
 	count, last := 0, ""
 	for {
-		var page []app.Account
-		err := h.each("SELECT email FROM account WHERE company_id = $1 AND email_key > $2 ORDER BY email_key LIMIT 1000",
-			[]any{companyID, last}, func(rows *sql.Rows) error {
-				a := app.Account{CompanyID: companyID}
-				err := scanAddress(rows, &a.Email)
-				page = append(page, a)
-				return err
-			})
+		page, err := accountAddresses(h, companyID, last, 1000)
 		if err != nil || len(page) == 0 {
 			return count, err
 		}
-		for _, account := range page {
-			entries, err := entriesFor(h, app.Candidates(account.Email))
-			if err != nil {
-				return 0, err
-			}
-			if !account.OnList(entries) {
+		entries, err := entriesFor(h, app.CandidatesOfAll(page))
+		if err != nil {
+			return 0, err
+		}
+		index := app.IndexEntries(entries)
+		for _, addr := range page {
+			if a := (app.Account{Email: addr, CompanyID: companyID}); !a.OnList(index.For(addr)) {
 				count++
 			}
 		}
-		last = page[len(page)-1].Email.Key()
+		last = page[len(page)-1].Key()
 	}
+}
+
+// AccountAddresses returns the addresses of a company's accounts whose key comes after after, in order.
+func (s *Store) AccountAddresses(_ context.Context, companyID int64, after string, limit int) ([]app.Address, error) {
+	addrs, err := accountAddresses(s.read, companyID, after, limit)
+	return addrs, errorOf("list addresses", err)
+}
+
+func accountAddresses(h *handle, companyID int64, after string, limit int) ([]app.Address, error) {
+	var addrs []app.Address
+	err := h.each("SELECT email FROM account WHERE company_id = $1 AND email_key > $2 ORDER BY email_key LIMIT $3",
+		[]any{companyID, after, limit}, func(rows *sql.Rows) error {
+			var addr app.Address
+			err := scanAddress(rows, &addr)
+			addrs = append(addrs, addr)
+			return err
+		})
+	return addrs, err
 }
 
 // scanAddress reads a column that holds an address. What ParseAddress took once it takes again; if a later version is
@@ -365,19 +409,31 @@ func (s *Store) EntriesFor(_ context.Context, values []string) ([]app.OwnedEntry
 	return entries, errorOf("match entries", err)
 }
 
+// manyValues is how many values are matched at once when there are many. Every number of values is a statement of its own,
+// which is kept: so there are few.
+const manyValues = 500
+
 func entriesFor(h *handle, values []string) ([]app.OwnedEntry, error) {
-	args := make([]any, len(values))
-	for i, value := range values {
-		args[i] = value
-	}
 	var entries []app.OwnedEntry
-	err := h.each(`SELECT e.kind, e.value, e.deny, c.id, c.name, c.enabled
+	for chunk := range slices.Chunk(values, manyValues) {
+		args := make([]any, len(chunk), manyValues)
+		for i, value := range chunk {
+			args[i] = value
+		}
+		for few := 32; len(args) > few && len(args) < manyValues; {
+			args = append(args, args[0]) // the same again finds nothing more
+		}
+		err := h.each(`SELECT e.kind, e.value, e.deny, c.id, c.name, c.enabled
 FROM allow_entry e JOIN company c ON c.id = e.company_id
-WHERE e.value IN (`+placeholders(1, len(values))+`)`, args, func(rows *sql.Rows) error {
-		var e app.OwnedEntry
-		err := rows.Scan(&e.Kind, &e.Value, &e.Deny, &e.CompanyID, &e.Company, &e.Enabled)
-		entries = append(entries, e)
-		return err
-	})
-	return entries, err
+WHERE e.value IN (`+placeholders(1, len(args))+`)`, args, func(rows *sql.Rows) error {
+			var e app.OwnedEntry
+			err := rows.Scan(&e.Kind, &e.Value, &e.Deny, &e.CompanyID, &e.Company, &e.Enabled)
+			entries = append(entries, e)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }

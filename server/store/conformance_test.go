@@ -119,7 +119,14 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"notices do not count":      testNoticesDoNotCount,
 		"connectors":                testConnectors,
 		"tenants":                   testTenants,
-		"programs":                  testPrograms,
+
+		"list check":         testCheckList,
+		"list check, others": testCheckListOfOthers,
+		"saving a company":   testSaveCompany,
+		"saving, refused":    testSaveCompanyRefused,
+		"saving by two":      testSaveCompanyByTwo,
+		"company pages":      testCompanyPages,
+		"programs":           testPrograms,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -278,7 +285,7 @@ func testOneOwner(t *testing.T, w world) {
 	for _, entry := range []string{"a.example", "!a.example", "x@shared.example"} {
 		_, err := w.AddEntries(ctx, "B", parse(t, "new.example", entry), false, admin)
 		w.refuses(err, app.Conflict, "entry_taken")
-		if e, ok := errors.AsType[*app.Error](err); !ok || e.Args["Owner"] != "A" || !strings.Contains(e.Message, `"`+strings.TrimPrefix(entry, "!")+`"`) {
+		if e, ok := errors.AsType[*app.Error](err); !ok || e.Args["Company"] != "A" || e.Args["Entry"] != entry || !strings.Contains(e.Message, `"`+strings.TrimPrefix(entry, "!")+`"`) {
 			t.Errorf("the refusal %v does not name owner and entry", err)
 		}
 	}

@@ -1,6 +1,20 @@
 package store
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
+
+// Fill runs statements that fill a store.
+func (s *Store) Fill(tb testing.TB, statements ...string) {
+	tb.Helper()
+	for _, statement := range statements {
+		err := s.write(context.Background(), "fill", func(tx *handle) error { _, err := tx.exec(statement); return err })
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
 
 // RelayedBodies returns how many bodies of relayed mails there are.
 func (s *Store) RelayedBodies(tb testing.TB) (n int) {

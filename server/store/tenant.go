@@ -12,25 +12,34 @@ import (
 func (s *Store) SetTenants(ctx context.Context, name string, add, remove []string, ev app.Event) (app.Company, error) {
 	return s.change(ctx, "set tenants", name, ev, func(tx *handle, c app.Company) (string, error) {
 		for _, tenant := range remove {
-			n, err := tx.exec("DELETE FROM company_tenant WHERE company_id = $1 AND tenant = $2", c.ID, tenant)
+			there, err := removeTenant(tx, c.ID, tenant)
 			if err != nil {
 				return "", err
 			}
-			if n == 0 {
+			if !there {
 				e := app.Errorf(app.NotFound, "tenant_unknown", "%s has no tenant %s", c.Name, tenant).With("Token", tenant)
 				e.Field = "tenants"
 				return "", e
 			}
 		}
 		for _, tenant := range add {
-			_, err := tx.exec("INSERT INTO company_tenant (company_id, tenant) VALUES ($1, $2) ON CONFLICT (company_id, tenant) DO NOTHING",
-				c.ID, tenant)
-			if err != nil {
+			if err := addTenant(tx, c.ID, tenant); err != nil {
 				return "", err
 			}
 		}
 		return c.Name, nil
 	})
+}
+
+func addTenant(tx *handle, companyID int64, tenant string) error {
+	_, err := tx.exec("INSERT INTO company_tenant (company_id, tenant) VALUES ($1, $2) ON CONFLICT (company_id, tenant) DO NOTHING", companyID, tenant)
+	return err
+}
+
+// removeTenant removes one tenant and returns whether it was there.
+func removeTenant(tx *handle, companyID int64, tenant string) (there bool, err error) {
+	n, err := tx.exec("DELETE FROM company_tenant WHERE company_id = $1 AND tenant = $2", companyID, tenant)
+	return n > 0, err
 }
 
 // Tenants returns the Entra tenants of all companies that have some, by the company's ID.

@@ -88,6 +88,8 @@ type Config struct {
 	// *app.Error; any other error is logged only.
 	Health  func(ctx context.Context) error
 	Version string
+	// Instance is a random name of this start of the service, which /healthz tells.
+	Instance string
 	// Hosts are names by which browsers may reach the pages, besides the host of the public URL, "localhost" and the
 	// address the request arrived at.
 	Hosts []string
@@ -105,6 +107,7 @@ type site struct {
 	log       *slog.Logger
 	health    func(ctx context.Context) error
 	version   string
+	instance  string
 	hosts     map[string]bool
 	proxies   []netip.Prefix
 	maxBody   int64
@@ -118,7 +121,7 @@ type site struct {
 // New returns the handler of every page, with all templates, texts and static files read and checked.
 func New(c Config) (http.Handler, error) {
 	s := &site{
-		service: c.Service, providers: c.Providers, log: c.Log, health: c.Health, version: c.Version,
+		service: c.Service, providers: c.Providers, log: c.Log, health: c.Health, version: c.Version, instance: c.Instance,
 		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, maxBody: c.MaxBody, fields: fieldSpecs(),
 	}
 	for _, host := range c.Hosts {
@@ -203,7 +206,7 @@ func (s *site) routes() []route {
 		{post, "/account/link", s.member(s.submitLink)},
 		{post, "/account/unlink", s.member(s.submitUnlink)},
 
-		{get, "/healthz", s.showHealth},
+		{get, healthPath, s.showHealth},
 		{get, "/static/:file", s.showStatic},
 	}
 }

@@ -13,7 +13,7 @@ import (
 func (s *site) allowedHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.isOurHost(r) {
-			s.refuse(http.StatusMisdirectedRequest).ServeHTTP(w, r)
+			s.refuseHost(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

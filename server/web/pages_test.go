@@ -375,15 +375,15 @@ func TestReadingChangesNothing(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	var fault error
-	h := open(t, func(c *web.Config) { c.Health = func(context.Context) error { return fault } })
+	h := open(t, func(c *web.Config) { c.Instance, c.Health = "i1", func(context.Context) error { return fault } })
 	tests := []struct {
 		fault error
 		want  int
 		body  string
 	}{
-		{nil, 200, `{"status":"ok","version":"1.2.3"}`},
-		{app.Errorf(app.Unavailable, "storage_full", "the disk is full"), 503, `{"status":"unavailable","reason":"storage_full","message":"the disk is full"}`},
-		{errors.New("open /var/lib/foyer: DETAIL"), 503, `{"status":"unavailable","reason":"fault","message":"` + app.MessageOf(errors.New("")) + `"}`},
+		{nil, 200, `{"status":"ok","version":"1.2.3","instance":"i1"}`},
+		{app.Errorf(app.Unavailable, "storage_full", "the disk is full"), 503, `{"status":"unavailable","instance":"i1","reason":"storage_full","message":"the disk is full"}`},
+		{errors.New("open /var/lib/foyer: DETAIL"), 503, `{"status":"unavailable","instance":"i1","reason":"fault","message":"` + app.MessageOf(errors.New("")) + `"}`},
 	}
 	for _, test := range tests {
 		fault = test.fault
@@ -391,6 +391,16 @@ func TestHealth(t *testing.T) {
 		if a.status != test.want || a.body != test.body || a.header.Get("Content-Type") != "application/json" || !json.Valid([]byte(a.body)) {
 			t.Errorf("%v: got %d %s %s, want %d %s", test.fault, a.status, a.header.Get("Content-Type"), a.body, test.want, test.body)
 		}
+	}
+}
+
+// TestHealthOfAnotherHost asks by a name that is not ours: the answer says who gives it and nothing more.
+func TestHealthOfAnotherHost(t *testing.T) {
+	h := open(t, func(c *web.Config) { c.Instance = "i1" })
+	a := h.get("/healthz", host("evil.example"))
+	want := `{"status":"misdirected","instance":"i1","reason":"host_unknown","message":"the pages do not answer to this name; it is not that of public_url"}`
+	if a.status != 421 || a.body != want || a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("got %d %s, want 421 %s", a.status, a.body, want)
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *site) observe(next http.Handler) http.Handler {
 				s.recovered(answer, r, fault)
 			}
 			level := slog.LevelInfo
-			if v.route == "/static/:file" || v.route == "/healthz" {
+			if v.route == "/static/:file" || v.route == healthPath {
 				level = slog.LevelDebug
 			}
 			s.log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("route", v.route),

@@ -18,6 +18,7 @@ type panel struct {
 	line   fyne.ThemeColorName // "" for none
 	radius float32
 	inset  float32
+	hugs   bool // it stays as small as its content, in the middle of what room it gets
 	body   fyne.CanvasObject
 	ground *canvas.Rectangle
 }
@@ -39,7 +40,11 @@ func (p *panel) CreateRenderer() fyne.WidgetRenderer {
 	p.ground = canvas.NewRectangle(color.Transparent)
 	p.ground.CornerRadius = p.radius
 	inner := container.New(layout.NewCustomPaddedLayout(p.inset, p.inset, p.inset, p.inset), p.body)
-	r := &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(container.NewStack(p.ground, inner)), p: p}
+	all := container.NewStack(p.ground, inner)
+	if p.hugs {
+		all = container.NewCenter(all)
+	}
+	r := &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(all), p: p}
 	r.paint()
 	return r
 }
@@ -190,6 +195,7 @@ func (l level) tint() fyne.ThemeColorName {
 type pill struct {
 	*panel
 	icon  *widget.Icon
+	place *fyne.Container // of the icon
 	label *widget.Label
 }
 
@@ -197,8 +203,10 @@ func newPill(text string, l level) *pill {
 	p := &pill{icon: widget.NewIcon(nil), label: widget.NewLabel("")}
 	p.label.SizeName = theme.SizeNameCaptionText
 	p.label.TextStyle.Bold = true
-	p.panel = newPanel(colorTint, "", canvas.RadiusMaximum, 0,
-		container.New(layout.NewCustomPaddedHBoxLayout(-4), container.New(layout.NewCustomPaddedLayout(0, 0, 8, 0), p.icon), p.label))
+	p.place = container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(16), p.icon))
+	p.panel = newPanel(colorTint, "", canvas.RadiusMaximum, 0, container.New(layout.NewCustomPaddedLayout(-2, -2, 6, 4),
+		container.New(layout.NewCustomPaddedHBoxLayout(-4), p.place, p.label)))
+	p.hugs = true
 	p.set(text, l)
 	return p
 }
@@ -209,9 +217,9 @@ func (p *pill) set(text string, l level) {
 	p.label.SetText(text)
 	if icon := l.icon(); icon != nil {
 		p.icon.SetResource(icon)
-		p.icon.Show()
+		p.place.Show()
 	} else {
-		p.icon.Hide()
+		p.place.Hide()
 	}
 	p.setFill(l.tint())
 }

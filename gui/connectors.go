@@ -42,9 +42,11 @@ func newConnectors(d *desk) view {
 			{title: "connectors.column.last", width: 150, text: lastSignIn},
 		},
 		key: func(c localapi.Connector) string { return c.Name },
-		load: func(ctx context.Context, _ tableQuery) (localapi.Page[localapi.Connector], error) {
-			items, err := d.client.Connectors(ctx)
-			return localapi.Page[localapi.Connector]{Items: items, Total: len(items)}, err
+		load: func(tableQuery) loader[localapi.Connector] {
+			return func(ctx context.Context) (localapi.Page[localapi.Connector], error) {
+				items, err := d.client.Connectors(ctx)
+				return localapi.Page[localapi.Connector]{Items: items, Total: len(items)}, err
+			}
 		},
 		run: d.run, failed: func(err error) { d.failed(v.bar, err) },
 		opened: func(c localapi.Connector) { v.edit(c) },

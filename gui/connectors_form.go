@@ -353,7 +353,7 @@ func (f *connectorForm) wrong(err error) {
 		return
 	}
 	l := f.errors[e.Field]
-	l.SetText(errorText(err))
+	l.SetText(fieldText(err))
 	l.Show()
 	f.bar.say(levelError, tr("connectors.wrong"))
 }

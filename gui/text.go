@@ -89,6 +89,14 @@ func errorText(err error) string {
 	return sentence(app.MessageOf(err))
 }
 
+// fieldText is errorText for a place where the name of what is wrong stands already.
+func fieldText(err error) string {
+	if why, ok := argsOf(err)["Why"].(string); ok {
+		return sentence(why)
+	}
+	return errorText(err)
+}
+
 // reasonText returns the sentence of a reason, or "" when there is none for it.
 func reasonText(reason string, values args) string {
 	if reason == "" {

@@ -76,7 +76,7 @@ func pages(d *desk) []*page {
 func newWindow(a fyne.App, c Config, b *background) *window {
 	w := &window{app: a, config: c, back: b, win: a.NewWindow(tr("app.name"))}
 	w.desk = &desk{
-		client: c.Client, window: w.win, run: b.run, later: w.later, open: w.open, lost: w.lost, prefs: a.Preferences(),
+		client: c.Client, window: w.win, run: b.run, runFor: b.runFor, later: w.later, open: w.open, lost: w.lost, prefs: a.Preferences(),
 	}
 	w.toast = newToast(w.later)
 	w.desk.tell = w.toast.say

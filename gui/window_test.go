@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"fyne.io/fyne/v2/test"
@@ -61,9 +62,19 @@ func TestConnectionOf(t *testing.T) {
 func TestWindowConnected(t *testing.T) {
 	a := test.NewTempApp(t)
 	applyTheme(a)
-	b := newBackground(func(do func()) { do() })
+	var mu sync.Mutex
+	var posted []func()
+	b := newBackground(func(do func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		posted = append(posted, do)
+	})
 	w := newWindow(a, Config{Client: &windowClient{}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
 	w.setConnection(connection{link: linkUp, version: localapi.Version{Version: "1.2.3", Caller: "anna (uid 1000)"}})
+	b.group.Wait()
+	for _, do := range posted {
+		do()
+	}
 	b.stop()
 	if os.Getenv("FOYER_PICTURES") != "" { //nolint:forbidigo // of a test
 		pictures(t, a, w.win, "window")

@@ -154,8 +154,8 @@ func TestConnectorsList(t *testing.T) {
 			t.Errorf("row %q, want %q", got, want)
 		}
 	}
-	d.picture("connectors-list")
 	test.AssertRendersToMarkup(t, "connectors_list.xml", d.window.Canvas())
+	d.picture("connectors-list")
 
 	row := d.rowOf("Office")
 	test.Tap(row)
@@ -169,8 +169,8 @@ func TestConnectorsList(t *testing.T) {
 	}
 	d.sees("Office 365 / Entra ID", "Redirect URI to register at the provider", "https://accounts.office.example/auth/microsoft/callback",
 		"Allow new customer accounts to be created", "Secret expires on", "A secret is set.")
-	d.picture("connectors-form")
 	test.AssertRendersToMarkup(t, "connectors_form.xml", d.window.Canvas())
+	d.picture("connectors-form")
 }
 
 func TestConnectorsByKeyboard(t *testing.T) {

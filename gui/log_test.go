@@ -75,8 +75,8 @@ func TestLogShown(t *testing.T) {
 	}
 	test.Tap(d.rowOf("eve@"))
 	d.sees("Refused: the address is on no company's list", "2026-11-26 08:30:00")
-	d.picture("log-list")
 	test.AssertRendersToMarkup(t, "log_list.xml", d.window.Canvas())
+	d.picture("log-list")
 	v.table.list.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
 	d.sees("Account created", "jane@acme.example", "acme.example")
 	v.table.list.TypedShortcut(&fyne.ShortcutCopy{})

@@ -29,6 +29,9 @@ func newPanel(fill, line fyne.ThemeColorName, radius, inset float32, body fyne.C
 	return p
 }
 
+// What embeds a panel does so by value and extends the base widget itself: a widget has one renderer, and it is that of the
+// outermost.
+
 // setFill changes the colour of the ground.
 func (p *panel) setFill(fill fyne.ThemeColorName) {
 	p.fill = fill
@@ -64,6 +67,7 @@ func (r *panelRenderer) paint() {
 
 func (r *panelRenderer) Refresh() {
 	r.paint()
+	r.Layout(r.p.Size())
 	r.p.ground.Refresh()
 	r.WidgetRenderer.Refresh()
 }
@@ -193,7 +197,7 @@ func (l level) tint() fyne.ThemeColorName {
 
 // pill is a state in a word, with the icon and the colour of its level.
 type pill struct {
-	*panel
+	panel
 	icon  *widget.Icon
 	place *fyne.Container // of the icon
 	label *widget.Label
@@ -204,9 +208,11 @@ func newPill(text string, l level) *pill {
 	p.label.SizeName = theme.SizeNameCaptionText
 	p.label.TextStyle.Bold = true
 	p.place = container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(16), p.icon))
-	p.panel = newPanel(colorTint, "", canvas.RadiusMaximum, 0, container.New(layout.NewCustomPaddedLayout(-2, -2, 6, 4),
-		container.New(layout.NewCustomPaddedHBoxLayout(-4), p.place, p.label)))
+	p.radius = canvas.RadiusMaximum
+	p.body = container.New(layout.NewCustomPaddedLayout(-2, -2, 6, 4),
+		container.New(layout.NewCustomPaddedHBoxLayout(-4), p.place, p.label))
 	p.hugs = true
+	p.ExtendBaseWidget(p)
 	p.set(text, l)
 	return p
 }
@@ -227,7 +233,7 @@ func (p *pill) set(text string, l level) {
 // bar is a message of a view in its colour, with a button where there is something to do about it. It is hidden while it has
 // nothing to say.
 type bar struct {
-	*panel
+	panel
 	icon   *widget.Icon
 	label  *widget.Label
 	action *widget.Button
@@ -239,7 +245,9 @@ func newBar() *bar {
 	b.label.Selectable = true
 	b.close = widget.NewButtonWithIcon("", theme.CancelIcon(), func() { b.clear() })
 	b.close.Importance = widget.LowImportance
-	b.panel = newPanel(colorErrorTint, "", 8, 4, container.NewBorder(nil, nil, b.icon, container.NewHBox(b.action, b.close), b.label))
+	b.radius, b.inset = 8, 4
+	b.body = container.NewBorder(nil, nil, b.icon, container.NewHBox(b.action, b.close), b.label)
+	b.ExtendBaseWidget(b)
 	b.Hide()
 	return b
 }

@@ -83,8 +83,8 @@ func TestSettingsShown(t *testing.T) {
 	if v.Unsaved() || !d.button("Save").Disabled() {
 		t.Error("nothing was typed, and there is something to save")
 	}
-	d.picture("settings-office")
 	test.AssertRendersToMarkup(t, "settings_office.xml", d.window.Canvas())
+	d.picture("settings-office")
 	d.tap("Sign-up")
 	d.sees("Validity of a confirmation link, in hours", "<24>", "usual: 24")
 	d.seesNot("Name of the office")

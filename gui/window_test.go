@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
 	"foyer/app"
@@ -31,9 +33,22 @@ func (c *windowClient) Settings(context.Context) (localapi.Settings, error) {
 type testHost struct {
 	Host
 	state ServiceState
+	done  []string
+	err   error
 }
 
 func (h *testHost) Service() ServiceState { return h.state }
+
+func (h *testHost) Command(verb string) string { return "sudo foyer service " + verb }
+
+func (h *testHost) Control(_ context.Context, verb string) error {
+	h.done = append(h.done, verb)
+	return h.err
+}
+
+func (h *testHost) Demo(context.Context) (Client, func(), error) {
+	return &windowClient{version: localapi.Version{Permitted: true}}, func() { h.done = append(h.done, "end") }, h.err
+}
 
 func TestConnectionOf(t *testing.T) {
 	silent := &app.Error{Code: app.Unavailable, Reason: "service_unreachable", Message: "nobody answers"}
@@ -59,7 +74,9 @@ func TestConnectionOf(t *testing.T) {
 	}
 }
 
-func TestWindowConnected(t *testing.T) {
+// newTestWindow returns a window that is connected, and what runs the works it has started.
+func newTestWindow(t *testing.T) (w *window, settle func()) {
+	t.Helper()
 	a := test.NewTempApp(t)
 	applyTheme(a)
 	var mu sync.Mutex
@@ -69,21 +86,44 @@ func TestWindowConnected(t *testing.T) {
 		defer mu.Unlock()
 		posted = append(posted, do)
 	})
-	w := newWindow(a, Config{Client: &windowClient{}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
+	t.Cleanup(b.stop)
+	w = newWindow(a, Config{Client: &windowClient{}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
+	settle = func() {
+		b.group.Wait()
+		mu.Lock()
+		all := posted
+		posted = nil
+		mu.Unlock()
+		for _, do := range all {
+			do()
+		}
+	}
 	w.setConnection(connection{link: linkUp, version: localapi.Version{Version: "1.2.3", Caller: "anna (uid 1000)"}})
-	b.group.Wait()
-	for _, do := range posted {
-		do()
-	}
-	b.stop()
-	if os.Getenv("FOYER_PICTURES") != "" { //nolint:forbidigo // of a test
-		pictures(t, a, w.win, "window")
-	}
+	settle()
+	return w, settle
+}
+
+// textsOf returns what a window says, a line each.
+func textsOf(w fyne.Window) string {
 	var text []string
-	for _, o := range objectsOf(w.win.Canvas()) {
-		text = append(text, textOf(o))
+	for _, o := range objectsOf(w.Canvas()) {
+		if line := textOf(o); line != "" {
+			text = append(text, line)
+		}
 	}
-	if all := strings.Join(text, "\n"); !strings.Contains(all, "You are anna (uid 1000)") || !strings.Contains(all, "https://accounts.office.example") {
+	return strings.Join(text, "\n")
+}
+
+func contains(all string, texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(all, text) })
+}
+
+func TestWindowConnected(t *testing.T) {
+	w, _ := newTestWindow(t)
+	if os.Getenv("FOYER_PICTURES") != "" { //nolint:forbidigo // of a test
+		pictures(t, w.app, w.win, "window")
+	}
+	if all := textsOf(w.win); !contains(all, "You are anna (uid 1000)", "https://accounts.office.example", "[Companies]") {
 		t.Errorf("the window does not say who is there and where the pages are:\n%s", all)
 	}
 }

@@ -362,7 +362,7 @@ func (c *cell) set(text string, l level) {
 			c.icon.Hide()
 		}
 		c.label.Text = text
-		c.label.Refresh()
+		c.box.Refresh() // lays out, now that the icon is there or gone
 		return
 	}
 	if c.label.Text != text {

@@ -1,0 +1,21 @@
+package gui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+)
+
+// mailOut is the tab of how mail leaves: the form, and a test mail beside it.
+type mailOut struct {
+	form    *mailForm
+	test    *mailTest
+	content fyne.CanvasObject
+}
+
+func newMailOut(d *desk) *mailOut {
+	o := &mailOut{form: newMailForm(d), test: newMailTest(d)}
+	form := newCard("", container.NewBorder(nil, o.form.buttons, nil, nil, container.NewVScroll(o.form.content)))
+	test := newCard(tr("mail.test_title"), container.NewVScroll(container.NewVBox(newHint(tr("mail.test_hint")), o.test.content)))
+	o.content = container.NewBorder(nil, nil, nil, newFixed(320, test), form)
+	return o
+}

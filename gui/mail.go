@@ -49,7 +49,7 @@ func newMailView(d *desk) *mailView {
 		titles[i] = tr("mail.tab." + name)
 	}
 	v.tabs = newMailTabs(titles, []fyne.CanvasObject{v.queue.content, v.out.content, v.dns.content, v.programs.content, v.addresses.content}, v.turned)
-	v.content = container.NewBorder(container.NewVBox(v.strip.content, v.tabs.bar), nil, nil, nil, v.tabs.body)
+	v.content = mailBorder(container.NewVBox(v.strip.content, v.tabs.bar), nil, nil, nil, v.tabs.body)
 	return v
 }
 
@@ -141,12 +141,13 @@ type mailTabs struct {
 	grounds []*panel
 	pages   []fyne.CanvasObject
 	turned  func(int)
+	fill    fyne.ThemeColorName // of what is not chosen
 	bar     *fyne.Container
 	body    *fyne.Container
 }
 
 func newMailTabs(titles []string, pages []fyne.CanvasObject, turned func(int)) *mailTabs {
-	t := &mailTabs{pages: pages, turned: turned, body: container.NewStack(), bar: container.New(layout.NewCustomPaddedHBoxLayout(2))}
+	t := &mailTabs{fill: theme.ColorNameBackground, pages: pages, turned: turned, body: container.NewStack(), bar: container.New(layout.NewCustomPaddedHBoxLayout(2))}
 	for i, title := range titles {
 		b := newButton(title, nil, func() { t.choose(i) })
 		b.Importance = widget.LowImportance
@@ -167,7 +168,7 @@ func (t *mailTabs) choose(i int) {
 
 func (t *mailTabs) show() {
 	for i, ground := range t.grounds {
-		fill := theme.ColorNameBackground
+		fill := t.fill
 		if i == t.at {
 			fill = theme.ColorNameSelection
 		}
@@ -177,10 +178,8 @@ func (t *mailTabs) show() {
 	t.body.Refresh()
 }
 
-// title writes another word on a tab.
-func (t *mailTabs) title(i int, text string) {
-	if t.buttons[i].Text != text {
-		t.buttons[i].SetText(text)
-		t.bar.Refresh()
-	}
+// ground tells what colour the tabs stand on.
+func (t *mailTabs) ground(fill fyne.ThemeColorName) {
+	t.fill = fill
+	t.show()
 }

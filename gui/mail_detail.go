@@ -49,6 +49,7 @@ type mailDetail struct {
 	bar     *bar
 	events  *mailEvents
 	parts   *mailParts
+	head    *fyne.Container
 	content fyne.CanvasObject
 }
 
@@ -64,10 +65,11 @@ func newMailDetail(d *desk) *mailDetail {
 	v.buttons.remove = newButton(tr("mail.remove"), theme.DeleteIcon(), func() { v.askRemove(v.message.Message) })
 	v.tabs = newMailTabs([]string{tr("mail.part.events"), tr("mail.part.text"), tr("mail.part.html"), tr("mail.part.source")},
 		[]fyne.CanvasObject{v.events.content, v.parts.text, v.parts.html, v.parts.source}, func(int) { v.showPart() })
-	head := container.NewBorder(nil, nil, mailMiddle(v.state), container.NewHBox(v.size, leave), v.subject)
+	v.tabs.ground(colorSurface)
+	v.head = mailBorder(nil, nil, mailMiddle(v.state), container.NewHBox(v.size, leave), v.subject)
 	actions := container.NewHBox(v.buttons.retry, v.buttons.hold, v.buttons.release, v.buttons.remove)
-	row := container.NewBorder(nil, nil, v.tabs.bar, actions, layout.NewSpacer())
-	v.content = newPanel(colorSurface, colorLine, 10, 6, container.NewBorder(container.NewVBox(head, row, v.bar), nil, nil, nil, v.tabs.body))
+	row := mailBorder(nil, nil, v.tabs.bar, actions, layout.NewSpacer())
+	v.content = newPanel(colorSurface, colorLine, 10, 6, mailBorder(container.NewVBox(v.head, row, v.bar), nil, nil, nil, v.tabs.body))
 	return v
 }
 
@@ -128,6 +130,7 @@ func (v *mailDetail) show() {
 	v.subject.SetText(m.Subject)
 	mailShow(v.state, v.here)
 	v.state.set(mailStateText(m.State), mailStateLevel(m.State))
+	v.head.Refresh()
 	v.events.show(m, v.here)
 	v.enable()
 	v.showPart()
@@ -237,7 +240,7 @@ func newMailEvents() *mailEvents {
 	left := container.NewVBox(fact("to"), fact("from"), fact("kind"))
 	right := container.NewVBox(fact("created"), fact("attempts"), fact("next"), fact("expires"))
 	e.inner = container.NewVBox(e.verdict, wide, e.last, e.steps, container.NewGridWithColumns(2, left, right))
-	e.content = container.NewVScroll(e.inner)
+	e.content = mailScroll(e.inner)
 	return e
 }
 

@@ -14,8 +14,8 @@ type mailOut struct {
 
 func newMailOut(d *desk) *mailOut {
 	o := &mailOut{form: newMailForm(d), test: newMailTest(d)}
-	form := newCard("", container.NewBorder(nil, o.form.buttons, nil, nil, container.NewVScroll(o.form.content)))
-	test := newCard(tr("mail.test_title"), container.NewVScroll(container.NewVBox(newHint(tr("mail.test_hint")), o.test.content)))
-	o.content = container.NewBorder(nil, nil, nil, newFixed(320, test), form)
+	form := newCard("", mailBorder(nil, o.form.buttons, nil, nil, mailScroll(o.form.content)))
+	test := newCard(tr("mail.test_title"), mailScroll(container.NewVBox(newHint(tr("mail.test_hint")), o.test.content)))
+	o.content = mailBorder(nil, nil, nil, newFixed(320, test), form)
 	return o
 }

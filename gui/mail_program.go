@@ -19,7 +19,7 @@ type programForm struct {
 	view    *mailPrograms
 	old     *localapi.Program // nil for a new one
 	inputs  map[string]*mailInput
-	entries map[string]*widget.Entry
+	entries map[string]*mailEntry
 	save    *widget.Button
 	bar     *bar
 	dialog  *dialog.CustomDialog
@@ -30,7 +30,7 @@ func (v *mailPrograms) add() { v.form(nil) }
 func (v *mailPrograms) edit(p localapi.Program) { v.form(&p) }
 
 func (v *mailPrograms) form(old *localapi.Program) {
-	f := &programForm{view: v, old: old, inputs: map[string]*mailInput{}, entries: map[string]*widget.Entry{}, bar: newBar()}
+	f := &programForm{view: v, old: old, inputs: map[string]*mailInput{}, entries: map[string]*mailEntry{}, bar: newBar()}
 	box := container.NewVBox(f.bar)
 	title, action := tr("mail.program_add_title"), tr("mail.program_add_do")
 	if old == nil {
@@ -57,13 +57,29 @@ func (v *mailPrograms) form(old *localapi.Program) {
 }
 
 func (f *programForm) entry(name, example string) fyne.CanvasObject {
-	e := widget.NewEntry()
+	e := &mailEntry{escape: func() { f.dialog.Hide() }}
+	e.ExtendBaseWidget(e)
 	e.PlaceHolder = example
 	e.OnSubmitted = func(string) { f.store() }
 	e.OnChanged = func(string) { f.inputs[name].say("") }
 	f.entries[name] = e
 	f.inputs[name] = newMailInput(name, newField(tr("mail.program."+name), e, tr("mail.program_hint."+name)))
 	return f.inputs[name].box
+}
+
+// mailEntry is a field of a dialog, which Escape closes.
+type mailEntry struct {
+	widget.Entry
+	escape func()
+}
+
+// TypedKey closes the dialog at Escape.
+func (e *mailEntry) TypedKey(key *fyne.KeyEvent) {
+	if key.Name == fyne.KeyEscape {
+		e.escape()
+		return
+	}
+	e.Entry.TypedKey(key)
 }
 
 // changes returns what is to be set.

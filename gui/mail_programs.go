@@ -51,7 +51,7 @@ func newMailPrograms(d *desk) *mailPrograms {
 	})
 	v.enable()
 	actions := container.NewHBox(v.buttons.add, v.buttons.edit, v.buttons.toggle, v.buttons.password, v.buttons.remove)
-	v.content = container.NewBorder(container.NewVBox(newHint(tr("mail.programs_hint")), actions, v.bar), newCard(tr("mail.doors"), v.doors), nil, nil, v.table.content)
+	v.content = mailBorder(container.NewVBox(newHint(tr("mail.programs_hint")), actions, v.bar), newCard(tr("mail.doors"), v.doors), nil, nil, v.table.content)
 	return v
 }
 
@@ -118,7 +118,7 @@ func (v *mailPrograms) showDoors(doors []localapi.ListenState) {
 		address := widget.NewLabel(d.Address)
 		address.Selectable = true
 		address.TextStyle.Monospace = true
-		v.doors.Add(container.NewBorder(nil, nil, container.NewHBox(newFixed(120, container.NewHBox(mailMiddle(state))), address, newSmall(mailOrGiven("mail.door_tls."+d.TLS, d.TLS))), nil, newHint(text)))
+		v.doors.Add(mailBorder(nil, nil, container.NewHBox(newFixed(120, container.NewHBox(mailMiddle(state))), address, newSmall(mailOrGiven("mail.door_tls."+d.TLS, d.TLS))), nil, newHint(text)))
 	}
 }
 

@@ -44,13 +44,13 @@ func newMailQueue(d *desk) *mailQueue {
 	q.detail.closed, q.detail.grown, q.detail.changed = q.close, q.arrange, q.read
 	q.table = newTable(tableConfig[localapi.Message]{
 		columns: []column[localapi.Message]{
-			{title: "mail.column.state", width: 118, text: func(m localapi.Message) string { return mailStateText(m.State) }, level: func(m localapi.Message) level { return mailStateLevel(m.State) }},
+			{title: "mail.column.state", width: 108, text: func(m localapi.Message) string { return mailStateText(m.State) }, level: func(m localapi.Message) level { return mailStateLevel(m.State) }},
 			{title: "mail.column.recipient", text: func(m localapi.Message) string { return m.Recipient }},
 			{title: "mail.column.subject", text: func(m localapi.Message) string { return m.Subject }},
-			{title: "mail.column.kind", width: 124, text: mailKind},
-			{title: "mail.column.attempts", width: 58, text: func(m localapi.Message) string { return strconv.Itoa(m.Attempts) }},
-			{title: "mail.column.next", width: 134, text: func(m localapi.Message) string { return momentOf(m.NextAttempt) }},
-			{title: "mail.column.created", width: 134, text: func(m localapi.Message) string { return moment(m.CreatedAt) }},
+			{title: "mail.column.kind", width: 112, text: mailKind},
+			{title: "mail.column.attempts", width: 52, text: func(m localapi.Message) string { return strconv.Itoa(m.Attempts) }},
+			{title: "mail.column.next", width: 130, text: func(m localapi.Message) string { return momentOf(m.NextAttempt) }},
+			{title: "mail.column.created", width: 130, text: func(m localapi.Message) string { return moment(m.CreatedAt) }},
 		},
 		key: func(m localapi.Message) string { return m.ID },
 		load: func(ctx context.Context, t tableQuery) (localapi.Page[localapi.Message], error) {
@@ -67,8 +67,8 @@ func newMailQueue(d *desk) *mailQueue {
 	q.split = container.NewVSplit(q.table.content, q.detail.content)
 	q.split.Offset = 0.4
 	q.setStatus(localapi.MailStatus{})
-	filters := container.NewBorder(nil, nil, newFixed(200, q.state), container.NewHBox(q.hold, q.release), q.search)
-	q.content = container.NewBorder(container.NewVBox(filters, q.bar), nil, nil, nil, q.body)
+	filters := mailBorder(nil, nil, newFixed(200, q.state), container.NewHBox(q.hold, q.release), q.search)
+	q.content = mailBorder(container.NewVBox(filters, q.bar), nil, nil, nil, q.body)
 	q.arrange()
 	return q
 }

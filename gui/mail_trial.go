@@ -163,7 +163,7 @@ func newMailStepsNarrow(steps []localapi.MailStep) fyne.CanvasObject {
 	box := container.NewVBox()
 	for _, s := range steps {
 		box.Add(container.NewHBox(mailMiddle(newMailStepState(s)), newHeading(mailOrGiven("mail.step."+s.Name, s.Name))))
-		detail := newHint(sentence(s.Detail))
+		detail := newHint(mailSentence(s.Detail))
 		detail.Selectable = true
 		box.Add(detail)
 	}

@@ -2,9 +2,12 @@ package gui
 
 import (
 	"strconv"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"foyer/app/localapi"
@@ -69,9 +72,9 @@ func mailVerdict(m localapi.MessageDetail) string {
 // mailWhy returns what the step that has failed tells, which is more than the reply.
 func mailWhy(m localapi.MessageDetail) string {
 	if n := len(m.Steps); n > 0 && !m.Steps[n-1].OK {
-		return sentence(m.Steps[n-1].Detail)
+		return mailSentence(m.Steps[n-1].Detail)
 	}
-	return sentence(m.Reply)
+	return mailSentence(m.Reply)
 }
 
 // newMailSteps returns the steps of an attempt, a line each.
@@ -80,10 +83,10 @@ func newMailSteps(steps []localapi.MailStep) fyne.CanvasObject {
 	for _, s := range steps {
 		state := newMailStepState(s)
 		name := newHeading(mailOrGiven("mail.step."+s.Name, s.Name))
-		detail := newText(sentence(s.Detail))
+		detail := newText(mailSentence(s.Detail))
 		detail.Selectable = true
 		took := newSmall(tr("mail.took", args{"MS": strconv.FormatInt(s.TookMS, 10)}))
-		box.Add(container.NewBorder(nil, nil,
+		box.Add(mailBorder(nil, nil,
 			container.NewHBox(mailTop(newFixed(84, container.NewHBox(state))), mailTop(newFixed(120, name))), mailTop(took), detail))
 	}
 	return box
@@ -95,6 +98,31 @@ func newMailStepState(s localapi.MailStep) *pill {
 		return newPill(tr("mail.step_ok"), levelOK)
 	}
 	return newPill(tr("mail.step_failed"), levelError)
+}
+
+// mailBorder is container.NewBorder in reading order, which the tab key follows; that has what is in the middle first.
+func mailBorder(top, bottom, left, right, middle fyne.CanvasObject) *fyne.Container {
+	c := container.New(layout.NewBorderLayout(top, bottom, left, right))
+	for _, o := range []fyne.CanvasObject{top, left, middle, right, bottom} {
+		if o != nil {
+			c.Add(o)
+		}
+	}
+	return c
+}
+
+// mailScroll is a scroll whose content keeps clear of its bar and its edge.
+func mailScroll(o fyne.CanvasObject) *container.Scroll {
+	return container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 2, 1, theme.ScrollBarSize()), o))
+}
+
+// mailSentence is sentence, but for a text that begins with a name of the DNS or an address, which stays as it is written.
+func mailSentence(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if strings.ContainsAny(strings.TrimRight(first, ".:,"), ".@") {
+		return text[:1] + sentence("x" + text[1:])[1:]
+	}
+	return sentence(text)
 }
 
 // mailTop keeps an object at the top of the room it has.

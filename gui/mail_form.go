@@ -2,7 +2,7 @@ package gui
 
 import (
 	"context"
-	"maps"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -30,7 +30,8 @@ type mailForm struct {
 	undo      *widget.Button
 	buttons   fyne.CanvasObject // Save and Discard, for where they belong
 	content   *fyne.Container
-	submitted func() // after Enter in a field; the form saves itself unless it is told otherwise
+	reveal    func(fyne.CanvasObject) // brings a field into sight; nil where all of them are
+	submitted func()                  // after Enter in a field; the form saves itself unless it is told otherwise
 
 	quiet  bool // fields are filled by the program
 	loaded bool
@@ -109,7 +110,14 @@ func (f *mailForm) add(key string, field fyne.CanvasObject, shown func() bool) *
 }
 
 // hint returns what a field means, "" when its name says it.
-func (f *mailForm) hint(name string) string { return has("mail.hint."+name, nil) }
+func (f *mailForm) hint(name string) string {
+	switch name {
+	case "from", "dkim", "dkim_selector", "private_mx", "hold", "oauth_client_secret":
+		return tr("mail.hint." + name)
+	default:
+		return ""
+	}
+}
 
 func (f *mailForm) entry(name, example string, shown func() bool) {
 	e := widget.NewEntry()
@@ -117,6 +125,7 @@ func (f *mailForm) entry(name, example string, shown func() bool) {
 	e.OnChanged = func(string) { f.edited() }
 	e.OnSubmitted = func(string) { f.submitted() }
 	i := f.add("mail."+name, newField(tr("mail.field."+name), e, f.hint(name)), shown)
+	i.focus = e
 	i.value = func() string { return strings.TrimSpace(e.Text) }
 	i.set = func(s localapi.Setting) { e.SetText(s.Text) }
 }
@@ -156,6 +165,7 @@ func (f *mailForm) toggle(name string, shown func() bool) {
 func (f *mailForm) secret(name string, shown func() bool) {
 	s := newMailSecret(f.edited, func(string) { f.submitted() })
 	i := f.add("mail."+name, newField(tr("mail.field."+name), s.content, f.hint(name)), shown)
+	i.focus = s.entry
 	i.value = func() string { return s.entry.Text }
 	i.set = func(v localapi.Setting) { s.set(v.Set) }
 }
@@ -173,7 +183,9 @@ func (f *mailForm) edited() {
 }
 
 func (f *mailForm) arrange() {
-	f.meaning.SetText(has("mail.meaning."+f.way(), nil))
+	if way := f.way(); way != "" {
+		f.meaning.SetText(tr("mail.meaning." + way))
+	}
 	for _, i := range f.inputs {
 		mailShow(i.box, i.matters())
 	}
@@ -308,19 +320,15 @@ func (f *mailForm) check() bool {
 	}
 	ok := true
 	values := map[string]string{}
-	for _, i := range f.inputs {
-		value := i.value()
-		if i.saved.Secret && i.saved.Set && value == "" {
-			value = "kept"
-		}
+	for _, i := range slices.Backward(f.inputs) { // the first one that is wrong has the last word on what is in sight
 		if !i.matters() {
 			continue
 		}
-		values[i.key] = value
+		values[i.key] = i.checked()
 		if i.key == "mail.transport" {
 			continue
 		}
-		if _, err := none.Change(map[string]string{i.key: value}); err != nil {
+		if _, err := none.Change(map[string]string{i.key: i.checked()}); err != nil {
 			f.refuse(err)
 			ok = false
 		}
@@ -328,7 +336,7 @@ func (f *mailForm) check() bool {
 	if !ok {
 		return false
 	}
-	if _, err := none.Change(maps.Clone(values)); err != nil {
+	if _, err := none.Change(values); err != nil {
 		f.refuse(err)
 		return false
 	}
@@ -350,16 +358,15 @@ func (f *mailForm) refuse(err error) {
 		f.desk.failed(f.bar, err)
 		return
 	}
-	name := strings.TrimPrefix(i.key, "mail.")
-	text := ""
-	switch {
-	case i.value() == "" && !(i.saved.Secret && i.saved.Set):
-		text = tr("mail.missing")
-	default:
-		text = has("mail.problem."+name, nil)
-	}
-	if text == "" {
-		text = errorText(err)
+	text := tr("mail.missing")
+	if i.checked() != "" {
+		text = mailOrGiven("mail.problem."+strings.TrimPrefix(i.key, "mail."), sentence(e.Message))
 	}
 	i.say(text)
+	if f.reveal != nil {
+		f.reveal(i.box)
+	}
+	if c := fyne.CurrentApp().Driver().CanvasForObject(f.content); c != nil && i.focus != nil && i.focus.Visible() {
+		c.Focus(i.focus)
+	}
 }

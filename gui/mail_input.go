@@ -19,9 +19,16 @@ type mailInput struct {
 	set     func(value localapi.Setting) // shows what is saved
 	shown   func() bool                  // whether it matters for what is chosen; nil for always
 	saved   localapi.Setting
+	focus   mailFocus // what to type in; nil for a choice
 	problem *widget.Label
 	wrong   *fyne.Container
 	box     *fyne.Container
+}
+
+// mailFocus is something to type in.
+type mailFocus interface {
+	fyne.CanvasObject
+	fyne.Focusable
 }
 
 func newMailInput(key string, field fyne.CanvasObject) *mailInput {
@@ -40,6 +47,14 @@ func (i *mailInput) touched() bool {
 		return i.value() != ""
 	}
 	return i.value() != i.saved.Text
+}
+
+// checked returns the value by which the field is checked: what is saved of a secret nobody knows here.
+func (i *mailInput) checked() string {
+	if i.saved.Secret && i.saved.Set && i.value() == "" {
+		return "kept"
+	}
+	return i.value()
 }
 
 // matters reports whether the field is shown.

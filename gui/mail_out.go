@@ -14,7 +14,13 @@ type mailOut struct {
 
 func newMailOut(d *desk) *mailOut {
 	o := &mailOut{form: newMailForm(d), test: newMailTest(d)}
-	form := newCard("", mailBorder(nil, o.form.buttons, nil, nil, mailScroll(o.form.content)))
+	scroll := mailScroll(o.form.content)
+	o.form.reveal = func(field fyne.CanvasObject) {
+		if top := field.Position().Y; top < scroll.Offset.Y || top+field.Size().Height > scroll.Offset.Y+scroll.Size().Height {
+			scroll.ScrollToOffset(fyne.NewPos(0, top))
+		}
+	}
+	form := newCard("", mailBorder(nil, o.form.buttons, nil, nil, scroll))
 	test := newCard(tr("mail.test_title"), mailScroll(container.NewVBox(newHint(tr("mail.test_hint")), o.test.content)))
 	o.content = mailBorder(nil, nil, nil, newFixed(320, test), form)
 	return o

@@ -167,6 +167,7 @@ func (f *programForm) refuse(err error) {
 	}
 	if i := f.inputs[field]; i != nil {
 		i.say(errorText(err))
+		f.view.desk.window.Canvas().Focus(f.entries[field])
 		return
 	}
 	f.view.desk.failed(f.bar, err)

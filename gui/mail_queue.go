@@ -135,7 +135,9 @@ func (q *mailQueue) setStatus(status localapi.MailStatus) {
 	q.detail.enable()
 }
 
-func (q *mailQueue) waiting() int { return q.status.Messages[mailQueued] + q.status.Messages[mailDeferred] }
+func (q *mailQueue) waiting() int {
+	return q.status.Messages[mailQueued] + q.status.Messages[mailDeferred]
+}
 
 // chosen shows the mail of the row that was chosen. One that has left the list, because its state is another now, stays in
 // sight: somebody reads it.

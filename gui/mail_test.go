@@ -1,14 +1,11 @@
 package gui
 
 import (
-	"context"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
@@ -16,281 +13,190 @@ import (
 	"foyer/app/localapi"
 )
 
-// mailNow is the time in these tests.
-var mailNow = time.Date(2026, 11, 26, 9, 30, 0, 0, time.UTC)
+func TestMailQueue(t *testing.T) {
+	f := newFakeMail()
+	d, v := showMail(t, f, "")
+	d.sees("Sent through a mail server", "2 wait", "1 failed", "smtp.office.example rests until 2026-11-26 09:42", "{All (5)}",
+		"ann@customer.example", "Deferred", "Kept here", "From scanner", "2026-11-26 09:42", "5 entries")
+	d.seesNot("What happened")
 
-// fakeMail is a service with some mails.
-type fakeMail struct {
-	Client
-	messages  []localapi.MessageDetail
-	settings  localapi.Settings
-	status    localapi.MailStatus
-	records   []localapi.DNSRecord
-	programs  []localapi.Program
-	gone      []localapi.Suppressed
-	err       error
-	calls     []string
-	saved     map[string]string
-	filter    localapi.MessageFilter
-	testSteps []localapi.MessageDetail // what Message returns of the test mail, one after the other
-}
-
-func newFakeMail() *fakeMail {
-	next, expires := mailNow.Add(12*time.Minute), mailNow.Add(20*time.Hour)
-	message := func(id, kind, to, subject, state string, attempts int, reply string) localapi.MessageDetail {
-		m := localapi.MessageDetail{
-			Message: localapi.Message{ID: id, Kind: kind, Recipient: to, Subject: subject, State: state, Attempts: attempts, Reply: reply, CreatedAt: mailNow.Add(-time.Hour)},
-			Sender:  "accounts@office.example", Data: testMail, MessageID: "<abc@office.example>", ExpiresAt: &expires,
-		}
-		if state == "deferred" {
-			m.NextAttempt = &next
-		}
-		return m
-	}
-	deferred := message("3", "confirm", "ann@customer.example", "Confirm your address", "deferred", 2, "451 4.7.1 Greylisted, try again later")
-	deferred.Steps = []localapi.MailStep{
-		{Name: "name", OK: true, Detail: "customer.example has the mail server mx1.customer.example", TookMS: 12},
-		{Name: "connection", OK: true, Detail: "connected to mx1.customer.example (203.0.113.9), port 25", TookMS: 31},
-		{Name: "tls", OK: true, Detail: "TLS 1.3 with a certificate that is valid", TookMS: 44},
-		{Name: "recipient", OK: false, Detail: "the server wants the mail later: 451 4.7.1 Greylisted, try again later", TookMS: 210},
-	}
-	relayed := message("5", "relayed", "bob@other.example", "Scan of 26 November", "delivered", 1, "250 2.0.0 Ok: queued as 4F1")
-	relayed.Program = "scanner"
-	return &fakeMail{
-		messages: []localapi.MessageDetail{
-			message("6", "test", "it@office.example", "Test mail", "queued", 0, ""), relayed, deferred,
-			message("2", "reset", "eve@customer.example", "Choose a new password", "failed", 4, "550 5.1.1 No such user here"),
-			message("1", "confirm", "dan@customer.example", "Confirm your address", "captured", 0, ""),
-		},
-		settings: localapi.Settings{
-			"mail.transport": {Text: "smarthost"}, "mail.from": {Text: "accounts@office.example"}, "mail.smarthost": {Text: "smtp.office.example:587"},
-			"mail.tls": {Text: "starttls"}, "mail.auth": {Text: "plain"}, "mail.username": {Text: "accounts"}, "mail.password": {Secret: true, Set: true},
-			"mail.oauth_provider": {}, "mail.oauth_tenant": {}, "mail.oauth_client_id": {}, "mail.oauth_client_secret": {Secret: true},
-			"mail.oauth_refresh_token": {Secret: true}, "mail.dkim": {Text: "off"}, "mail.dkim_selector": {Text: "foyer"},
-			"mail.private_mx": {Text: "off"}, "mail.hold": {Text: "off"},
-		},
-		status: localapi.MailStatus{
-			Transport: "smarthost", Messages: map[string]int{"queued": 1, "deferred": 1, "failed": 1, "delivered": 1, "captured": 1},
-			Destinations: []localapi.MailDestination{{Name: "smtp.office.example", Failures: 2, RestsUntil: &next}},
-		},
-		records: []localapi.DNSRecord{
-			{Kind: "spf", Name: "office.example", Type: "TXT", Value: "v=spf1 a:mail.office.example ~all", State: "missing", Required: true, Text: "There is no SPF record: add one that permits the address mail leaves from."},
-			{Kind: "dkim", Name: "foyer-rsa._domainkey.office.example", Type: "TXT", Value: "v=DKIM1; k=rsa; p=" + strings.Repeat("MIIBIjAN", 50), Found: []string{"v=DKIM1; k=rsa; p=OLD"}, State: "differs", Required: true, Text: "The record is not that of Foyer's key. Replace it."},
-			{Kind: "mx", Name: "office.example", Type: "MX", Found: []string{"10 mx.office.example"}, State: "ok", Text: "Answers and bounces have a place to go."},
-		},
-		programs: []localapi.Program{
-			{Name: "scanner", Senders: []string{"scanner@office.example"}, Enabled: true, CreatedAt: mailNow, SeenAt: &mailNow},
-			{Name: "shop", Senders: []string{"office.example"}, LocalUser: "www-data", CreatedAt: mailNow},
-		},
-		gone: []localapi.Suppressed{{Address: "old@customer.example", Since: mailNow, Reason: "550 5.1.1 No such user here"}},
-	}
-}
-
-func (f *fakeMail) call(words ...string) error {
-	f.calls = append(f.calls, strings.Join(words, " "))
-	return f.err
-}
-
-func (f *fakeMail) MailStatus(context.Context) (localapi.MailStatus, error) { return f.status, f.err }
-
-func (f *fakeMail) MessagePage(_ context.Context, filter localapi.MessageFilter, _ string, _ int) (localapi.Page[localapi.Message], error) {
-	f.filter = filter
-	page := localapi.Page[localapi.Message]{}
-	for _, m := range f.messages {
-		if (filter.State == "" || m.State == filter.State) && strings.Contains(m.Recipient+m.Subject, filter.Search) {
-			page.Items = append(page.Items, m.Message)
-		}
-	}
-	return page, f.err
-}
-
-func (f *fakeMail) find(id string) *localapi.MessageDetail {
-	for i := range f.messages {
-		if f.messages[i].ID == id {
-			return &f.messages[i]
-		}
-	}
-	return nil
-}
-
-func (f *fakeMail) Message(_ context.Context, id string) (localapi.MessageDetail, error) {
-	if id == "9" && len(f.testSteps) > 0 {
-		m := f.testSteps[0]
-		if len(f.testSteps) > 1 {
-			f.testSteps = f.testSteps[1:]
-		}
-		return m, nil
-	}
-	if m := f.find(id); m != nil {
-		return *m, f.err
-	}
-	return localapi.MessageDetail{}, app.Errorf(app.NotFound, "message_unknown", "there is no message %s", id)
-}
-
-func (f *fakeMail) to(id, state, call string) (localapi.Message, error) {
-	if err := f.call(call, id); err != nil {
-		return localapi.Message{}, err
-	}
-	m := f.find(id)
-	m.State = state
-	return m.Message, nil
-}
-
-func (f *fakeMail) RetryMessage(_ context.Context, id string) (localapi.Message, error) { return f.to(id, "queued", "retry") }
-func (f *fakeMail) HoldMessage(_ context.Context, id string) (localapi.Message, error) { return f.to(id, "held", "hold") }
-func (f *fakeMail) ReleaseMessage(_ context.Context, id string) (localapi.Message, error) {
-	return f.to(id, "queued", "release")
-}
-
-func (f *fakeMail) HoldMessages(context.Context) (int, error) { return 2, f.call("hold all") }
-
-func (f *fakeMail) RemoveMessage(_ context.Context, id string) error {
-	if err := f.call("remove", id); err != nil {
-		return err
-	}
-	for i, m := range f.messages {
-		if m.ID == id {
-			f.messages = append(f.messages[:i:i], f.messages[i+1:]...)
-			break
-		}
-	}
-	return nil
-}
-
-func (f *fakeMail) TestMail(_ context.Context, address, lang string) (localapi.Message, error) {
-	return localapi.Message{ID: "9", State: "queued", Recipient: address}, f.call("test", address, lang)
-}
-
-func (f *fakeMail) Settings(context.Context) (localapi.Settings, error) { return f.settings, f.err }
-
-func (f *fakeMail) SetSettings(_ context.Context, changes map[string]string) (localapi.Settings, error) {
-	f.saved = changes
-	if f.err != nil {
-		return nil, f.err
-	}
-	next := localapi.Settings{}
-	for key, s := range f.settings {
-		if value, ok := changes[key]; ok {
-			if s.Secret {
-				s.Set = value != ""
-			} else {
-				s.Text = value
-			}
-		}
-		next[key] = s
-	}
-	f.settings = next
-	return next, nil
-}
-
-func (f *fakeMail) MailDNS(context.Context) ([]localapi.DNSRecord, error) { return f.records, f.err }
-
-func (f *fakeMail) Programs(context.Context) ([]localapi.Program, error) { return f.programs, f.err }
-
-func (f *fakeMail) MailListener(context.Context) ([]localapi.ListenState, error) {
-	return []localapi.ListenState{
-		{Address: "127.0.0.1:2525", TLS: "none", Open: true},
-		{Address: "192.0.2.7:465", TLS: "implicit", Problem: "port 465 is taken by another program"},
-	}, f.err
-}
-
-func (f *fakeMail) AddProgram(_ context.Context, name string, keys map[string]string) (localapi.NewProgram, error) {
-	p := localapi.Program{Name: name, Senders: strings.Fields(keys["senders"]), Enabled: true}
-	if err := f.call("add", name, keys["senders"]); err != nil {
-		return localapi.NewProgram{}, err
-	}
-	f.programs = append(f.programs, p)
-	return localapi.NewProgram{Program: p, Password: "s3cret-word"}, nil
-}
-
-func (f *fakeMail) SetProgram(_ context.Context, name string, keys map[string]string) (localapi.Program, error) {
-	for i := range f.programs {
-		if f.programs[i].Name == name && keys["enabled"] != "" {
-			f.programs[i].Enabled = keys["enabled"] == "on"
-		}
-	}
-	return localapi.Program{}, f.call("set", name, keys["enabled"], keys["senders"])
-}
-
-func (f *fakeMail) NewProgramPassword(_ context.Context, name string) (localapi.NewProgram, error) {
-	return localapi.NewProgram{Program: localapi.Program{Name: name}, Password: "an0ther-word"}, f.call("password", name)
-}
-
-func (f *fakeMail) RemoveProgram(_ context.Context, name string) error { return f.call("remove", name) }
-
-func (f *fakeMail) Suppressed(context.Context) ([]localapi.Suppressed, error) { return f.gone, f.err }
-
-func (f *fakeMail) Unsuppress(_ context.Context, address string) error {
-	f.gone = nil
-	return f.call("unsuppress", address)
-}
-
-func (f *fakeMail) Blocked(context.Context) ([]localapi.Blocked, error) {
-	return []localapi.Blocked{{Address: "angry@customer.example", Until: mailNow}}, f.err
-}
-
-func (f *fakeMail) TLSHosts(context.Context) ([]localapi.TLSHost, error) {
-	return []localapi.TLSHost{{Host: "mx1.customer.example", SeenAt: mailNow, Version: "TLS 1.3"}, {Host: "mx.lost.example", SeenAt: mailNow, Version: "TLS 1.2", LostAt: &mailNow}}, f.err
-}
-
-func (f *fakeMail) ForgetTLS(_ context.Context, host string) error { return f.call("forget", host) }
-
-// showMail shows the page as large as it is beside the navigation.
-func showMail(tb testing.TB, f *fakeMail, subject string) (*testDesk, *mailView) {
-	tb.Helper()
-	d := newTestDesk(tb, f)
-	v := newMailView(d.desk)
-	side := newPanel(colorSide, "", 0, 8, newFixed(178, widget.NewLabel("")))
-	head := widget.NewLabel("")
-	d.window.SetContent(container.NewBorder(nil, nil, side, nil, container.New(layout.NewCustomPaddedLayout(8, 8, 12, 12), container.NewBorder(head, nil, nil, nil, v.Content()))))
-	v.Open(subject)
+	v.queue.state.SetSelected("Failed (1)")
 	d.drain()
-	return d, v
+	d.sees("eve@customer.example")
+	d.seesNot("ann@customer.example")
+	v.queue.state.SetSelected("All (5)")
+	test.Type(v.queue.search, "bob@")
+	v.queue.search.now()
+	d.drain()
+	if f.filter.Search != "bob@" || len(v.queue.table.rows) != 1 {
+		t.Errorf("the search asked for %+v and shows %d rows", f.filter, len(v.queue.table.rows))
+	}
 }
 
-func TestMailPictures(t *testing.T) {
-	for _, c := range []struct {
-		name, subject string
-		do            func(d *testDesk, v *mailView)
-	}{
-		{"queue", "", nil},
-		{"detail", "3", nil},
-		{"html", "3", func(d *testDesk, v *mailView) { v.queue.detail.grow(true); d.tap("HTML") }},
-		{"source", "3", func(d *testDesk, v *mailView) { v.queue.detail.grow(true); d.tap("Source") }},
-		{"text", "3", func(d *testDesk, v *mailView) { d.tap("Text") }},
-		{"empty", "state:held", nil},
-		{"form", "settings", func(d *testDesk, v *mailView) {
-			v.out.form.input("mail.smarthost").set(localapi.Setting{Text: "nothing"})
-			d.tap("Save")
-		}},
-		{"oauth", "settings", func(d *testDesk, v *mailView) {
-			v.out.form.auth.SetSelected("Token (OAuth 2.0)")
-			v.out.form.provider.SetSelected("Microsoft")
-		}},
-		{"capture", "settings", func(d *testDesk, v *mailView) { v.out.form.transport.SetSelected("Keep it here, send nothing") }},
-		{"dns", "dns", nil},
-		{"programs", "programs", func(d *testDesk, v *mailView) { v.programs.table.selectKey("scanner") }},
-		{"program", "programs", func(d *testDesk, v *mailView) { d.tap("Add a program…"); d.tap("Add") }},
-		{"password", "programs", func(d *testDesk, v *mailView) { v.programs.showPassword(localapi.NewProgram{Program: localapi.Program{Name: "scanner"}, Password: "Zk3v0q1w8Qe5m2dPs7hTn4bYx6uAg9rLc0iFj1oKzX8"}) }},
-		{"addresses", "addresses", nil},
-		{"remove", "6", func(d *testDesk, v *mailView) { d.tap("Remove") }},
-		{"trial", "settings", func(d *testDesk, v *mailView) {
-			f := d.client.(*fakeMail)
-			done := *f.find("3")
-			f.testSteps = []localapi.MessageDetail{done}
-			test.Type(v.out.test.address, "it@office.example")
-			test.Tap(v.out.test.send)
-			d.drain()
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			d, v := showMail(t, newFakeMail(), c.subject)
-			if c.do != nil {
-				c.do(d, v)
-				d.drain()
-			}
-			d.picture("mail-" + c.name)
-			_ = fyne.Size{}
-		})
+func TestMailDetail(t *testing.T) {
+	f := newFakeMail()
+	d, v := showMail(t, f, "3")
+	d.sees("Not taken now; tried again at 2026-11-26 09:42. The server wants the mail later", "451 4.7.1 Greylisted", "accounts@office.example",
+		"customer.example has the mail server mx1.customer.example.", "Encryption", "210 ms", "2026-11-27 05:30")
+	d.tap("Text")
+	d.sees("Hello Ann, dobrý deň.", "Attached: bill.pdf (1 KB).")
+	d.tap("HTML")
+	d.sees("Confirm [1]", "https://accounts.office.example/confirm?t=abc", "[Open]")
+	d.seesNot("Preview", "alert(1)", "spy.example")
+	d.tap("Source")
+	if got := v.queue.detail.parts.grid.grid.Text(); !strings.Contains(got, "dobr=C3=BD") {
+		t.Errorf("the source is %q", got)
 	}
+	d.tap("Copy")
+	if got := d.app.Clipboard().Content(); got != testMail {
+		t.Errorf("copied %q", got)
+	}
+
+	d.tap("What happened")
+	d.tap("Hold")
+	d.sees("Held: it leaves when you release it.")
+	d.tap("Release")
+	if want := []string{"hold 3", "release 3"}; !slices.Equal(f.calls, want) || v.queue.table.selected != "3" {
+		t.Errorf("calls %q, want %q; chosen is %q", f.calls, want, v.queue.table.selected)
+	}
+	f.err = app.Errorf(app.Conflict, "message_sending", "message 3 is being sent")
+	d.tap("Retry now")
+	d.sees("This mail is being sent at this moment.")
+}
+
+func TestMailRemove(t *testing.T) {
+	f := newFakeMail()
+	d, v := showMail(t, f, "6")
+	d.tap("Remove")
+	d.sees("The mail “Test mail” to it@office.example is removed. It will not be sent.")
+	if focused, ok := d.window.Canvas().Focused().(*widget.Button); !ok || focused.Text != "Cancel" {
+		t.Error("the safe button has not the focus")
+	}
+	d.tap("Cancel")
+	if len(f.calls) != 0 {
+		t.Errorf("after cancelling: %q", f.calls)
+	}
+	d.tap("Remove")
+	d.tap("Remove")
+	d.seesNot("it@office.example", "What happened")
+	if len(f.calls) != 1 || v.queue.detail.id != "" {
+		t.Errorf("calls %q; mail %q is shown", f.calls, v.queue.detail.id)
+	}
+}
+
+func TestMailMay(t *testing.T) {
+	for state, want := range map[string]mailRights{
+		mailQueued:    {retry: true, hold: true, remove: true},
+		mailSending:   {},
+		mailDeferred:  {retry: true, hold: true, remove: true},
+		mailHeld:      {release: true, remove: true},
+		mailDelivered: {remove: true},
+		mailFailed:    {retry: true, remove: true},
+		mailCaptured:  {retry: true, remove: true},
+	} {
+		if got := mailMay(state, "smarthost"); got != want {
+			t.Errorf("%s: %+v, want %+v", state, got, want)
+		}
+	}
+	if mailMay(mailCaptured, mailCapture).retry {
+		t.Error("a captured mail would be captured again")
+	}
+}
+
+func TestMailLive(t *testing.T) {
+	f := newFakeMail()
+	d, v := showMail(t, f, "state:deferred")
+	v.queue.table.selectKey("3")
+	d.drain()
+	d.sees("Not taken now")
+	f.find("3").State = mailDelivered
+	f.status.Messages = map[string]int{"delivered": 2}
+	v.Changed(topics{localapi.TopicMessages: true})
+	d.drain()
+	// It has left the list, and stays in sight with what has become of it.
+	d.sees("The mail server of the recipient has taken it.", "{Deferred (0)}", "No mail here")
+	d.seesNot("2 wait")
+	f.messages = nil
+	v.Changed(topics{localapi.TopicMessages: true})
+	d.drain()
+	d.seesNot("What happened")
+}
+
+func TestMailAll(t *testing.T) {
+	f := newFakeMail()
+	d, _ := showMail(t, f, "")
+	d.tap("Hold all")
+	d.sees("2 mails that wait are held.")
+	d.tap("Hold all")
+	if !slices.Equal(d.told, []string{"2 mails are held"}) || !d.button("Release all").Disabled() {
+		t.Errorf("told %q", d.told)
+	}
+	d.tap("Stop all mail")
+	d.sees("Nothing leaves until you let it")
+	f.status.Held = true
+	d.tap("Stop all mail")
+	if f.saved["mail.hold"] != "on" {
+		t.Errorf("saved %v", f.saved)
+	}
+	d.sees("All mail is stopped")
+	d.tap("Let mail leave")
+	if f.saved["mail.hold"] != "off" {
+		t.Errorf("saved %v", f.saved)
+	}
+}
+
+func TestMailLost(t *testing.T) {
+	f := newFakeMail()
+	d, v := showMail(t, f, "")
+	f.err = &app.Error{Code: app.Unavailable, Reason: "service_unreachable", Message: "nobody answers"}
+	v.Changed(topics{localapi.TopicMessages: true})
+	d.drain()
+	if len(d.losses) == 0 {
+		t.Error("the window does not know that the connection is lost")
+	}
+	d.sees("ann@customer.example")
+	f.err = app.Errorf(app.Internal, "", "")
+	v.Open("")
+	d.drain()
+	d.sees("Something went wrong inside Foyer")
+}
+
+func TestMailTabOrder(t *testing.T) {
+	d, v := showMail(t, newFakeMail(), "3")
+	var got []string
+	for range 16 {
+		test.FocusNext(d.window.Canvas())
+		switch o := d.window.Canvas().Focused().(type) {
+		case *widget.Button:
+			got = append(got, o.Text)
+		case *widget.Select:
+			got = append(got, "select")
+		case *searchEntry:
+			got = append(got, "search")
+		case *keyList:
+			got = append(got, "list")
+		}
+	}
+	want := []string{"Stop all mail", "Queue", "How mail leaves", "DNS records", "Programs", "Addresses", "select", "search", "Hold all", "list"}
+	if len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
+		t.Errorf("the order is %q, want %q first", got, want)
+	}
+	if v.searchField() != fyne.Focusable(v.queue.search) {
+		t.Error("the search of the page is not that of the queue")
+	}
+	d.window.Canvas().Focus(v.queue.table.list)
+	v.queue.table.list.TypedKey(&fyne.KeyEvent{Name: fyne.KeyDown})
+	d.drain()
+	d.sees("550 5.1.1 No such user here")
+	v.queue.table.list.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
+	d.drain()
+	d.sees("Hello Ann, dobrý deň.")
+	d.seesNot("5 entries")
+}
+
+func TestMailMarkup(t *testing.T) {
+	d, _ := showMail(t, newFakeMail(), "3")
+	test.AssertRendersToMarkup(t, "mail_queue.xml", d.window.Canvas())
+	d, _ = showMail(t, newFakeMail(), "settings")
+	test.AssertRendersToMarkup(t, "mail_settings.xml", d.window.Canvas())
 }

@@ -91,6 +91,7 @@ func (t *mailTest) start() {
 
 // watch asks again and again until the mail has ended or there was time enough.
 func (t *mailTest) watch() {
+	t.cancel = func() {}
 	if t.id == "" {
 		return
 	}
@@ -141,6 +142,7 @@ func mailTestEnded(m localapi.MessageDetail) bool {
 // stop ends the watching.
 func (t *mailTest) stop(ok bool) {
 	t.cancel()
+	t.cancel = func() {}
 	t.id = ""
 	t.send.SetText(tr("mail.test_send"))
 	mailEnable(t.send, strings.TrimSpace(t.address.Text) != "")

@@ -31,12 +31,16 @@ const mailCapture = "capture"
 
 // mailOrGiven returns the text of a key that ends in a name the service gives, or what it has given when there is none.
 func mailOrGiven(key, given string) string {
+	if strings.HasSuffix(key, ".") {
+		return given
+	}
 	if text := has(key, nil); text != "" {
 		return text
 	}
 	return given
 }
 
+// mailStateText says in a word where a mail is.
 func mailStateText(state string) string { return mailOrGiven("mail.state."+state, state) }
 
 func mailStateLevel(state string) level {
@@ -62,6 +66,9 @@ func mailKind(m localapi.Message) string {
 
 // mailVerdict says what has become of a mail and what to do next.
 func mailVerdict(m localapi.MessageDetail) string {
+	if m.State == "" {
+		return ""
+	}
 	text := has("mail.verdict."+m.State, args{"Why": mailWhy(m), "Next": momentOf(m.NextAttempt)})
 	if text == "" {
 		return sentence(m.Verdict)

@@ -127,7 +127,10 @@ func (v *mailDetail) read() {
 
 func (v *mailDetail) show() {
 	m := v.message
-	v.subject.SetText(m.Subject)
+	v.subject.SetText("")
+	if v.here {
+		v.subject.SetText(m.Subject + "  ·  " + m.Recipient)
+	}
 	mailShow(v.state, v.here)
 	v.state.set(mailStateText(m.State), mailStateLevel(m.State))
 	v.head.Refresh()

@@ -6,6 +6,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -30,7 +31,7 @@ type mailDNS struct {
 }
 
 func newMailDNS(d *desk) *mailDNS {
-	v := &mailDNS{desk: d, summary: newText(tr("mail.dns_hint")), bar: newBar(), list: container.NewVBox()}
+	v := &mailDNS{desk: d, summary: newText(tr("mail.dns_hint")), bar: newBar(), list: container.New(layout.NewCustomPaddedVBoxLayout(10))}
 	v.again = newButton(tr("mail.dns_again"), theme.ViewRefreshIcon(), v.read)
 	v.copyAll = newButton(tr("mail.dns_copy"), theme.ContentCopyIcon(), func() {
 		fyne.CurrentApp().Clipboard().SetContent(dnsLines(v.records))

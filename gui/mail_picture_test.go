@@ -16,9 +16,9 @@ func TestMailPictures(t *testing.T) {
 	}{
 		{"queue", "", nil},
 		{"detail", "3", nil},
-		{"html", "3", func(d *testDesk, v *mailView) { v.queue.detail.grow(true); d.tap("HTML") }},
-		{"source", "3", func(d *testDesk, v *mailView) { v.queue.detail.grow(true); d.tap("Source") }},
-		{"text", "3", func(d *testDesk, v *mailView) { d.tap("Text") }},
+		{"html", "3", func(d *testDesk, v *mailView) { v.queue.detail.grow(true); v.queue.detail.tabs.choose(2) }},
+		{"source", "3", func(d *testDesk, v *mailView) { v.queue.detail.grow(true); v.queue.detail.tabs.choose(3) }},
+		{"text", "3", func(d *testDesk, v *mailView) { v.queue.detail.tabs.choose(1) }},
 		{"empty", "state:held", nil},
 		{"form", "settings", func(d *testDesk, v *mailView) {
 			v.out.form.input("mail.smarthost").set(localapi.Setting{Text: "nothing"})

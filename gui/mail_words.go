@@ -94,7 +94,7 @@ func newMailSteps(steps []localapi.MailStep) fyne.CanvasObject {
 		detail.Selectable = true
 		took := newSmall(tr("mail.took", args{"MS": strconv.FormatInt(s.TookMS, 10)}))
 		box.Add(mailBorder(nil, nil,
-			container.NewHBox(mailTop(newFixed(84, container.NewHBox(state))), mailTop(newFixed(120, name))), mailTop(took), detail))
+			container.NewHBox(mailTop(newFixed(92, container.NewHBox(state))), mailTop(newFixed(120, name))), mailTop(took), detail))
 	}
 	return box
 }

@@ -41,14 +41,9 @@ func newConnectors(d *desk) view {
 			{title: "connectors.column.signup", width: 130, text: func(c localapi.Connector) string { return onOff(c.SignUp) }},
 			{title: "connectors.column.last", width: 150, text: lastSignIn},
 		},
-		key: func(c localapi.Connector) string { return c.Name },
-		load: func(tableQuery) loader[localapi.Connector] {
-			return func(ctx context.Context) (localapi.Page[localapi.Connector], error) {
-				items, err := d.client.Connectors(ctx)
-				return localapi.Page[localapi.Connector]{Items: items, Total: len(items)}, err
-			}
-		},
-		run: d.run, failed: func(err error) { d.failed(v.bar, err) },
+		key:  func(c localapi.Connector) string { return c.Name },
+		load: whole(d.client.Connectors),
+		run:  d.run, failed: func(err error) { d.failed(v.bar, err) },
 		opened: func(c localapi.Connector) { v.edit(c) },
 		menu:   v.rowMenu,
 		empty: newEmpty(theme.LoginIcon(), tr("connectors.empty.title"), tr("connectors.empty.text"),

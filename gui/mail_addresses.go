@@ -68,10 +68,7 @@ func newMailList[T any](d *desk, c mailListConfig[T]) *mailList[T] {
 	l.take.Disable()
 	l.table = newTable(tableConfig[T]{
 		columns: c.columns, key: c.key, run: d.run, window: d.window,
-		load: func(ctx context.Context, _ tableQuery) (localapi.Page[T], error) {
-			items, err := c.load(ctx)
-			return localapi.Page[T]{Items: items}, err
-		},
+		load:   whole(c.load),
 		failed: func(err error) { d.failed(l.bar, err) },
 		chosen: func(_ T, ok bool) { mailEnable(l.take, ok) },
 		empty:  newEmpty(theme.ConfirmIcon(), tr("mail."+c.name+".empty"), "", "", nil),

@@ -38,12 +38,9 @@ func newMailPrograms(d *desk) *mailPrograms {
 			{title: "mail.column.local_user", width: 130, text: func(p localapi.Program) string { return p.LocalUser }},
 			{title: "mail.column.seen", width: 140, text: programSeen},
 		},
-		key: func(p localapi.Program) string { return p.Name },
-		load: func(ctx context.Context, _ tableQuery) (localapi.Page[localapi.Program], error) {
-			list, err := d.client.Programs(ctx)
-			return localapi.Page[localapi.Program]{Items: list}, err
-		},
-		run: d.run, failed: func(err error) { d.failed(v.bar, err) },
+		key:  func(p localapi.Program) string { return p.Name },
+		load: whole(d.client.Programs),
+		run:  d.run, failed: func(err error) { d.failed(v.bar, err) },
 		chosen: func(localapi.Program, bool) { v.enable() },
 		opened: v.edit,
 		empty:  newEmpty(theme.MailSendIcon(), tr("mail.programs_empty"), tr("mail.programs_empty_hint"), "", nil),

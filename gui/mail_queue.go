@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"sync/atomic"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -29,7 +28,6 @@ type mailQueue struct {
 	content fyne.CanvasObject
 
 	status localapi.MailStatus
-	asked  atomic.Pointer[localapi.MessageFilter]
 	quiet  bool // the filter is set by the program
 }
 
@@ -39,7 +37,6 @@ func newMailQueue(d *desk) *mailQueue {
 	q.search = newSearch(d, tr("mail.search"), func(string) { q.filtered() })
 	q.hold = newButton(tr("mail.hold_all"), theme.MediaPauseIcon(), q.holdAll)
 	q.release = newButton(tr("mail.release_all"), theme.MediaPlayIcon(), q.releaseAll)
-	q.ask()
 	q.detail = newMailDetail(d)
 	q.detail.closed, q.detail.grown, q.detail.changed = q.close, q.arrange, q.read
 	q.table = newTable(tableConfig[localapi.Message]{
@@ -52,10 +49,8 @@ func newMailQueue(d *desk) *mailQueue {
 			{title: "mail.column.next", width: 130, text: func(m localapi.Message) string { return momentOf(m.NextAttempt) }},
 			{title: "mail.column.created", width: 130, text: func(m localapi.Message) string { return moment(m.CreatedAt) }},
 		},
-		key: func(m localapi.Message) string { return m.ID },
-		load: func(ctx context.Context, t tableQuery) (localapi.Page[localapi.Message], error) {
-			return d.client.MessagePage(ctx, *q.asked.Load(), t.after, t.limit)
-		},
+		key:    func(m localapi.Message) string { return m.ID },
+		load:   q.load,
 		run:    d.run,
 		failed: func(err error) { d.failed(q.bar, err) },
 		chosen: q.chosen,
@@ -84,7 +79,6 @@ func (q *mailQueue) filtered() {
 	if q.quiet {
 		return
 	}
-	q.ask()
 	q.table.list.ScrollToTop()
 	q.table.reload()
 }
@@ -97,12 +91,14 @@ func (q *mailQueue) filter(state string) {
 	q.state.SetSelectedIndex(i + 1)
 	q.quiet = false
 	q.close()
-	q.ask()
 }
 
-// ask keeps the filter as it is chosen where the work finds it that reads the list, beside the window.
-func (q *mailQueue) ask() {
-	q.asked.Store(&localapi.MessageFilter{State: q.stateName(), Search: q.search.Text})
+// load reads one page of the mails that the filter lets through.
+func (q *mailQueue) load(t tableQuery) loader[localapi.Message] {
+	filter := localapi.MessageFilter{State: q.stateName(), Search: q.search.Text}
+	return func(ctx context.Context) (localapi.Page[localapi.Message], error) {
+		return q.desk.client.MessagePage(ctx, filter, t.after, t.limit)
+	}
 }
 
 // stateName returns the state that is chosen, "" for all.

@@ -45,6 +45,16 @@ type tableConfig[T any] struct {
 // loader reads one page.
 type loader[T any] func(ctx context.Context) (localapi.Page[T], error)
 
+// whole returns the loader of a list that the service gives whole.
+func whole[T any](list func(ctx context.Context) ([]T, error)) func(tableQuery) loader[T] {
+	return func(tableQuery) loader[T] {
+		return func(ctx context.Context) (localapi.Page[T], error) {
+			items, err := list(ctx)
+			return localapi.Page[T]{Items: items, Total: len(items)}, err
+		}
+	}
+}
+
 // tableQuery asks for one page; sort and reverse are what the person has chosen by the headers.
 type tableQuery struct {
 	after   string

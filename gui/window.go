@@ -79,12 +79,7 @@ func pages(d *desk) []*page {
 
 func newWindow(a fyne.App, c Config, b *background) *window {
 	w := &window{app: a, config: c, back: b, win: a.NewWindow(tr("app.name"))}
-	w.desk = &desk{
-		client: c.Client, window: w.win, run: b.run, runFor: b.runFor, later: w.later, open: w.open, lost: w.lost, prefs: a.Preferences(),
-	}
 	w.toast = newToast(w.later)
-	w.desk.tell = w.toast.say
-	w.desk.wizard = w.startWizard
 	w.stop, w.end = func() {}, func() {}
 	w.connect = newConnectView(c.Host, b.runFor, w.toast.say, a.Icon())
 	w.connect.retry = func() { w.live.retry() }
@@ -96,7 +91,10 @@ func newWindow(a fyne.App, c Config, b *background) *window {
 // use makes the window that of another service, to which connect connects then.
 func (w *window) use(client Client) {
 	w.stop()
-	w.desk.client = client
+	w.desk = &desk{
+		client: client, window: w.win, run: w.back.run, runFor: w.back.runFor, later: w.later, open: w.open, lost: w.lost,
+		tell: w.toast.say, wizard: w.startWizard, prefs: w.app.Preferences(),
+	}
 	w.live = newLive(client, w.config.Host, w.back.post)
 	w.live.state, w.live.changed = w.setConnection, w.changed
 	w.current, w.link = nil, linkUnknown

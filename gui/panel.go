@@ -20,6 +20,7 @@ type panel struct {
 	inset  float32
 	body   fyne.CanvasObject
 	ground *canvas.Rectangle
+	all    *fyne.Container // what is drawn: one, as a widget made of a panel has a renderer of its own beside the panel's
 }
 
 func newPanel(fill, line fyne.ThemeColorName, radius, inset float32, body fyne.CanvasObject) *panel {
@@ -36,10 +37,13 @@ func (p *panel) setFill(fill fyne.ThemeColorName) {
 
 // CreateRenderer returns what draws the panel.
 func (p *panel) CreateRenderer() fyne.WidgetRenderer {
-	p.ground = canvas.NewRectangle(color.Transparent)
-	p.ground.CornerRadius = p.radius
-	inner := container.New(layout.NewCustomPaddedLayout(p.inset, p.inset, p.inset, p.inset), p.body)
-	r := &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(container.NewStack(p.ground, inner)), p: p}
+	if p.all == nil {
+		p.ground = canvas.NewRectangle(color.Transparent)
+		p.ground.CornerRadius = p.radius
+		inner := container.New(layout.NewCustomPaddedLayout(p.inset, p.inset, p.inset, p.inset), p.body)
+		p.all = container.NewStack(p.ground, inner)
+	}
+	r := &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(p.all), p: p}
 	r.paint()
 	return r
 }

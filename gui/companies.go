@@ -26,11 +26,15 @@ type companiesView struct {
 	none    fyne.CanvasObject // there is no company at all
 	choose  fyne.CanvasObject // none is chosen
 	nothing *widget.Label     // the search finds none
+	count   *widget.Label
 	add     *widget.Button
 	right   *fyne.Container
 	scroll  *container.Scroll
 	content fyne.CanvasObject
 }
+
+// listWidth is how wide the list is: the rest is the company's.
+const listWidth = 264
 
 func newCompanies(d *desk) view {
 	v := &companiesView{desk: d, bar: newBar()}
@@ -47,19 +51,19 @@ func (v *companiesView) Content() fyne.CanvasObject {
 		v.table.reload()
 	})
 	v.table = v.newTable()
+	v.count = newSmall("")
 	v.none = newEmpty(theme.StorageIcon(), tr("companies.empty"), tr("companies.empty.text"), tr("companies.empty.add"), v.startNew)
 	v.choose = newEmpty(theme.StorageIcon(), tr("companies.choose"), tr("companies.choose.text"), "", nil)
 	v.none.Hide()
 	v.choose.Hide()
 	v.add = newMainButton(tr("companies.add"), theme.ContentAddIcon(), v.startNew)
 
-	head := container.NewBorder(nil, nil, newTitle(tr("page.companies")), v.add, container.New(layout.NewCustomPaddedLayout(0, 0, 12, 8), v.try.strip))
-	left := newPanel(colorSurface, colorLine, 10, 6, container.NewBorder(v.search, v.table.count, nil, nil, v.table.stack))
+	head := container.NewBorder(nil, nil, newTitle(tr("page.companies")), centered(v.add), container.New(layout.NewCustomPaddedLayout(0, 0, 16, 8), centered(v.try.strip)))
+	left := newPanel(colorSurface, colorLine, 10, 6, container.NewBorder(v.search, v.count, nil, nil, v.table.stack))
 	v.right = container.NewVBox(v.try.card, v.form.bar, v.none, v.choose, v.form.body)
-	v.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 8, 4, 12), v.right))
-	split := container.NewHSplit(left, container.NewBorder(nil, v.form.foot, nil, nil, v.scroll))
-	split.SetOffset(0.31)
-	v.content = container.NewBorder(container.NewVBox(head, v.bar), nil, nil, nil, split)
+	v.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 8, 6, 12), v.right))
+	detail := container.NewBorder(nil, v.form.foot, nil, nil, v.scroll)
+	v.content = container.NewBorder(container.NewVBox(head, v.bar), nil, newFixed(listWidth, left), nil, detail)
 	return v.content
 }
 
@@ -171,7 +175,16 @@ func (v *companiesView) listed() {
 	if v.filter.Search != "" {
 		v.nothing.SetText(tr("companies.notfound", args{"Search": v.filter.Search}))
 	}
+	v.showCount()
 	v.placeholders()
+}
+
+// showCount says how many companies there are.
+func (v *companiesView) showCount() {
+	v.count.SetText("")
+	if n := max(v.table.total, len(v.table.rows)); n > 0 {
+		v.count.SetText(trn("companies.count", n))
+	}
 }
 
 // placeholders shows what stands in the place of a company.
@@ -201,4 +214,9 @@ func (v *companiesView) grow() {
 
 func (v *companiesView) load(ctx context.Context, q tableQuery) (localapi.Page[localapi.CompanySummary], error) {
 	return v.desk.client.CompanyPage(ctx, v.filter, q.after, q.limit)
+}
+
+// centered returns an object as high as it needs to be, in the middle of the height there is.
+func centered(o fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewVBox(layout.NewSpacer(), o, layout.NewSpacer())
 }

@@ -17,6 +17,7 @@ type companyAccounts struct {
 	desk    *desk
 	company string
 	query   int
+	grown   func() // it needs more room, or less
 	heading *widget.Label
 	all     *widget.Button
 	text    *widget.Label
@@ -27,8 +28,8 @@ type companyAccounts struct {
 // firstAccounts is how many are shown.
 const firstAccounts = 6
 
-func newCompanyAccounts(d *desk) *companyAccounts {
-	a := &companyAccounts{desk: d, heading: newHeading(""), text: newHint("")}
+func newCompanyAccounts(d *desk, grown func()) *companyAccounts {
+	a := &companyAccounts{desk: d, grown: grown, heading: newHeading(""), text: newHint("")}
 	a.all = newButton(tr("companies.accounts.show"), nil, func() { d.open(pageUsers, "company:"+a.company) })
 	a.rows = container.New(layout.NewCustomPaddedVBoxLayout(-6))
 	head := container.NewBorder(nil, nil, a.heading, a.all)
@@ -66,6 +67,7 @@ func (a *companyAccounts) read(c localapi.Company) {
 func (a *companyAccounts) say(text string) {
 	a.text.SetText(text)
 	a.text.Show()
+	a.grown()
 }
 
 func (a *companyAccounts) show(accounts []localapi.Account, err error) {
@@ -84,7 +86,7 @@ func (a *companyAccounts) show(accounts []localapi.Account, err error) {
 		a.rows.Add(a.row(account))
 	}
 	a.rows.Refresh()
-	a.card.Refresh()
+	a.grown()
 }
 
 func (a *companyAccounts) row(account localapi.Account) fyne.CanvasObject {

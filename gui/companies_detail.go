@@ -57,9 +57,9 @@ func newCompanyForm(d *desk) *companyForm {
 	c.name = newFormEntry(c.trySave, func() { c.name.SetText(c.base.Name) })
 	c.name.OnChanged = func(string) { c.edited() }
 	c.enabled = widget.NewCheck(tr("companies.enabled.on"), func(bool) { c.edited() })
-	c.field = newChipField(c.entriesEdited, c.doubled)
+	c.field = newChipField(c.entriesEdited, c.doubled, func() { c.grown() })
 	c.check = newListWatch(c)
-	c.accounts = newCompanyAccounts(d)
+	c.accounts = newCompanyAccounts(d, func() { c.grown() })
 	c.tenants = widget.NewMultiLineEntry()
 	c.tenants.SetMinRowsVisible(2)
 	c.tenants.Wrapping = fyne.TextWrapWord
@@ -209,6 +209,7 @@ func (c *companyForm) shown() {
 	c.foot.Show()
 	c.check.now()
 	c.edited()
+	c.grown()
 }
 
 // edited shows whether there is something to save.
@@ -226,7 +227,6 @@ func (c *companyForm) edited() {
 	}
 	enable(c.save, dirty && !c.busy)
 	enable(c.discard, (dirty || c.isNew()) && !c.busy)
-	c.grown()
 }
 
 func enable(b *widget.Button, on bool) {
@@ -294,6 +294,7 @@ func (c *companyForm) merge(found localapi.Company) {
 		return
 	}
 	if sameCompany(found, c.base) {
+		c.check.soon() // others may have what is typed here
 		return
 	}
 	add, remove := c.delta()

@@ -20,6 +20,8 @@ type chipField struct {
 	entry   *chipEntry
 	changed func()            // the chips are others, or what is typed is
 	double  func(name string) // what was typed is there already
+	grown   func()            // it needs more room, or less
+	height  float32           // how much it needed before
 	chips   map[*token]*chip  // of tokens
 	flow    *fyne.Container   // the chips and the place to type
 	scroll  *container.Scroll // around flow when there are many
@@ -34,8 +36,8 @@ const (
 	chipTypingSize = 190 // how wide the place to type is at least
 )
 
-func newChipField(changed func(), double func(name string)) *chipField {
-	f := &chipField{at: -1, changed: changed, double: double, chips: map[*token]*chip{}}
+func newChipField(changed func(), double func(name string), grown func()) *chipField {
+	f := &chipField{at: -1, changed: changed, double: double, grown: grown, chips: map[*token]*chip{}}
 	f.entry = newChipEntry(f)
 	f.typing = container.NewThemeOverride(f.entry, bareTheme{})
 	f.layout = &flowLayout{last: chipTypingSize}
@@ -85,6 +87,10 @@ func (f *chipField) hold() {
 		f.holder.Objects[0] = want
 		f.holder.Refresh()
 	}
+	if height := f.MinSize().Height; height != f.height {
+		f.height = height
+		f.grown()
+	}
 }
 
 // refresh draws what is known of the tokens now.
@@ -93,6 +99,7 @@ func (f *chipField) refresh() {
 		c.Refresh()
 	}
 	f.flow.Refresh()
+	f.hold()
 }
 
 // commit makes chips of what is typed. What is there already is told, and not lost: it stays as it is there.
@@ -167,6 +174,18 @@ func (f *chipField) tap(t *token) {
 func (f *chipField) choose(i int) {
 	f.at = i
 	f.show()
+	if i >= 0 && i < len(f.tokens) {
+		f.reveal(f.chips[f.tokens[i]])
+	}
+}
+
+// reveal scrolls to a chip.
+func (f *chipField) reveal(c *chip) {
+	if f.holder.Objects[0] != f.scroll {
+		return
+	}
+	top, height := c.Position().Y, f.scroll.Size().Height
+	f.scroll.ScrollToOffset(fyne.NewPos(0, max(min(f.scroll.Offset.Y, top), top+chipHeight-height)))
 }
 
 // edit makes the chosen chip text that is typed.
@@ -303,6 +322,9 @@ func (e *chipEntry) walk(key fyne.KeyName) bool {
 func (e *chipEntry) FocusGained() {
 	e.field.line = theme.ColorNamePrimary
 	e.field.Refresh()
+	if e.field.at < 0 {
+		e.field.scroll.ScrollToBottom()
+	}
 	e.Entry.FocusGained()
 }
 

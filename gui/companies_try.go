@@ -35,7 +35,7 @@ func newAddressTry(d *desk, goTo func(string), grown func()) *addressTry {
 	t.entry.PlaceHolder = tr("companies.try.hint")
 	t.button = newButton(tr("companies.try.do"), theme.SearchIcon(), t.try)
 	label := widget.NewLabel(tr("companies.try"))
-	t.strip = container.NewBorder(nil, nil, label, t.button, t.entry)
+	t.strip = readingBorder(nil, nil, label, t.button, t.entry)
 	t.card = newPanel(colorSurface, colorLine, 10, 10, t.lines)
 	t.card.Hide()
 	return t
@@ -99,20 +99,23 @@ func (t *addressTry) take(v localapi.AllowTest, err error) {
 	closing := newButton("", theme.CancelIcon(), t.close)
 	closing.Importance = widget.LowImportance
 	head := container.NewHBox()
-	t.lines.Add(container.NewBorder(nil, nil, nil, closing, head))
+	t.lines.Add(readingBorder(nil, nil, nil, closing, head))
 	if err != nil {
 		head.Add(newPill(tr("companies.try.failed"), levelError))
-		text := errorText(err)
-		if app.ReasonOf(err) == "address_invalid" {
-			text = tr("companies.try.invalid", args{"Address": strings.TrimSpace(t.entry.Text)})
-		}
-		t.lines.Add(newText(text))
+		t.lines.Add(newText(t.failure(err)))
 	} else {
 		t.show(head, v)
 	}
 	t.card.Show()
 	t.card.Refresh()
 	t.grown()
+}
+
+func (t *addressTry) failure(err error) string {
+	if app.ReasonOf(err) == "address_invalid" {
+		return tr("companies.try.invalid", args{"Address": strings.TrimSpace(t.entry.Text)})
+	}
+	return errorText(err)
 }
 
 func (t *addressTry) show(head *fyne.Container, v localapi.AllowTest) {

@@ -225,11 +225,13 @@ func (w *window) leave(do func()) {
 func (w *window) open(name, subject string) {
 	for _, p := range w.pages {
 		if p.name == name {
-			if p == w.current {
-				p.view.Open(subject)
-				return
-			}
-			w.leave(func() { w.turnTo(p, subject) })
+			w.leave(func() {
+				if p == w.current {
+					p.view.Open(subject)
+					return
+				}
+				w.turnTo(p, subject)
+			})
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
@@ -24,6 +25,28 @@ type windowClient struct {
 }
 
 func (c *windowClient) Version(context.Context) (localapi.Version, error) { return c.version, c.err }
+
+func (c *windowClient) CompanyPage(context.Context, localapi.CompanyFilter, string, int) (localapi.Page[localapi.CompanySummary], error) {
+	return localapi.Page[localapi.CompanySummary]{Items: []localapi.CompanySummary{{Name: "Acme Ltd"}}, Total: 1}, c.err
+}
+
+func (c *windowClient) Company(_ context.Context, name string) (localapi.Company, error) {
+	return localapi.Company{Name: name}, c.err
+}
+
+func (c *windowClient) AccountPage(context.Context, localapi.AccountFilter, string, int) (localapi.Page[localapi.Account], error) {
+	return localapi.Page[localapi.Account]{}, c.err
+}
+
+func (c *windowClient) Stats(context.Context, int, time.Duration) (localapi.Stats, error) {
+	return localapi.Stats{Companies: 1}, c.err
+}
+
+func (c *windowClient) Attention(context.Context) ([]localapi.Notice, error) { return nil, c.err }
+
+func (c *windowClient) EventPage(context.Context, localapi.EventFilter, string, int) (localapi.Page[localapi.Event], error) {
+	return localapi.Page[localapi.Event]{}, c.err
+}
 
 func (c *windowClient) Settings(context.Context) (localapi.Settings, error) {
 	return localapi.Settings{"public_url": {Text: "https://accounts.office.example"}}, nil

@@ -232,7 +232,7 @@ func (c Connector) Change(changes map[string]string) (Connector, error) {
 			value = lowerASCII(value)
 		}
 		if why := k.assign(&next, value); why != "" {
-			return c, Fieldf(key, "connector_invalid", "%s cannot be set so: %s", key, why)
+			return c, Fieldf(key, "connector_invalid", "%s cannot be set so: %s", key, why).With("Why", why)
 		}
 	}
 	if c.Kind == ConnectorEntra && next.ClientSecret != c.ClientSecret && IsTenant(lowerASCII(next.ClientSecret)) {

@@ -362,7 +362,7 @@ func (s Settings) Change(changes map[string]string) (Settings, error) {
 			return s, err
 		}
 		if why := def.assign(&next, changes[key]); why != "" {
-			return s, Fieldf(key, "setting_invalid", "%s cannot be set so: %s", key, why)
+			return s, Fieldf(key, "setting_invalid", "%s cannot be set so: %s", key, why).With("Why", why)
 		}
 	}
 	if err := next.Mail.check(); err != nil {

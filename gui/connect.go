@@ -1,35 +1,146 @@
 package gui
 
 import (
+	"context"
+	"time"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+)
+
+// controlTimeout bounds what is done to the service with the rights of an administrator: a person has to type a password.
+const controlTimeout = 5 * time.Minute
+
+// The verbs of Host.Control.
+const (
+	verbInstall = "install"
+	verbStart   = "start"
+	verbRestart = "restart"
 )
 
 // connectView is what the window shows while there is no service to talk to: why, and the way on.
 type connectView struct {
-	w       *window
+	host    Host
+	run     func(timeout time.Duration, w work)
+	retry   func()
+	demo    func(Client, func()) // is given a demonstration that runs, and what ends it
+	verb    string               // what the main button does
 	heading *widget.Label
 	text    *widget.Label
-	retry   *widget.Button
+	bar     *bar
+	main    *widget.Button
+	again   *widget.Button
+	try     *widget.Button
+	hint    *widget.Label
+	command *widget.Label
+	typed   *fyne.Container // the command to type
 	content fyne.CanvasObject
 }
 
-func newConnectView(w *window) *connectView {
-	v := &connectView{w: w, heading: newTitle(""), text: newText("")}
-	v.retry = newMainButton(tr("link.retry"), nil, w.live.retry)
-	v.content = container.NewCenter(container.NewGridWrap(fyne.NewSize(520, 300), container.NewVBox(v.heading, v.text, v.retry)))
+func newConnectView(host Host, run func(time.Duration, work), tell func(string), icon fyne.Resource) *connectView {
+	v := &connectView{host: host, run: run, heading: newTitle(""), text: newText(""), bar: newBar(), hint: newHint("")}
+	v.main = newMainButton("", nil, v.control)
+	v.again = newButton(tr("link.retry"), theme.ViewRefreshIcon(), func() { v.retry() })
+	v.try = newButton(tr("connect.demo"), theme.MediaPlayIcon(), v.startDemo)
+	field, label := newCopyField("", tell)
+	v.command = label
+	v.typed = container.NewVBox(v.hint, field)
+	picture := container.NewGridWrap(fyne.NewSquareSize(72), widget.NewIcon(icon))
+	buttons := container.NewHBox(v.main, v.again, v.try)
+	box := container.NewVBox(container.NewHBox(picture), v.heading, v.text, gap(6), buttons, v.bar, gap(6), v.typed)
+	v.content = container.NewBorder(nil, nil, layout.NewSpacer(), layout.NewSpacer(),
+		container.NewCenter(newFixed(600, newCard("", container.New(layout.NewCustomPaddedLayout(14, 14, 14, 14), box)))))
 	return v
 }
 
-// show says how the connection stands.
+// show says how the connection stands, and offers what can be done about it.
 func (v *connectView) show(c connection) {
-	v.heading.SetText(tr("connect.title"))
-	v.text.SetText(c.text)
+	service := v.host.Service()
+	v.verb = ""
+	name := map[link]string{
+		linkUnknown: "unknown", linkAbsent: "absent", linkStopped: "stopped", linkSilent: "silent", linkForbidden: "forbidden", linkMismatch: "mismatch",
+	}[c.link]
+	v.heading.SetText(tr("connect." + name))
+	text := tr("connect." + name + ".text")
+	if c.text != "" {
+		text += "\n\n" + c.text
+	}
+	v.text.SetText(text)
+	switch c.link {
+	case linkAbsent:
+		v.verb = verbInstall
+	case linkStopped:
+		v.verb = verbStart
+	case linkSilent, linkMismatch:
+		if service.Installed {
+			v.verb = verbRestart
+		}
+	case linkUnknown, linkUp, linkForbidden:
+	}
+	v.offer(c)
 }
 
-func (w *window) startWizard() {}
+// offer shows the buttons that lead on.
+func (v *connectView) offer(c connection) {
+	visible(v.main, v.verb != "")
+	visible(v.again, c.link != linkUnknown)
+	visible(v.try, c.link == linkAbsent || c.link == linkSilent)
+	command := ""
+	if v.verb != "" {
+		v.main.SetText(tr("connect.verb." + v.verb))
+		v.main.Enable()
+		command = v.host.Command(v.verb)
+	}
+	visible(v.typed, command != "")
+	v.command.SetText(command)
+	v.hint.SetText(tr("connect.command"))
+}
 
-func (w *window) offerWizard() {}
+// control does to the service what the main button says.
+func (v *connectView) control() {
+	verb := v.verb
+	v.main.Disable()
+	v.bar.say(levelInfo, tr("connect.doing."+verb))
+	v.run(controlTimeout, func(ctx context.Context) func() {
+		err := v.host.Control(ctx, verb)
+		return func() {
+			v.main.Enable()
+			if err != nil {
+				v.bar.say(levelError, errorText(err))
+				return
+			}
+			v.bar.clear()
+			v.retry()
+		}
+	})
+}
 
-func (w *window) about() {}
+// startDemo starts a demonstration beside whatever is installed.
+func (v *connectView) startDemo() {
+	v.try.Disable()
+	v.bar.say(levelInfo, tr("connect.doing.demo"))
+	v.run(callTimeout, func(ctx context.Context) func() {
+		client, stop, err := v.host.Demo(ctx)
+		return func() {
+			v.try.Enable()
+			if err != nil {
+				v.bar.say(levelError, errorText(err))
+				return
+			}
+			v.bar.clear()
+			v.demo(client, stop)
+		}
+	})
+}
+
+// visible shows or hides an object.
+func visible(o fyne.CanvasObject, on bool) {
+	if on {
+		o.Show()
+	} else {
+		o.Hide()
+	}
+}

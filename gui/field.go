@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
@@ -14,7 +15,7 @@ func newField(label string, input fyne.CanvasObject, hint string) *fyne.Containe
 	head := widget.NewLabel(label)
 	head.SizeName = theme.SizeNameCaptionText
 	head.TextStyle.Bold = true
-	box := container.NewVBox(head, input)
+	box := container.New(layout.NewCustomPaddedVBoxLayout(-3), head, input)
 	if hint != "" {
 		box.Add(newHint(hint))
 	}

@@ -31,6 +31,8 @@ type Host interface {
 	Command(verb string) string
 	// Demo starts a demonstration and returns its client and what ends it.
 	Demo(ctx context.Context) (Client, func(), error)
+	// Tray tells whether the desktop has a place for programs that stay without a window.
+	Tray() bool
 }
 
 // ServiceState is what a machine's service manager knows of the service.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,14 +25,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run()) //nolint:forbidigo // the end of a test's main
 }
 
-// bench is a desk with a window for the test of one view. Works wait until the test runs them with drain.
+// testDesk is a desk with a window for the test of one view. Works wait until the test runs them with drain.
 type testDesk struct {
 	*desk
 	tb     testing.TB
 	app    fyne.App
-	mu     sync.Mutex
 	works  []work
-	laters []func()
+	laters []*func() // nil functions were cancelled
 	told   []string
 	opened []string
 	losses []error
@@ -50,11 +48,12 @@ func newTestDesk(tb testing.TB, c Client) *testDesk {
 	d := &testDesk{tb: tb, app: a}
 	d.desk = &desk{
 		client: c, window: w, prefs: a.Preferences(),
-		run: func(wk work) { d.works = append(d.works, wk) },
+		run:    func(wk work) { d.works = append(d.works, wk) },
+		runFor: func(_ time.Duration, wk work) { d.works = append(d.works, wk) },
 		later: func(_ time.Duration, do func()) func() {
-			d.laters = append(d.laters, do)
-			i := len(d.laters) - 1
-			return func() { d.laters[i] = nil }
+			wait := &do
+			d.laters = append(d.laters, wait)
+			return func() { *wait = nil }
 		},
 		tell:   func(text string) { d.told = append(d.told, text) },
 		open:   func(page, subject string) { d.opened = append(d.opened, page+" "+subject) },
@@ -97,8 +96,8 @@ func (d *testDesk) tick() {
 	laters := d.laters
 	d.laters = nil
 	for _, do := range laters {
-		if do != nil {
-			do()
+		if *do != nil {
+			(*do)()
 		}
 	}
 	d.drain()

@@ -18,6 +18,7 @@ type panel struct {
 	line   fyne.ThemeColorName // "" for none
 	radius float32
 	inset  float32
+	hugs   bool // it stays as small as its content, in the middle of what room it gets
 	body   fyne.CanvasObject
 	ground *canvas.Rectangle
 }
@@ -27,6 +28,9 @@ func newPanel(fill, line fyne.ThemeColorName, radius, inset float32, body fyne.C
 	p.ExtendBaseWidget(p)
 	return p
 }
+
+// What embeds a panel does so by value and extends the base widget itself: a widget has one renderer, and it is that of the
+// outermost.
 
 // setFill changes the colour of the ground.
 func (p *panel) setFill(fill fyne.ThemeColorName) {
@@ -39,7 +43,11 @@ func (p *panel) CreateRenderer() fyne.WidgetRenderer {
 	p.ground = canvas.NewRectangle(color.Transparent)
 	p.ground.CornerRadius = p.radius
 	inner := container.New(layout.NewCustomPaddedLayout(p.inset, p.inset, p.inset, p.inset), p.body)
-	r := &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(container.NewStack(p.ground, inner)), p: p}
+	all := container.NewStack(p.ground, inner)
+	if p.hugs {
+		all = container.NewCenter(all)
+	}
+	r := &panelRenderer{WidgetRenderer: widget.NewSimpleRenderer(all), p: p}
 	r.paint()
 	return r
 }
@@ -59,6 +67,7 @@ func (r *panelRenderer) paint() {
 
 func (r *panelRenderer) Refresh() {
 	r.paint()
+	r.Layout(r.p.Size())
 	r.p.ground.Refresh()
 	r.WidgetRenderer.Refresh()
 }
@@ -188,8 +197,9 @@ func (l level) tint() fyne.ThemeColorName {
 
 // pill is a state in a word, with the icon and the colour of its level.
 type pill struct {
-	*panel
+	panel
 	icon  *widget.Icon
+	place *fyne.Container // of the icon
 	label *widget.Label
 }
 
@@ -197,8 +207,12 @@ func newPill(text string, l level) *pill {
 	p := &pill{icon: widget.NewIcon(nil), label: widget.NewLabel("")}
 	p.label.SizeName = theme.SizeNameCaptionText
 	p.label.TextStyle.Bold = true
-	p.panel = newPanel(colorTint, "", canvas.RadiusMaximum, 0,
-		container.New(layout.NewCustomPaddedHBoxLayout(-4), container.New(layout.NewCustomPaddedLayout(0, 0, 8, 0), p.icon), p.label))
+	p.place = container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(16), p.icon))
+	p.radius = canvas.RadiusMaximum
+	p.body = container.New(layout.NewCustomPaddedLayout(-2, -2, 6, 4),
+		container.New(layout.NewCustomPaddedHBoxLayout(-4), p.place, p.label))
+	p.hugs = true
+	p.ExtendBaseWidget(p)
 	p.set(text, l)
 	return p
 }
@@ -209,9 +223,9 @@ func (p *pill) set(text string, l level) {
 	p.label.SetText(text)
 	if icon := l.icon(); icon != nil {
 		p.icon.SetResource(icon)
-		p.icon.Show()
+		p.place.Show()
 	} else {
-		p.icon.Hide()
+		p.place.Hide()
 	}
 	p.setFill(l.tint())
 }
@@ -219,7 +233,7 @@ func (p *pill) set(text string, l level) {
 // bar is a message of a view in its colour, with a button where there is something to do about it. It is hidden while it has
 // nothing to say.
 type bar struct {
-	*panel
+	panel
 	icon   *widget.Icon
 	label  *widget.Label
 	action *widget.Button
@@ -231,7 +245,9 @@ func newBar() *bar {
 	b.label.Selectable = true
 	b.close = widget.NewButtonWithIcon("", theme.CancelIcon(), func() { b.clear() })
 	b.close.Importance = widget.LowImportance
-	b.panel = newPanel(colorErrorTint, "", 8, 4, container.NewBorder(nil, nil, b.icon, container.NewHBox(b.action, b.close), b.label))
+	b.radius, b.inset = 8, 4
+	b.body = container.NewBorder(nil, nil, b.icon, container.NewHBox(b.action, b.close), b.label)
+	b.ExtendBaseWidget(b)
 	b.Hide()
 	return b
 }

@@ -18,6 +18,7 @@ func pictures(tb testing.TB, a fyne.App, w fyne.Window, name string) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		tb.Fatal(err)
 	}
+	before := w.Canvas().Size()
 	for variant, word := range map[fyne.ThemeVariant]string{theme.VariantLight: "light", theme.VariantDark: "dark"} {
 		l := newLook()
 		l.fixed = new(variant)
@@ -37,4 +38,5 @@ func pictures(tb testing.TB, a fyne.App, w fyne.Window, name string) {
 		}
 	}
 	applyTheme(a)
+	w.Resize(before)
 }

@@ -29,8 +29,9 @@ type column[T any] struct {
 type tableConfig[T any] struct {
 	columns []column[T]
 	key     func(T) string // by which a row is known when the list was read again
-	// load returns one page of rows; sort and reverse are what the person has chosen by the headers.
-	load   func(ctx context.Context, q tableQuery) (localapi.Page[T], error)
+	// load returns what reads one page of rows. It is called in the window's goroutine, where it may look at what is typed; what
+	// it returns is not.
+	load   func(q tableQuery) loader[T]
 	run    func(work)
 	failed func(error)                  // is told why a page could not be read
 	chosen func(row T, ok bool)         // is told which row is chosen; not ok when none is any more
@@ -41,7 +42,20 @@ type tableConfig[T any] struct {
 	window fyne.Window
 }
 
-// tableQuery asks for one page.
+// loader reads one page.
+type loader[T any] func(ctx context.Context) (localapi.Page[T], error)
+
+// whole returns the loader of a list that the service gives whole.
+func whole[T any](list func(ctx context.Context) ([]T, error)) func(tableQuery) loader[T] {
+	return func(tableQuery) loader[T] {
+		return func(ctx context.Context) (localapi.Page[T], error) {
+			items, err := list(ctx)
+			return localapi.Page[T]{Items: items, Total: len(items)}, err
+		}
+	}
+}
+
+// tableQuery asks for one page; sort and reverse are what the person has chosen by the headers.
 type tableQuery struct {
 	after   string
 	limit   int
@@ -155,9 +169,9 @@ func (t *table[T]) more() {
 
 func (t *table[T]) fetch(q tableQuery, take func(localapi.Page[T])) {
 	t.loading = true
-	query := t.query
+	query, load := t.query, t.load(q)
 	t.run(func(ctx context.Context) func() {
-		page, err := t.load(ctx, q)
+		page, err := load(ctx)
 		return func() {
 			if query != t.query { // something else was asked meanwhile
 				return
@@ -358,7 +372,7 @@ func (c *cell) set(text string, l level) {
 			c.icon.Hide()
 		}
 		c.label.Text = text
-		c.label.Refresh()
+		c.box.Refresh() // lays out, now that the icon is there or gone
 		return
 	}
 	if c.label.Text != text {

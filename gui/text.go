@@ -38,7 +38,8 @@ func trn(key string, n int, values ...args) string {
 
 // has returns the text of a key, or "" when there is none: of names that the service gives, as reasons are.
 func has(key string, values args) string {
-	if text := lang.X(key, "", values); text != key {
+	const none = "-" // Fyne logs a key without a text, unless it is given one
+	if text := lang.X(key, none, values); text != none {
 		return text
 	}
 	return ""
@@ -86,6 +87,14 @@ func errorText(err error) string {
 		return text
 	}
 	return sentence(app.MessageOf(err))
+}
+
+// fieldText is errorText for a place where the name of what is wrong stands already.
+func fieldText(err error) string {
+	if why, ok := argsOf(err)["Why"].(string); ok {
+		return sentence(why)
+	}
+	return errorText(err)
 }
 
 // reasonText returns the sentence of a reason, or "" when there is none for it.

@@ -32,9 +32,13 @@ type window struct {
 	desk   *desk
 	live   *live
 
-	pages   []*page
-	current *page
-	link    link
+	pages          []*page
+	current        *page
+	link           link
+	trayed         bool
+	serviceVersion string
+	stop           func() // ends the connection
+	end            func() // ends the demonstration, if there is one
 
 	status  *pill
 	address *widget.Hyperlink
@@ -75,18 +79,46 @@ func pages(d *desk) []*page {
 
 func newWindow(a fyne.App, c Config, b *background) *window {
 	w := &window{app: a, config: c, back: b, win: a.NewWindow(tr("app.name"))}
-	w.desk = &desk{
-		client: c.Client, window: w.win, run: b.run, later: w.later, open: w.open, lost: w.lost, prefs: a.Preferences(),
-	}
 	w.toast = newToast(w.later)
-	w.desk.tell = w.toast.say
-	w.desk.wizard = w.startWizard
-	w.live = newLive(c.Client, c.Host, b.post)
+	w.stop, w.end = func() {}, func() {}
+	w.connect = newConnectView(c.Host, b.runFor, w.toast.say, a.Icon())
+	w.connect.retry = func() { w.live.retry() }
+	w.connect.demo = w.startDemo
+	w.use(c.Client)
+	return w
+}
+
+// use makes the window that of another service, to which connect connects then.
+func (w *window) use(client Client) {
+	w.stop()
+	w.desk = &desk{
+		client: client, window: w.win, run: w.back.run, runFor: w.back.runFor, later: w.later, open: w.open, lost: w.lost,
+		tell: w.toast.say, wizard: w.startWizard, prefs: w.app.Preferences(),
+	}
+	w.live = newLive(client, w.config.Host, w.back.post)
 	w.live.state, w.live.changed = w.setConnection, w.changed
-	w.connect = newConnectView(w)
+	w.current, w.link = nil, linkUnknown
 	w.pages = pages(w.desk)
 	w.layout()
-	return w
+}
+
+// connectNow keeps the connection to the service until another one is used.
+func (w *window) connectNow() {
+	live := w.live
+	ctx, cancel := context.WithCancel(w.back.ctx)
+	w.stop = cancel
+	w.back.runFor(0, func(context.Context) func() {
+		live.keep(ctx)
+		return nil
+	})
+}
+
+// startDemo makes the window that of a demonstration.
+func (w *window) startDemo(client Client, end func()) {
+	w.end()
+	w.end = end
+	w.use(client)
+	w.connectNow()
 }
 
 // later runs do in the window's goroutine after a while, unless it is cancelled before.
@@ -137,22 +169,47 @@ func (w *window) show() {
 		float32(prefs.FloatWithFallback(prefWidth, 1180)), float32(prefs.FloatWithFallback(prefHeight, 740))))
 	w.win.CenterOnScreen()
 	w.win.SetCloseIntercept(w.close)
-	w.back.runFor(0, func(ctx context.Context) func() {
-		w.live.keep(ctx)
-		return nil
-	})
+	w.connectNow()
+	w.tray()
 	w.win.Show()
 }
 
-// close ends the program, unless something would be lost and the person does not want that.
+// close ends the program, unless something would be lost and the person does not want that, or it is to stay in the tray.
 func (w *window) close() {
+	if w.trayed {
+		w.win.Hide()
+		return
+	}
+	w.quit()
+}
+
+// quit ends the program, unless something would be lost and the person does not want that.
+func (w *window) quit() {
 	w.leave(func() {
 		size := w.win.Canvas().Size()
 		w.app.Preferences().SetFloat(prefWidth, float64(size.Width))
 		w.app.Preferences().SetFloat(prefHeight, float64(size.Height))
 		w.win.SetCloseIntercept(nil)
+		w.end()
 		w.app.Quit()
 	})
+}
+
+// tray places the program in the system's tray, where there is one and the person wants that: closing the window leaves it
+// there then.
+func (w *window) tray() {
+	tray, ok := w.app.(desktop.App)
+	if !ok || !w.app.Preferences().Bool(prefTray) || !w.config.Host.Tray() {
+		return
+	}
+	quit := fyne.NewMenuItem(tr("menu.quit"), func() {
+		w.win.Show()
+		w.quit()
+	})
+	quit.IsQuit = true
+	tray.SetSystemTrayMenu(fyne.NewMenu(tr("app.name"), fyne.NewMenuItem(tr("menu.open"), w.win.Show), fyne.NewMenuItemSeparator(), quit))
+	tray.SetSystemTrayIcon(w.app.Icon())
+	w.trayed = true
 }
 
 // leave does something that leaves the page in sight; before, it asks about what is not saved.
@@ -168,11 +225,13 @@ func (w *window) leave(do func()) {
 func (w *window) open(name, subject string) {
 	for _, p := range w.pages {
 		if p.name == name {
-			if p == w.current {
-				p.view.Open(subject)
-				return
-			}
-			w.leave(func() { w.turnTo(p, subject) })
+			w.leave(func() {
+				if p == w.current {
+					p.view.Open(subject)
+					return
+				}
+				w.turnTo(p, subject)
+			})
 			return
 		}
 	}
@@ -230,6 +289,7 @@ func (w *window) setConnection(c connection) {
 func (w *window) connected(c connection, before link) {
 	w.status.set(tr("link.up"), levelOK)
 	w.bar.clear()
+	w.serviceVersion = c.version.Version
 	w.who.SetText(tr("link.who", args{"Caller": c.version.Caller}))
 	w.version.SetText(tr("link.version", args{"Version": c.version.Version}))
 	if c.version.Version != w.config.Version {
@@ -268,8 +328,9 @@ func (w *window) changed(t topics) {
 
 // readAddress shows the address for customers.
 func (w *window) readAddress() {
+	client := w.desk.client
 	w.back.run(func(ctx context.Context) func() {
-		settings, err := w.config.Client.Settings(ctx)
+		settings, err := client.Settings(ctx)
 		return func() {
 			if err != nil {
 				return // the views say so
@@ -308,7 +369,7 @@ func (w *window) menu() *fyne.MainMenu {
 		}
 		return m
 	}
-	quit := item("menu.quit", fyne.KeyQ, w.close)
+	quit := item("menu.quit", fyne.KeyQ, w.quit)
 	quit.IsQuit = true
 	file := fyne.NewMenu(tr("menu.file"),
 		item("menu.wizard", "", w.startWizard), item("menu.reload", fyne.KeyR, w.reload), fyne.NewMenuItemSeparator(), quit)

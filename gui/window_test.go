@@ -4,9 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
 
 	"foyer/app"
@@ -22,6 +26,28 @@ type windowClient struct {
 
 func (c *windowClient) Version(context.Context) (localapi.Version, error) { return c.version, c.err }
 
+func (c *windowClient) CompanyPage(context.Context, localapi.CompanyFilter, string, int) (localapi.Page[localapi.CompanySummary], error) {
+	return localapi.Page[localapi.CompanySummary]{Items: []localapi.CompanySummary{{Name: "Acme Ltd"}}, Total: 1}, c.err
+}
+
+func (c *windowClient) Company(_ context.Context, name string) (localapi.Company, error) {
+	return localapi.Company{Name: name}, c.err
+}
+
+func (c *windowClient) AccountPage(context.Context, localapi.AccountFilter, string, int) (localapi.Page[localapi.Account], error) {
+	return localapi.Page[localapi.Account]{}, c.err
+}
+
+func (c *windowClient) Stats(context.Context, int, time.Duration) (localapi.Stats, error) {
+	return localapi.Stats{Companies: 1}, c.err
+}
+
+func (c *windowClient) Attention(context.Context) ([]localapi.Notice, error) { return nil, c.err }
+
+func (c *windowClient) EventPage(context.Context, localapi.EventFilter, string, int) (localapi.Page[localapi.Event], error) {
+	return localapi.Page[localapi.Event]{}, c.err
+}
+
 func (c *windowClient) Settings(context.Context) (localapi.Settings, error) {
 	return localapi.Settings{"public_url": {Text: "https://accounts.office.example"}}, nil
 }
@@ -30,9 +56,22 @@ func (c *windowClient) Settings(context.Context) (localapi.Settings, error) {
 type testHost struct {
 	Host
 	state ServiceState
+	done  []string
+	err   error
 }
 
 func (h *testHost) Service() ServiceState { return h.state }
+
+func (h *testHost) Command(verb string) string { return "sudo foyer service " + verb }
+
+func (h *testHost) Control(_ context.Context, verb string) error {
+	h.done = append(h.done, verb)
+	return h.err
+}
+
+func (h *testHost) Demo(context.Context) (Client, func(), error) {
+	return &windowClient{version: localapi.Version{Permitted: true}}, func() { h.done = append(h.done, "end") }, h.err
+}
 
 func TestConnectionOf(t *testing.T) {
 	silent := &app.Error{Code: app.Unavailable, Reason: "service_unreachable", Message: "nobody answers"}
@@ -58,21 +97,56 @@ func TestConnectionOf(t *testing.T) {
 	}
 }
 
-func TestWindowConnected(t *testing.T) {
+// newTestWindow returns a window that is connected, and what runs the works it has started.
+func newTestWindow(t *testing.T) (w *window, settle func()) {
+	t.Helper()
 	a := test.NewTempApp(t)
 	applyTheme(a)
-	b := newBackground(func(do func()) { do() })
-	w := newWindow(a, Config{Client: &windowClient{}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
+	var mu sync.Mutex
+	var posted []func()
+	b := newBackground(func(do func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		posted = append(posted, do)
+	})
+	t.Cleanup(b.stop)
+	w = newWindow(a, Config{Client: &windowClient{}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
+	settle = func() {
+		b.group.Wait()
+		mu.Lock()
+		all := posted
+		posted = nil
+		mu.Unlock()
+		for _, do := range all {
+			do()
+		}
+	}
 	w.setConnection(connection{link: linkUp, version: localapi.Version{Version: "1.2.3", Caller: "anna (uid 1000)"}})
-	b.stop()
-	if os.Getenv("FOYER_PICTURES") != "" { //nolint:forbidigo // of a test
-		pictures(t, a, w.win, "window")
-	}
+	settle()
+	return w, settle
+}
+
+// textsOf returns what a window says, a line each.
+func textsOf(w fyne.Window) string {
 	var text []string
-	for _, o := range objectsOf(w.win.Canvas()) {
-		text = append(text, textOf(o))
+	for _, o := range objectsOf(w.Canvas()) {
+		if line := textOf(o); line != "" {
+			text = append(text, line)
+		}
 	}
-	if all := strings.Join(text, "\n"); !strings.Contains(all, "You are anna (uid 1000)") || !strings.Contains(all, "https://accounts.office.example") {
+	return strings.Join(text, "\n")
+}
+
+func contains(all string, texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(all, text) })
+}
+
+func TestWindowConnected(t *testing.T) {
+	w, _ := newTestWindow(t)
+	if os.Getenv("FOYER_PICTURES") != "" { //nolint:forbidigo // of a test
+		pictures(t, w.app, w.win, "window")
+	}
+	if all := textsOf(w.win); !contains(all, "You are anna (uid 1000)", "https://accounts.office.example", "[Companies]") {
 		t.Errorf("the window does not say who is there and where the pages are:\n%s", all)
 	}
 }

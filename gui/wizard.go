@@ -1,0 +1,5 @@
+package gui
+
+func (w *window) startWizard() {}
+
+func (w *window) offerWizard() {}

@@ -72,7 +72,7 @@ var libraries = []library{
 	{path: "C", rooms: []string{"cmd/foyer/displaylibs"}},
 	{path: "database/sql", rooms: []string{"server/store"}, tests: []string{"server/store", "cmd/foyer"}},
 	{path: "html/template", rooms: []string{"server/web", "server/mail"}},
-	{path: "log", rooms: []string{"cmd/foyer/quiet"}, tests: everywhere},
+	{path: "log", rooms: []string{"cmd/foyer", "cmd/foyer/quiet"}, tests: everywhere},
 	{path: "log/slog", rooms: everywhere},
 	{path: "net/http", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/oidc", "server/web"}, tests: everywhere},
 	{path: "net/smtp", rooms: nil}, // go-smtp; net/smtp is frozen

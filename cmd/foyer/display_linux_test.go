@@ -3,9 +3,9 @@
 package main_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,12 +49,11 @@ func newDisplay(tb testing.TB, args ...string) *display {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 		_ = cmd.Wait()                          // as it was told to
 	})
-	number := make([]byte, 16)
-	n, err := read.Read(number)
+	number, err := bufio.NewReader(read).ReadString('\n')
 	if err != nil {
 		tb.Fatalf("Xvfb gives no number: %v", err)
 	}
-	return &display{tb: tb, name: ":" + strings.TrimSpace(string(number[:n]))}
+	return &display{tb: tb, name: ":" + strings.TrimSpace(number)}
 }
 
 // env is the environment of a program on the display, with a home of its own.
@@ -148,8 +147,13 @@ func TestWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		display.close(display.window())
-		if err := cmd.Wait(); err != nil || stdout.Len() > 0 || stderr.Len() > 0 {
-			t.Errorf("foyer %q: %v, printed %s%s", args, err, stdout.String(), stderr.String())
+		if err := cmd.Wait(); err != nil || stdout.Len() > 0 {
+			t.Errorf("foyer %q: %v, printed %s", args, err, stdout.String())
+		}
+		for line := range strings.Lines(stderr.String()) { // what a bare machine lacks, as D-Bus, is logged
+			if !strings.HasPrefix(line, "time=") || strings.Contains(line, "level=ERROR") {
+				t.Errorf("foyer %q: logged %s", args, line)
+			}
 		}
 	}
 }
@@ -165,7 +169,7 @@ func TestMakeRun(t *testing.T) {
 	ends := map[string]func(cmd *exec.Cmd, window string){
 		"window closed": func(_ *exec.Cmd, window string) { display.close(window) },
 		"interrupted": func(cmd *exec.Cmd, _ string) {
-			// As the terminal does, to all that stand in the foreground.
+			// To the group that stands in the foreground, as the terminal does.
 			if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
 				t.Error(err)
 			}
@@ -183,6 +187,7 @@ func TestMakeRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			end(cmd, display.window())
+			// It returns when no process has the output open any more.
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("%v\n%s", err, log.String())
 			}
@@ -191,9 +196,6 @@ func TestMakeRun(t *testing.T) {
 			}
 			if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)
-			}
-			if err := syscall.Kill(-cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
-				t.Errorf("a process is still there: %v", err)
 			}
 		})
 	}

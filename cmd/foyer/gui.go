@@ -3,13 +3,14 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log"
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	desktop "fyne.io/fyne/v2/app"
@@ -44,6 +45,9 @@ func (p *program) openGUI() error {
 	if err := p.checkDisplay(); err != nil {
 		return fmt.Errorf("the desktop program cannot be opened: %w; %s", err, useCommands)
 	}
+	logger := slog.New(slog.NewTextHandler(p.err, nil))
+	log.SetFlags(0)                      //nolint:forbidigo // Fyne knows no other log than the standard one
+	log.SetOutput(&fyneLog{log: logger}) //nolint:forbidigo // as above
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
@@ -58,8 +62,31 @@ func (p *program) openGUI() error {
 	})
 	a := desktop.NewWithID(guiID)
 	a.SetIcon(image)
-	log := slog.New(slog.NewTextHandler(p.err, nil))
-	return gui.Run(a, gui.Config{Client: p.client, Version: version(), Log: log, Executable: executable})
+	return gui.Run(a, gui.Config{Client: p.client, Version: version(), Log: logger, Executable: executable})
+}
+
+// fyneLog hands on what Fyne logs, which is a reason, its cause, and a place in Fyne, in one line each.
+type fyneLog struct {
+	log  *slog.Logger
+	text []string
+}
+
+// Write is called with one line, never by two at a time.
+func (l *fyneLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	reason, isReason := strings.CutPrefix(text, "Fyne error:")
+	switch {
+	case isReason:
+		l.text = []string{strings.TrimSpace(reason)}
+	case len(l.text) == 0:
+		l.log.Warn("logged by Fyne", "text", text)
+	case strings.HasPrefix(text, "At: "):
+		l.log.Warn("logged by Fyne", "text", strings.Join(l.text, ": "))
+		l.text = nil
+	default:
+		l.text = append(l.text, strings.TrimPrefix(text, "Cause: "))
+	}
+	return len(line), nil
 }
 
 // checkDisplay returns what keeps a window from being opened. Fyne would panic, or log it and go on without a window.
@@ -71,10 +98,6 @@ func (p *program) checkDisplay() error {
 		return errors.New("there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)")
 	}
 	if err := displaylibs.Load(); err != nil {
-		return err
-	}
-	// What it lacks is said in one line below.
-	if err := os.Setenv("LIBGL_DEBUG", cmp.Or(p.getenv("LIBGL_DEBUG"), "quiet")); err != nil {
 		return err
 	}
 	if err := glfw.Init(); err != nil {

@@ -39,12 +39,14 @@ run: ## build and start the demonstration, on a desktop with the desktop program
 
 .PHONY: build
 build: ## build bin/foyer, without the desktop program where its libraries' headers cannot be had
-	@.ci/need build; tags='$(TAGS)'; .ci/need headers '$(TAGS)' || tags=nogui; \
+	@.ci/need build; tags='$(TAGS)'; \
+	.ci/need headers "$$tags" || { tags=nogui; echo 'building without the desktop program' >&2; }; \
 	go build -buildvcs=$(BUILDVCS) -tags "$$tags" -ldflags "$(LDFLAGS)" -o bin/foyer ./cmd/foyer
 
 .PHONY: test
 test: ## all tests with the race detector, the one in a browser included
 	@.ci/need test
+	@.ci/need headers '$(TAGS)'
 	@GOTESTSUM='$(GOTESTSUM)' .ci/test -race -shuffle=on -tags '$(TAGS)' -timeout 15m ./...
 
 .PHONY: bench
@@ -58,6 +60,7 @@ fuzz: need ## run each fuzz target for FUZZTIME (30s)
 .PHONY: screenshots
 screenshots: ## picture every page in a browser, into build/screenshots
 	@.ci/need test
+	@.ci/need headers '$(TAGS)'
 	@go test -count=1 -tags '$(TAGS)' -run "^(TestMainJob|TestSignInWithProvider)" -v ./cmd/foyer/
 
 .PHONY: check

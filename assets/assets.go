@@ -12,10 +12,10 @@ import (
 	"golang.org/x/text/language"
 )
 
-//go:embed web locales mail
+//go:embed web locales mail icon
 var files embed.FS
 
-// Files returns everything that is embedded: "web/templates", "web/static", "mail", "locales".
+// Files returns everything that is embedded: "web/templates", "web/static", "mail", "locales", "icon".
 func Files() fs.FS { return files }
 
 // Langs are the languages every text exists in, the first one being the one others fall back to.

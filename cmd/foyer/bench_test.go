@@ -36,6 +36,7 @@ const (
 
 func TestBench(t *testing.T) {
 	fmt.Printf("%-72s %12s %12s %8s  %s\n", "what", "measured", "against", "ratio", "goal")
+	t.Run("start", benchStart)
 	t.Run("sign-up", benchSignUp)
 	t.Run("sign-in", benchSignIn)
 	t.Run("sign-in with a provider", benchProvider)

@@ -116,9 +116,8 @@ func commands(tb testing.TB, path string, below ...string) []string {
 	var all []string
 	for line := range strings.Lines(string(out)) {
 		name, _, offered := strings.Cut(line, "\t")
-		// What every program with this command-line library has, and the one that says that this build has no
-		// desktop program.
-		if !offered || len(below) == 0 && slices.Contains([]string{"completion", "gui", "help"}, name) {
+		// What every program with this command-line library has.
+		if !offered || len(below) == 0 && slices.Contains([]string{"completion", "help"}, name) {
 			continue
 		}
 		all = append(all, commands(tb, path, append(slices.Clone(below), name)...)...)

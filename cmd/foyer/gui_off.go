@@ -4,7 +4,12 @@ package main
 
 import "errors"
 
+func endQuiet() {}
+
+// hasDisplay returns false: this build has nothing to show.
+func (p *program) hasDisplay() bool { return false }
+
 // openGUI returns an error: this build was made without the desktop program.
-func openGUI(string) error {
+func (p *program) openGUI() error {
 	return errors.New("this build was made without the desktop program; use the commands instead, foyer --help lists them")
 }

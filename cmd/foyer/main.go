@@ -15,7 +15,11 @@ import (
 	"foyer/app/localapi"
 )
 
-func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	endQuiet()
+	cobra.MousetrapHelpText = "" // on Windows a double click opens the desktop program, not a complaint about it
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run does what args say and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -66,8 +70,13 @@ the same machine, through its admin socket. "foyer demo" shows it in a minute.`,
   foyer company add "Acme Ltd" acme.com
   foyer allow test jane@acme.com
   foyer settings set login_link=on`,
-		Args:              unknownCommand,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if p.hasDisplay() {
+				return p.openGUI()
+			}
+			return cmd.Help()
+		},
 		PersistentPreRunE: func(*cobra.Command, []string) error { return p.place() },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -162,7 +171,7 @@ func (p *program) guiCommand() *cobra.Command {
 		Short:   "The desktop program",
 		Example: "  foyer gui",
 		Args:    exactly(0),
-		RunE:    func(*cobra.Command, []string) error { return openGUI(p.socketPath()) },
+		RunE:    func(*cobra.Command, []string) error { return p.openGUI() },
 	}
 }
 

@@ -36,13 +36,18 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binaryDir = dir
+	return buildProgram(dir, buildTags)
+})
+
+// buildProgram builds the program into dir and returns its path.
+func buildProgram(dir, tags string) (string, error) {
 	path := filepath.Join(dir, "foyer")
-	out, err := exec.Command("go", "build", "-tags", "nogui", "-o", path, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-tags", tags, "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return path, nil
-})
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()

@@ -112,6 +112,9 @@ func (s *Service) Settings() Settings {
 	return settings
 }
 
+// Watch returns a watch of everything that changes from now on. It must be closed.
+func (s *Service) Watch() *Watch { return s.store.Changes().Watch() }
+
 // Visitor is who stands at the other end of a page.
 type Visitor struct {
 	IP   string // without a port

@@ -219,6 +219,8 @@ type AdminStore interface {
 	// full; 0 keeps none. Then what would begin anything new is refused, until there is room again: a request for a mail,
 	// a mail of a program or of the administrator's, an account without a confirmation. Unavailable, "storage_full".
 	Reserve(megabytes int)
+	// Changes tells of everything that changes, once it is durable.
+	Changes() *Changes
 }
 
 // AccountQuery selects accounts. Limit bounds the page; After is the address key of the last one before it.

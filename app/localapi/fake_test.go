@@ -39,6 +39,7 @@ type office struct {
 	lastFault  error
 	done       []string // "ACTOR: what"
 	fail       error    // when set, every call returns it
+	changes    app.Changes
 }
 
 var _ localapi.Backend = (*office)(nil)
@@ -452,6 +453,8 @@ func (o *office) Events(_ context.Context, q app.EventQuery) ([]app.Event, error
 	}
 	return out, o.do("", "events "+q.Search)
 }
+
+func (o *office) Watch() *app.Watch { return o.changes.Watch() }
 
 func firstError(errs ...error) error {
 	for _, err := range errs {

@@ -81,6 +81,8 @@ type Backend interface {
 	Unblock(ctx context.Context, actor, email string) error
 
 	Events(ctx context.Context, q app.EventQuery) ([]app.Event, error)
+
+	Watch() *app.Watch
 }
 
 var _ Backend = (*app.Service)(nil)
@@ -97,8 +99,9 @@ type HandlerConfig struct {
 
 // NewServer returns a server of the admin API, to be served on what Listen returned.
 func NewServer(c HandlerConfig) *http.Server {
-	return &http.Server{
-		Handler:           NewHandler(c),
+	stop := make(chan struct{})
+	server := &http.Server{
+		Handler:           newHandler(c, stop),
 		ConnContext:       connContext,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -107,13 +110,18 @@ func NewServer(c HandlerConfig) *http.Server {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
 	}
+	server.RegisterOnShutdown(func() { close(stop) })
+	return server
 }
 
 // NewHandler returns the admin API. Its requests must come through a server of NewServer: one whose peer is not
 // known may ask for the version only.
-func NewHandler(c HandlerConfig) http.Handler {
+func NewHandler(c HandlerConfig) http.Handler { return newHandler(c, nil) }
+
+// newHandler is NewHandler, with what ends the answers that go on and on.
+func newHandler(c HandlerConfig, stop <-chan struct{}) http.Handler {
 	c.Group = cmp.Or(c.Group, "foyer")
-	h := &handler{HandlerConfig: c, ownUID: os.Geteuid()}
+	h := &handler{HandlerConfig: c, ownUID: os.Geteuid(), stop: stop}
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, rt := range h.routes() {
@@ -130,6 +138,7 @@ func NewHandler(c HandlerConfig) http.Handler {
 type handler struct {
 	HandlerConfig
 	ownUID int
+	stop   <-chan struct{} // closed when the service stops
 }
 
 // route is one thing the API can do.
@@ -138,6 +147,12 @@ type route struct {
 	path   string
 	open   bool // everybody who can connect may ask
 	serve  func(*request) (any, error)
+}
+
+// stream is an answer that is sent piece by piece.
+type stream struct {
+	mediaType string
+	send      func() error
 }
 
 // request is one call, with who makes it.
@@ -192,6 +207,7 @@ func (h *handler) peopleRoutes() []route {
 		{method: "PATCH", path: pathSettings, serve: h.setSettings},
 
 		{method: "GET", path: pathEvents, serve: h.events},
+		{method: "GET", path: pathWatch, serve: h.watch},
 	}
 }
 
@@ -243,8 +259,14 @@ func (h *handler) adapt(rt route) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set(headerAPI, strconv.Itoa(API))
 		header.Set(headerVersion, h.Version)
-		w.WriteHeader(status)
-		if err := json.NewEncoder(w).Encode(answer); err != nil {
+		if s, ok := answer.(stream); ok {
+			header.Set("Content-Type", s.mediaType)
+			answer, err = nil, s.send()
+		} else {
+			w.WriteHeader(status)
+			err = json.NewEncoder(w).Encode(answer)
+		}
+		if err != nil {
 			h.Log.Debug("admin api: answer not sent", "err", err)
 		}
 		if h.Log.Enabled(r.Context(), slog.LevelDebug) {

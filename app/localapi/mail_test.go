@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"foyer/app"
+	"foyer/app/localapi"
 )
 
 // TestLastMailTravels asks for an account with a mail, without one, and when its mails cannot be read.

@@ -98,6 +98,7 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"last mail":          testLastMessage,
 		"audit":              testAudit,
 		"purge":              testPurge,
+		"changes":            testChanges,
 		"parallel writers":   testParallel,
 		"failed unit undone": testUndone,
 

@@ -1,6 +1,10 @@
 package store
 
-import "testing"
+import (
+	"maps"
+	"slices"
+	"testing"
+)
 
 // RelayedBodies returns how many bodies of relayed mails there are.
 func (s *Store) RelayedBodies(tb testing.TB) (n int) {
@@ -19,3 +23,6 @@ func SealMessage(key []byte, id int64, data []byte) ([]byte, error) {
 	}
 	return s.seal(data, dataPlace(id)), nil
 }
+
+// TablesWithTopics returns the tables of which it is said which topics they change, if any.
+func TablesWithTopics() []string { return slices.Sorted(maps.Keys(topicsOf())) }

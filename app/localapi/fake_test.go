@@ -274,21 +274,26 @@ func (o *office) TestAddress(_ context.Context, email string) (app.Address, app.
 	return addr, app.Gate(addr, entries), []app.Way{{Name: "form", Result: "closed"}}, nil
 }
 
-func (o *office) Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error) {
-	if err := o.do("", "accounts"); err != nil {
-		return nil, err
+func (o *office) Accounts(ctx context.Context, q app.AccountQuery) (app.AccountPage, error) {
+	var out app.AccountPage
+	if err := o.do("", fmt.Sprintf("accounts %s %s %t %s %t", q.Search, q.State, q.OffList, q.Sort, q.Reverse)); err != nil {
+		return out, err
 	}
 	if q.Company != "" {
 		if _, err := o.Company(ctx, q.Company); err != nil {
-			return nil, err
+			return out, err
 		}
 	}
-	var out []app.Account
+	out.Total = len(o.accounts)
 	for _, a := range o.accounts {
-		if a.Email.Key() > q.After && len(out) < q.Limit && (q.Company == "" || a.Company == q.Company) {
-			a.Groups, a.ListMatch = nil, false
-			out = append(out, a)
+		if a.Email.Key() <= q.After || (q.Company != "" && a.Company != q.Company) {
+			continue
 		}
+		if len(out.Accounts) == q.Limit {
+			out.Next = out.Accounts[q.Limit-1].Email.Key()
+			break
+		}
+		out.Accounts = append(out.Accounts, a)
 	}
 	return out, nil
 }
@@ -358,7 +363,7 @@ func (o *office) Messages(_ context.Context, q app.MessageQuery) ([]app.Message,
 			out = append(out, m)
 		}
 	}
-	return out, o.do("", "messages")
+	return out, o.do("", "messages "+q.Search)
 }
 
 func (o *office) Message(_ context.Context, id int64) (app.Message, error) {
@@ -451,7 +456,10 @@ func (o *office) Events(_ context.Context, q app.EventQuery) ([]app.Event, error
 			out = append(out, e)
 		}
 	}
-	return out, o.do("", "events "+q.Search)
+	if q.Action == "" {
+		return out, o.do("", "events "+q.Search)
+	}
+	return out, o.do("", fmt.Sprintf("events %s %s %t %s %s", q.Search, q.Action, q.Refused, q.Since.Format(time.RFC3339), q.Until.Format(time.RFC3339)))
 }
 
 func (o *office) Watch() *app.Watch { return o.changes.Watch() }

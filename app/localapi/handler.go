@@ -48,7 +48,7 @@ type Backend interface {
 	RemoveProgram(ctx context.Context, actor, name string) error
 	MailListener(ctx context.Context) ([]app.ListenState, error)
 
-	Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error)
+	Accounts(ctx context.Context, q app.AccountQuery) (app.AccountPage, error)
 	Account(ctx context.Context, email string) (app.Account, error)
 	SetAccountState(ctx context.Context, actor, email string, state app.AccountState) (app.Account, error)
 	RemoveIdentity(ctx context.Context, actor, email string, id int64) (app.Account, error)
@@ -432,6 +432,38 @@ func parseID(text, field string) (int64, error) {
 		return 0, app.Fieldf(field, "id_invalid", "%q is not an id", text)
 	}
 	return id, nil
+}
+
+// switches returns the parameters of a query that are on or off: "true" or "false". Invalid.
+func switches(query map[string]string, names ...string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, name := range names {
+		switch text := query[name]; text {
+		case "true":
+			out[name] = true
+		case "", "false":
+		default:
+			return nil, app.Fieldf(name, "switch_invalid", "%s is true or false, not %q", name, text)
+		}
+	}
+	return out, nil
+}
+
+// moments returns the parameters of a query that are times (RFC 3339). Invalid.
+func moments(query map[string]string, names ...string) (map[string]time.Time, error) {
+	out := map[string]time.Time{}
+	for _, name := range names {
+		text := query[name]
+		if text == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return nil, app.Fieldf(name, "time_invalid", "%s is a time as in 2026-11-26T09:30:00Z, not %q", name, text)
+		}
+		out[name] = at
+	}
+	return out, nil
 }
 
 // page makes one page of what a backend returned; cursor gives the place of an item.

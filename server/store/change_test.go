@@ -37,7 +37,10 @@ func testChanges(t *testing.T, w world) {
 			return err
 		}, "accounts companies events"},
 		{"registration", func() error { w.signUp("jo@acme.example"); return nil }, "events messages registrations"},
-		{"connector", func() error { _, err := w.AddConnector(ctx, app.Connector{Name: "google", Kind: app.ConnectorGoogle}, none); return err }, "connectors events"},
+		{"connector", func() error {
+			_, err := w.AddConnector(ctx, app.Connector{Name: "google", Kind: app.ConnectorGoogle}, none)
+			return err
+		}, "connectors events"},
 		{"setting", func() error { return w.SaveSettings(ctx, map[string]string{"site_name": "Office"}, none) }, "events settings"},
 		{"message", func() error { _, err := w.AddMessage(ctx, message(app.MailTest, a.Email, "x"), none); return err }, "events messages"},
 		{"program", func() error { return w.AddProgram(ctx, app.Program{Name: "crm"}, none) }, "events programs"},

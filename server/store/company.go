@@ -331,12 +331,11 @@ func countOffList(h *handle, companyID int64) (int, error) {
 		if err != nil || len(page) == 0 {
 			return count, err
 		}
+		if err := markOnList(h, page); err != nil {
+			return 0, err
+		}
 		for _, account := range page {
-			entries, err := entriesFor(h, app.Candidates(account.Email))
-			if err != nil {
-				return 0, err
-			}
-			if !account.OnList(entries) {
+			if !account.ListMatch {
 				count++
 			}
 		}

@@ -26,3 +26,15 @@ func SealMessage(key []byte, id int64, data []byte) ([]byte, error) {
 
 // TablesWithTopics returns the tables of which it is said which topics they change, if any.
 func TablesWithTopics() []string { return slices.Sorted(maps.Keys(topicsOf())) }
+
+// Exec runs a statement of a test's own.
+func (s *Store) Exec(tb testing.TB, statement string, args ...any) {
+	tb.Helper()
+	err := s.write(tb.Context(), "test", func(tx *handle) error {
+		_, err := tx.exec(statement, args...)
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -114,6 +114,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err := s.loadIDs(); err != nil {
 		return err
 	}
+	if err := s.fillNameKeys(ctx); err != nil {
+		return dataErrorf(s.dir, err, "the database cannot be brought up to date")
+	}
 	return s.begin(ctx)
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"foyer/app"
@@ -34,5 +35,16 @@ func TestActionsAreAll(t *testing.T) {
 	}
 	if got := app.Actions(); !slices.Equal(got, want) || len(got) < 40 {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestShortBrowser(t *testing.T) {
+	long := strings.Repeat("ž", 150)
+	for in, want := range map[string]string{
+		"": "", " Firefox\x00/1\x1b[2J\u202e \xff": "Firefox/1[2J", long: long[:200], "\u2800\u3164": "",
+	} {
+		if got := app.ShortBrowser(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }

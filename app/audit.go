@@ -38,6 +38,9 @@ const (
 	ActAccountDisable  Action = "account.disable"
 	ActAccountEnable   Action = "account.enable"
 	ActAccountRemove   Action = "account.remove"
+	ActAccountMove     Action = "account.move"       // to another company
+	ActSessionsEnd     Action = "account.sessions"   // the administrator has ended them
+	ActSendReset       Action = "account.send_reset" // the administrator has sent the mail
 	ActLink            Action = "account.link"
 	ActLinkCode        Action = "account.link_code"
 	ActUnlink          Action = "account.unlink"
@@ -89,7 +92,7 @@ func FoundActions() []Action { return []Action{ActConnectorWarn, ActIdentity} }
 func Actions() []Action {
 	return []Action{
 		ActSignUp, ActResend, ActRegRemove, ActConfirm, ActSignIn, ActSignOut, ActForgot, ActReset, ActPassword, ActProfile,
-		ActAccountDisable, ActAccountEnable, ActAccountRemove, ActLink, ActLinkCode, ActUnlink, ActIdentity, ActConnectorAdd,
+		ActAccountDisable, ActAccountEnable, ActAccountRemove, ActAccountMove, ActSessionsEnd, ActSendReset, ActLink, ActLinkCode, ActUnlink, ActIdentity, ActConnectorAdd,
 		ActConnectorSet, ActConnectorDel, ActConnectorWarn, ActTenants, ActCompanyAdd, ActCompanyRename, ActCompanyEnable,
 		ActCompanyDisable, ActCompanyRemove, ActAllow, ActDisallow, ActSettings, ActMailRetry, ActMailRemove, ActMailTest,
 		ActMailBlock, ActMailUnblock, ActMailHold, ActMailRelease, ActMailSuppress, ActMailUnsuppress, ActMailTLSLost,

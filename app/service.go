@@ -117,8 +117,9 @@ func (s *Service) Watch() *Watch { return s.store.Changes().Watch() }
 
 // Visitor is who stands at the other end of a page.
 type Visitor struct {
-	IP   string // without a port
-	Lang string // "en" or "sk"
+	IP      string // without a port
+	Lang    string // "en" or "sk"
+	Browser string // as it calls itself
 }
 
 // network returns what limits per client address count by: an IPv4 address, or the /64 of an IPv6 one, which is

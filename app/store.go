@@ -153,6 +153,15 @@ type AdminStore interface {
 	SetAccountState(ctx context.Context, addr Address, state AccountState, ev Event) (Account, error)
 	// RemoveIdentity removes an identity from an account and ends its sessions, also when it is its only way in. NotFound.
 	RemoveIdentity(ctx context.Context, addr Address, id int64, ev Event) (Account, error)
+	// AccountSessions returns the sessions of an account that began after oldest, the newest first. NotFound.
+	AccountSessions(ctx context.Context, addr Address, oldest time.Time) ([]Session, error)
+	// EndSessions ends every session of an account and returns how many there were. NotFound.
+	EndSessions(ctx context.Context, addr Address, ev Event) (int, error)
+	// MoveAccount places an account in another company. NotFound, also when there is no such company.
+	MoveAccount(ctx context.Context, addr Address, company string, ev Event) error
+	// SendReset gives an account a new reset link and writes its mail, whatever the limits are. NotFound; Conflict,
+	// "account_disabled", "company_disabled" or "suppressed".
+	SendReset(ctx context.Context, r Request) (Message, error)
 	// RemoveAccount removes an account with everything that belongs to it. NotFound.
 	RemoveAccount(ctx context.Context, addr Address, ev Event) error
 
@@ -211,6 +220,8 @@ type AdminStore interface {
 	// Unblock lets an address get mail again. NotFound.
 	Unblock(ctx context.Context, addr Address, ev Event) error
 
+	// Stats counts what happened on so many days of 24 hours, of which the first begins at first.
+	Stats(ctx context.Context, first time.Time, days int) (Stats, error)
 	// Events returns one page of the audit, the newest first.
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
 	// Purge deletes what is past its time: registrations, tokens, sessions, ended messages, audit events.

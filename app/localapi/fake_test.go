@@ -462,6 +462,38 @@ func (o *office) Events(_ context.Context, q app.EventQuery) ([]app.Event, error
 	return out, o.do("", fmt.Sprintf("events %s %s %t %s %s", q.Search, q.Action, q.Refused, q.Since.Format(time.RFC3339), q.Until.Format(time.RFC3339)))
 }
 
+func (o *office) AccountSessions(ctx context.Context, email string) ([]app.Session, error) {
+	_, err := o.Account(ctx, email)
+	return []app.Session{{CreatedAt: then, SeenAt: then.Add(time.Hour), IP: "192.0.2.1", Browser: "Firefox", Through: "entra"}}, err
+}
+
+func (o *office) EndSessions(ctx context.Context, actor, email string) (int, error) {
+	_, err := o.Account(ctx, email)
+	return 3, firstError(err, o.do(actor, "end sessions of "+email))
+}
+
+func (o *office) MoveAccount(ctx context.Context, actor, email, company string) (app.Account, error) {
+	a, err := o.Account(ctx, email)
+	a.Company = company
+	return a, firstError(err, o.do(actor, "move "+email+" to "+company))
+}
+
+func (o *office) SendReset(ctx context.Context, actor, email string) (app.Message, error) {
+	a, err := o.Account(ctx, email)
+	return app.Message{ID: 8, Kind: app.MailReset, Recipient: a.Email, CreatedAt: then}, firstError(err, o.do(actor, "send reset "+email))
+}
+
+func (o *office) Stats(_ context.Context, days int, offset time.Duration) (app.Stats, error) {
+	out := app.Stats{Accounts: 3, Disabled: 1, Registrations: 4, Companies: 2}
+	for i := range days {
+		out.Days = append(out.Days, app.DayStats{
+			Begin: time.Date(2026, 11, 20+i, 0, 0, 0, 0, time.UTC).Add(-offset), Requests: i, Accounts: 1,
+			Mails: map[app.MessageState]int{app.MessageQueued: 1, app.MessageDeferred: 2, app.MessageFailed: 3, app.MessageDelivered: 4, app.MessageCaptured: 5},
+		})
+	}
+	return out, nil
+}
+
 func (o *office) Watch() *app.Watch { return o.changes.Watch() }
 
 func firstError(errs ...error) error {

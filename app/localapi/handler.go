@@ -82,6 +82,12 @@ type Backend interface {
 
 	Events(ctx context.Context, q app.EventQuery) ([]app.Event, error)
 
+	AccountSessions(ctx context.Context, email string) ([]app.Session, error)
+	EndSessions(ctx context.Context, actor, email string) (int, error)
+	MoveAccount(ctx context.Context, actor, email, company string) (app.Account, error)
+	SendReset(ctx context.Context, actor, email string) (app.Message, error)
+
+	Stats(ctx context.Context, days int, offset time.Duration) (app.Stats, error)
 	Watch() *app.Watch
 }
 
@@ -198,6 +204,10 @@ func (h *handler) peopleRoutes() []route {
 		{method: "POST", path: pathAccountDisable, serve: h.setAccountState(app.AccountDisabled)},
 
 		{method: "POST", path: pathAccountUnlink, serve: h.removeIdentity},
+		{method: "GET", path: pathAccountSessions, serve: h.accountSessions},
+		{method: "DELETE", path: pathAccountSessions, serve: h.endSessions},
+		{method: "POST", path: pathAccountMove, serve: h.moveAccount},
+		{method: "POST", path: pathAccountReset, serve: h.sendReset},
 
 		{method: "GET", path: pathRegistrations, serve: h.registrations},
 		{method: "DELETE", path: pathRegistration, serve: h.removeRegistration},
@@ -208,6 +218,7 @@ func (h *handler) peopleRoutes() []route {
 
 		{method: "GET", path: pathEvents, serve: h.events},
 		{method: "GET", path: pathWatch, serve: h.watch},
+		{method: "GET", path: pathStats, serve: h.stats},
 	}
 }
 

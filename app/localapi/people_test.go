@@ -53,3 +53,35 @@ func TestSearchesTravel(t *testing.T) {
 		}
 	}
 }
+
+// TestPeopleTravel does what the administrator can do to an account besides.
+func TestPeopleTravel(t *testing.T) {
+	backend := newOffice(t)
+	backend.accounts = []app.Account{{Email: mustAddress(t, "a@acme.com")}}
+	client, ctx := serve(t, backend), t.Context()
+	sessions, err := client.AccountSessions(ctx, "a@acme.com")
+	want := localapi.AccountSession{CreatedAt: then.UTC(), SeenAt: then.UTC().Add(time.Hour), IP: "192.0.2.1", Browser: "Firefox", Through: "entra"}
+	if err != nil || len(sessions) != 1 || sessions[0] != want {
+		t.Errorf("sessions %+v, %v", sessions, err)
+	}
+	if n, err := client.EndSessions(ctx, "a@acme.com"); err != nil || n != 3 {
+		t.Errorf("ended %d, %v", n, err)
+	}
+	if a, err := client.MoveAccount(ctx, "a@acme.com", "Beta"); err != nil || a.Company != "Beta" {
+		t.Errorf("moved %+v, %v", a, err)
+	}
+	if err := client.SendReset(ctx, "a@acme.com"); err != nil {
+		t.Error(err)
+	}
+	if err := client.SendReset(ctx, "no@acme.com"); app.CodeOf(err) != app.NotFound {
+		t.Errorf("of nobody: %v", err)
+	}
+	stats, err := client.Stats(ctx, 2, -90*time.Minute)
+	days := []localapi.Day{
+		{Day: "2026-11-20", Accounts: 1, Delivered: 4, Deferred: 3, Failed: 3, Captured: 5},
+		{Day: "2026-11-21", Requests: 1, Accounts: 1, Delivered: 4, Deferred: 3, Failed: 3, Captured: 5},
+	}
+	if err != nil || !slices.Equal(stats.Days, days) || stats.Accounts != 3 || stats.Disabled != 1 || stats.Registrations != 4 || stats.Companies != 2 {
+		t.Errorf("stats %+v, %v", stats, err)
+	}
+}

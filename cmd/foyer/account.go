@@ -12,7 +12,8 @@ func (p *program) accountCommand() *cobra.Command {
 	return group("account", "Accounts of people who have confirmed their address",
 		"An account is a confirmed person. People make theirs themselves; here you see them, and\nclose or remove them.",
 		"  foyer account list --company Acme\n  foyer account disable jane@acme.com",
-		p.accountList(), p.accountShow(), p.accountEnable(false), p.accountEnable(true), p.accountUnlink(), p.accountRemove())
+		p.accountList(), p.accountShow(), p.accountEnable(false), p.accountEnable(true), p.accountUnlink(),
+		p.accountSessions(), p.accountSignOut(), p.accountMove(), p.accountReset(), p.accountRemove())
 }
 
 func (p *program) accountList() *cobra.Command {

@@ -473,6 +473,38 @@ func (o *office) Events(_ context.Context, q app.EventQuery) ([]app.Event, error
 	return out, o.fail
 }
 
+func (o *office) AccountSessions(ctx context.Context, email string) ([]app.Session, error) {
+	_, err := o.Account(ctx, email)
+	return []app.Session{{CreatedAt: time.Unix(1, 0), SeenAt: time.Unix(1, 0).Add(time.Hour), IP: "192.0.2.1", Browser: "Firefox", Through: "entra"}}, err
+}
+
+func (o *office) EndSessions(ctx context.Context, _, email string) (int, error) {
+	_, err := o.Account(ctx, email)
+	return 3, errors.Join(err, o.fail)
+}
+
+func (o *office) MoveAccount(ctx context.Context, _, email, company string) (app.Account, error) {
+	a, err := o.Account(ctx, email)
+	a.Company = company
+	return a, errors.Join(err, o.fail)
+}
+
+func (o *office) SendReset(ctx context.Context, _, email string) (app.Message, error) {
+	a, err := o.Account(ctx, email)
+	return app.Message{ID: 8, Kind: app.MailReset, Recipient: a.Email}, errors.Join(err, o.fail)
+}
+
+func (o *office) Stats(_ context.Context, days int, offset time.Duration) (app.Stats, error) {
+	out := app.Stats{Accounts: 3, Disabled: 1, Registrations: 4, Companies: 2}
+	for i := range days {
+		out.Days = append(out.Days, app.DayStats{
+			Begin: time.Date(2026, 11, 20+i, 0, 0, 0, 0, time.UTC).Add(-offset), Requests: i, Accounts: 1,
+			Mails: map[app.MessageState]int{app.MessageQueued: 1, app.MessageDeferred: 2, app.MessageFailed: 3, app.MessageDelivered: 4, app.MessageCaptured: 5},
+		})
+	}
+	return out, nil
+}
+
 func (o *office) Watch() *app.Watch { return new(app.Changes).Watch() }
 
 // terminal runs commands against one office.

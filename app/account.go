@@ -3,6 +3,9 @@ package app
 import (
 	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // AccountState says whether an account may sign in.
@@ -35,6 +38,18 @@ type Account struct {
 	ListMatch      bool   // whether the gate gives the account's address its company today
 	Identities     []Identity
 	CreatedAt      time.Time
+}
+
+// NameKey returns a name as it is sorted: the last name first, in lower case and without accents, so that Čech comes
+// before Cedar.
+func NameKey(first, last string) string {
+	bare := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(last+" "+first))
+	return strings.ToLower(bare)
 }
 
 // Registration is a sign-up that waits for its confirmation mail.

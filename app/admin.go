@@ -172,9 +172,23 @@ func (s *Service) formWay(v Verdict, a Account) string {
 	}
 }
 
-// Accounts returns one page of accounts by address.
-func (s *Service) Accounts(ctx context.Context, q AccountQuery) ([]Account, error) {
+// Accounts returns one page of accounts. NotFound when there is no such company; Invalid for a Sort, a State or an After
+// that there is not.
+func (s *Service) Accounts(ctx context.Context, q AccountQuery) (AccountPage, error) {
+	if err := q.check(); err != nil {
+		return AccountPage{}, err
+	}
 	return s.store.Accounts(ctx, q)
+}
+
+func (q AccountQuery) check() error {
+	if q.Sort != "" && !slices.Contains(AccountSorts(), q.Sort) {
+		return Fieldf("sort", "sort_unknown", "accounts cannot be sorted by %q; sort them by email, name, company or created", q.Sort)
+	}
+	if q.State != "" && q.State != AccountActive && q.State != AccountDisabled {
+		return Fieldf("state", "state_unknown", "there is no state %q of an account; there are active and disabled", q.State)
+	}
+	return nil
 }
 
 // Account returns one account whole. NotFound; Invalid when email is no address.
@@ -443,7 +457,10 @@ func (s *Service) Unblock(ctx context.Context, actor, email string) error {
 	return s.store.Unblock(ctx, addr, adminEvent(actor, ActMailUnblock, addr.String()))
 }
 
-// Events returns one page of the audit, the newest first.
+// Events returns one page of the audit, the newest first. Invalid for an action that there is not.
 func (s *Service) Events(ctx context.Context, q EventQuery) ([]Event, error) {
+	if err := q.check(); err != nil {
+		return nil, err
+	}
 	return s.store.Events(ctx, q)
 }

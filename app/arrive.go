@@ -242,7 +242,7 @@ func (s *Service) signInIdentity(ctx context.Context, a Account, p proven, v Vis
 	if !s.tenantAllowed(p.connector, p.claims, a.CompanyID) {
 		return "", tenantNotAllowed()
 	}
-	token, session := newSession(a)
+	token, session := newSession(a, v, p.connector.Name)
 	event := v.event(ActSignIn, a.Email.String())
 	event.Company, event.Detail = a.Company, "with "+p.connector.Name
 	_, err := s.store.SignInIdentity(ctx, IdentitySignIn{

@@ -1,6 +1,10 @@
 package app
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Event is one line of the audit: who did what, with what result. It never holds a secret.
 type Event struct {
@@ -34,6 +38,9 @@ const (
 	ActAccountDisable  Action = "account.disable"
 	ActAccountEnable   Action = "account.enable"
 	ActAccountRemove   Action = "account.remove"
+	ActAccountMove     Action = "account.move"       // to another company
+	ActSessionsEnd     Action = "account.sessions"   // the administrator has ended them
+	ActSendReset       Action = "account.send_reset" // the administrator has sent the mail
 	ActLink            Action = "account.link"
 	ActLinkCode        Action = "account.link_code"
 	ActUnlink          Action = "account.unlink"
@@ -72,3 +79,44 @@ const (
 
 // OK is the outcome of an event that is no refusal.
 const OK = "ok"
+
+// Refused reports whether somebody was refused something. There are events whose outcome only tells what was found.
+func (e Event) Refused() bool {
+	return e.Outcome != OK && !slices.Contains(FoundActions(), e.Action)
+}
+
+// FoundActions returns the actions whose outcome is no refusal, whatever it is.
+func FoundActions() []Action { return []Action{ActConnectorWarn, ActIdentity} }
+
+// Actions returns the actions of the audit.
+func Actions() []Action {
+	return []Action{
+		ActSignUp, ActResend, ActRegRemove, ActConfirm, ActSignIn, ActSignOut, ActForgot, ActReset, ActPassword, ActProfile,
+		ActAccountDisable, ActAccountEnable, ActAccountRemove, ActAccountMove, ActSessionsEnd, ActSendReset, ActLink, ActLinkCode, ActUnlink, ActIdentity, ActConnectorAdd,
+		ActConnectorSet, ActConnectorDel, ActConnectorWarn, ActTenants, ActCompanyAdd, ActCompanyRename, ActCompanyEnable,
+		ActCompanyDisable, ActCompanyRemove, ActAllow, ActDisallow, ActSettings, ActMailRetry, ActMailRemove, ActMailTest,
+		ActMailBlock, ActMailUnblock, ActMailHold, ActMailRelease, ActMailSuppress, ActMailUnsuppress, ActMailTLSLost,
+		ActMailTLSForget, ActProgramAdd, ActProgramSet, ActProgramPassword, ActProgramRemove, ActProgramSignIn, ActStorage,
+	}
+}
+
+// EventQuery selects audit events. Before is the ID of the last one of the page before, or 0.
+type EventQuery struct {
+	Search  string // part of an address, company, actor, action, outcome or detail, or ""
+	Action  string // an action, or a family of them with its dot, as in "account."; "" for all
+	Refused bool   // only those of which Event.Refused is true
+	Since   time.Time
+	Until   time.Time // before then; the zero time for no bound
+	Before  int64
+	Limit   int
+}
+
+// check returns an Invalid error for an action that there is not.
+func (q EventQuery) check() error {
+	if q.Action == "" || slices.ContainsFunc(Actions(), func(a Action) bool {
+		return string(a) == q.Action || (strings.HasSuffix(q.Action, ".") && strings.HasPrefix(string(a), q.Action))
+	}) {
+		return nil
+	}
+	return Fieldf("action", "action_unknown", "nothing in the audit is called %q; it is one action as in company.add, or a family of them with its dot as in company.", q.Action)
+}

@@ -68,7 +68,7 @@ func unsent(d Decision, addr Address) error {
 
 // createAccount makes the account of an identity whose provider vouches for its address.
 func (s *Service) createAccount(ctx context.Context, r Registration, browser Token, v Visitor) (Token, error) {
-	token, session := newSession(Account{Email: r.Email})
+	token, session := newSession(Account{Email: r.Email}, v, r.Identity.Connector)
 	event := v.event(ActConfirm, r.Email.String())
 	event.Company, event.Entry, event.Detail = r.Company, r.Entry, "with "+r.Identity.Connector+", which vouches for the address"
 	account, err := s.store.CreateAccount(ctx, r, session, event)

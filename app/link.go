@@ -144,7 +144,7 @@ func (s *Service) Link(ctx context.Context, token, browser Token, v Visitor) (To
 	if err != nil {
 		return "", err
 	}
-	change.Session, change.Keep.CreatedAt = session.Hash, session.CreatedAt
+	change.Session, change.Keep.CreatedAt, change.Keep.Through = session.Hash, session.CreatedAt, session.Through
 	if err := s.store.Link(ctx, change); err != nil {
 		return "", s.refuseIdentity(ctx, p, err, v)
 	}
@@ -177,7 +177,7 @@ func (s *Service) Unlink(ctx context.Context, token Token, id int64, v Visitor) 
 	if err != nil {
 		return "", err
 	}
-	change.Session, change.Keep.CreatedAt = session.Hash, session.CreatedAt
+	change.Session, change.Keep.CreatedAt, change.Keep.Through = session.Hash, session.CreatedAt, session.Through
 	if err := s.store.Unlink(ctx, change); err != nil {
 		return "", err
 	}
@@ -191,7 +191,7 @@ func (s *Service) linkChange(a Account, identity Identity, action Action, kind M
 	if err != nil {
 		return "", LinkChange{}, err
 	}
-	token, session := newSession(a)
+	token, session := newSession(a, v, "")
 	event := v.event(action, a.Email.String())
 	event.Actor, event.Company, event.Detail = a.Email.String(), a.Company, title
 	return token, LinkChange{
@@ -281,6 +281,7 @@ func (s *Service) LinkByCode(ctx context.Context, browser Token, code string, v 
 	if err != nil {
 		return "", err
 	}
+	change.Keep.Through = p.connector.Name
 	try := CodeTry{
 		Email: account.Email, Code: s.linkCodeHash(account.Email, p.claims.IdentityKey, code), Now: now, Tries: limits.CodeTries, Event: event,
 	}

@@ -117,10 +117,14 @@ func (s *Service) Settings() Settings {
 	return settings
 }
 
+// Watch returns a watch of everything that changes from now on. It must be closed.
+func (s *Service) Watch() *Watch { return s.store.Changes().Watch() }
+
 // Visitor is who stands at the other end of a page.
 type Visitor struct {
-	IP   string // without a port
-	Lang string // "en" or "sk"
+	IP      string // without a port
+	Lang    string // "en" or "sk"
+	Browser string // as it calls itself
 }
 
 // network returns what limits per client address count by: an IPv4 address, or the /64 of an IPv6 one, which is

@@ -15,6 +15,9 @@ type Session struct {
 	CreatedAt time.Time
 	SeenAt    time.Time
 	Hash      TokenHash
+	IP        string // where it was begun from
+	Browser   string // as it calls itself, shortened; "" when that is not known
+	Through   string // the connector it was begun with, "" for the password
 }
 
 // Token is a secret in a link or a cookie: 32 random bytes as base64url. Only its hash is stored.

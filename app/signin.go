@@ -62,7 +62,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 			return "", err
 		}
 	}
-	token, session := newSession(account)
+	token, session := newSession(account, v, "")
 	event.Company = account.Company
 	if err := s.store.StartSession(ctx, session, rehash, event); err != nil {
 		return "", err
@@ -104,9 +104,12 @@ func companyDisabled() *Error {
 	return Errorf(Denied, "company_disabled", "the access of your company is switched off")
 }
 
-func newSession(a Account) (Token, Session) {
+// newSession returns a session of a visitor and its cookie; through is the connector it is begun with, if it is one.
+func newSession(a Account, v Visitor, through string) (Token, Session) {
 	token, now := NewToken(), time.Now()
-	return token, Session{Account: a, CreatedAt: now, SeenAt: now, Hash: token.Hash()}
+	return token, Session{
+		Account: a, CreatedAt: now, SeenAt: now, Hash: token.Hash(), IP: v.IP, Browser: ShortBrowser(v.Browser), Through: through,
+	}
 }
 
 // Session returns who is signed in with a cookie. Denied, "signin_needed", when nobody is.
@@ -203,7 +206,7 @@ func (s *Service) ChangePassword(ctx context.Context, token Token, current, pass
 	if !s.limiter.Allow(key, limits.PasswordChanges, time.Hour, time.Now()) {
 		return "", s.turnAway(ctx, event, v, tooMany())
 	}
-	next, kept := newSession(account)
+	next, kept := newSession(account, v, session.Through)
 	kept.CreatedAt = session.CreatedAt
 	change := PasswordChange{Account: account, Session: session.Hash, Keep: &kept, Event: event}
 	if err := s.setPassword(ctx, account, password, confirm, change, v); err != nil {

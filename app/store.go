@@ -159,13 +159,22 @@ type AdminStore interface {
 	// RemoveConnector removes a connector. The identities that came through it stay with their accounts. NotFound.
 	RemoveConnector(ctx context.Context, name string, ev Event) error
 
-	// Accounts returns one page of accounts by address, without Groups and ListMatch. NotFound when there is no such
-	// company.
-	Accounts(ctx context.Context, q AccountQuery) ([]Account, error)
+	// Accounts returns one page of accounts, whole. NotFound when there is no such company; Invalid when After is no
+	// Next of a page with the same Sort.
+	Accounts(ctx context.Context, q AccountQuery) (AccountPage, error)
 	// SetAccountState enables or disables; disabling ends the account's sessions. NotFound.
 	SetAccountState(ctx context.Context, addr Address, state AccountState, ev Event) (Account, error)
 	// RemoveIdentity removes an identity from an account and ends its sessions, also when it is its only way in. NotFound.
 	RemoveIdentity(ctx context.Context, addr Address, id int64, ev Event) (Account, error)
+	// AccountSessions returns the sessions of an account that began after oldest, the newest first. NotFound.
+	AccountSessions(ctx context.Context, addr Address, oldest time.Time) ([]Session, error)
+	// EndSessions ends every session of an account and returns how many there were. NotFound.
+	EndSessions(ctx context.Context, addr Address, ev Event) (int, error)
+	// MoveAccount places an account in another company. NotFound, also when there is no such company.
+	MoveAccount(ctx context.Context, addr Address, company string, ev Event) error
+	// SendReset gives an account a new reset link and writes its mail, whatever the limits are. NotFound; Conflict,
+	// "account_disabled", "company_disabled" or "suppressed".
+	SendReset(ctx context.Context, r Request) (Message, error)
 	// RemoveAccount removes an account with everything that belongs to it. NotFound.
 	RemoveAccount(ctx context.Context, addr Address, ev Event) error
 
@@ -224,6 +233,8 @@ type AdminStore interface {
 	// Unblock lets an address get mail again. NotFound.
 	Unblock(ctx context.Context, addr Address, ev Event) error
 
+	// Stats counts what happened on so many days of 24 hours, of which the first begins at first.
+	Stats(ctx context.Context, first time.Time, days int) (Stats, error)
 	// Events returns one page of the audit, the newest first.
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
 	// Purge deletes what is past its time: registrations, tokens, sessions, ended messages, audit events.
@@ -232,6 +243,8 @@ type AdminStore interface {
 	// full; 0 keeps none. Then what would begin anything new is refused, until there is room again: a request for a mail,
 	// a mail of a program or of the administrator's, an account without a confirmation. Unavailable, "storage_full".
 	Reserve(megabytes int)
+	// Changes tells of everything that changes, once it is durable.
+	Changes() *Changes
 }
 
 // CompanyQuery selects companies. After is the CompanyKey of the last one of the page before, or "".
@@ -241,24 +254,46 @@ type CompanyQuery struct {
 	Limit  int
 }
 
-// AccountQuery selects accounts. Limit bounds the page; After is the address key of the last one before it.
+// AccountSort is what a list of accounts is sorted by. Accounts for which that is the same are sorted by address.
+type AccountSort string
+
+// The ways to sort accounts.
+const (
+	SortByEmail   AccountSort = "email"
+	SortByName    AccountSort = "name" // the last name first, as in a telephone book
+	SortByCompany AccountSort = "company"
+	SortByCreated AccountSort = "created"
+)
+
+// AccountSorts returns the ways to sort accounts.
+func AccountSorts() []AccountSort {
+	return []AccountSort{SortByEmail, SortByName, SortByCompany, SortByCreated}
+}
+
+// AccountQuery selects accounts. Limit bounds the page; After is the Next of the page before it, or "".
 type AccountQuery struct {
-	Company string // a company's name, or "" for all
-	Search  string // part of an address or a name, or ""
+	Company string       // a company's name, or "" for all
+	Search  string       // part of an address or a name, or ""
+	State   AccountState // "" for all
+	OffList bool         // only those that are not on their company's list any more
+	Sort    AccountSort  // "" is SortByEmail
+	Reverse bool
 	After   string
 	Limit   int
 }
 
-// MessageQuery selects messages. Before is the ID of the last one of the page before, or 0.
-type MessageQuery struct {
-	State  MessageState
-	Before int64
-	Limit  int
+// AccountPage is one page of accounts. A page of those that are off their list may have fewer than its limit although
+// others follow: only so many are looked at for one.
+type AccountPage struct {
+	Accounts []Account
+	Next     string // where the next page begins, "" when there is none
+	Total    int    // how many there are in all; on the first page only, and not of those that are off their list
 }
 
-// EventQuery selects audit events. Before is the ID of the last one of the page before, or 0.
-type EventQuery struct {
-	Search string // part of an address, company, action or outcome, or ""
+// MessageQuery selects messages. Before is the ID of the last one of the page before, or 0.
+type MessageQuery struct {
+	State  MessageState // "" for all
+	Search string       // part of a recipient's address or of a subject, or ""
 	Before int64
 	Limit  int
 }

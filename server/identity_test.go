@@ -78,7 +78,7 @@ func (o office) accounts() string {
 		o.Fatal(err)
 	}
 	var words []string
-	for _, a := range list {
+	for _, a := range list.Accounts {
 		words = append(words, a.Email.String())
 	}
 	return strings.Join(words, " ")

@@ -370,8 +370,9 @@ type AccountFilter struct {
 	Reverse bool   // the other way round
 }
 
-// AccountPage returns one page of accounts by address. after is the Next of the page before, or ""; limit 0 leaves
-// the size to the service. NotFound when there is no such company.
+// AccountPage returns one page of accounts. after is the Next of the page before, or ""; limit 0 leaves the size to the
+// service. The first page has the Total, but of those that are off their list, whose pages may be short although others
+// follow. NotFound when there is no such company; Invalid for a State or a Sort that there is not.
 func (c *Client) AccountPage(ctx context.Context, f AccountFilter, after string, limit int) (Page[Account], error) {
 	filter := map[string]string{"company": f.Company, "search": f.Search, "state": f.State, "sort": f.Sort}
 	for name, on := range map[string]bool{"off_list": f.OffList, "reverse": f.Reverse} {
@@ -382,7 +383,7 @@ func (c *Client) AccountPage(ctx context.Context, f AccountFilter, after string,
 	return getPage[Account](ctx, c, pathAccounts, filter, after, limit)
 }
 
-// Accounts returns the accounts by address.
+// Accounts returns the accounts of a filter.
 func (c *Client) Accounts(ctx context.Context, f AccountFilter) iter.Seq2[Account, error] {
 	return all(func(after string) (Page[Account], error) { return c.AccountPage(ctx, f, after, 0) })
 }

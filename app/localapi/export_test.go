@@ -42,6 +42,7 @@ func BodyForms() []func() any {
 		func() any { return new(connectorChange) },
 		func() any { return new(programChange) },
 		func() any { return new(messageTest) },
+		func() any { return new(accountMove) },
 	}
 }
 

@@ -40,6 +40,7 @@ type office struct {
 	trial      app.Trial // of everything that is tried out
 	done       []string  // "ACTOR: what"
 	fail       error     // when set, every call returns it
+	changes    app.Changes
 }
 
 var _ localapi.Backend = (*office)(nil)
@@ -274,21 +275,26 @@ func (o *office) TestAddress(_ context.Context, email string) (app.Address, app.
 	return addr, app.Gate(addr, entries), []app.Way{{Name: "form", Result: "closed"}}, nil
 }
 
-func (o *office) Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error) {
-	if err := o.do("", "accounts"); err != nil {
-		return nil, err
+func (o *office) Accounts(ctx context.Context, q app.AccountQuery) (app.AccountPage, error) {
+	var out app.AccountPage
+	if err := o.do("", fmt.Sprintf("accounts %s %s %t %s %t", q.Search, q.State, q.OffList, q.Sort, q.Reverse)); err != nil {
+		return out, err
 	}
 	if q.Company != "" {
 		if _, err := o.Company(ctx, q.Company); err != nil {
-			return nil, err
+			return out, err
 		}
 	}
-	var out []app.Account
+	out.Total = len(o.accounts)
 	for _, a := range o.accounts {
-		if a.Email.Key() > q.After && len(out) < q.Limit && (q.Company == "" || a.Company == q.Company) {
-			a.Groups, a.ListMatch = nil, false
-			out = append(out, a)
+		if a.Email.Key() <= q.After || (q.Company != "" && a.Company != q.Company) {
+			continue
 		}
+		if len(out.Accounts) == q.Limit {
+			out.Next = out.Accounts[q.Limit-1].Email.Key()
+			break
+		}
+		out.Accounts = append(out.Accounts, a)
 	}
 	return out, nil
 }
@@ -358,7 +364,7 @@ func (o *office) Messages(_ context.Context, q app.MessageQuery) ([]app.Message,
 			out = append(out, m)
 		}
 	}
-	return out, o.do("", "messages")
+	return out, o.do("", "messages "+q.Search)
 }
 
 func (o *office) Message(_ context.Context, id int64) (app.Message, error) {
@@ -451,8 +457,45 @@ func (o *office) Events(_ context.Context, q app.EventQuery) ([]app.Event, error
 			out = append(out, e)
 		}
 	}
-	return out, o.do("", "events "+q.Search)
+	if q.Action == "" {
+		return out, o.do("", "events "+q.Search)
+	}
+	return out, o.do("", fmt.Sprintf("events %s %s %t %s %s", q.Search, q.Action, q.Refused, q.Since.Format(time.RFC3339), q.Until.Format(time.RFC3339)))
 }
+
+func (o *office) AccountSessions(ctx context.Context, email string) ([]app.Session, error) {
+	_, err := o.Account(ctx, email)
+	return []app.Session{{CreatedAt: then, SeenAt: then.Add(time.Hour), IP: "192.0.2.1", Browser: "Firefox", Through: "entra"}}, err
+}
+
+func (o *office) EndSessions(ctx context.Context, actor, email string) (int, error) {
+	_, err := o.Account(ctx, email)
+	return 3, firstError(err, o.do(actor, "end sessions of "+email))
+}
+
+func (o *office) MoveAccount(ctx context.Context, actor, email, company string) (app.Account, error) {
+	a, err := o.Account(ctx, email)
+	a.Company = company
+	return a, firstError(err, o.do(actor, "move "+email+" to "+company))
+}
+
+func (o *office) SendReset(ctx context.Context, actor, email string) (app.Message, error) {
+	a, err := o.Account(ctx, email)
+	return app.Message{ID: 8, Kind: app.MailReset, Recipient: a.Email, CreatedAt: then}, firstError(err, o.do(actor, "send reset "+email))
+}
+
+func (o *office) Stats(_ context.Context, days int, offset time.Duration) (app.Stats, error) {
+	out := app.Stats{Accounts: 3, Disabled: 1, Registrations: 4, Companies: 2}
+	for i := range days {
+		out.Days = append(out.Days, app.DayStats{
+			Begin: time.Date(2026, 11, 20+i, 0, 0, 0, 0, time.UTC).Add(-offset), Requests: i, Accounts: 1,
+			Mails: map[app.MessageState]int{app.MessageQueued: 1, app.MessageDeferred: 2, app.MessageFailed: 3, app.MessageDelivered: 4, app.MessageCaptured: 5},
+		})
+	}
+	return out, nil
+}
+
+func (o *office) Watch() *app.Watch { return o.changes.Watch() }
 
 func firstError(errs ...error) error {
 	for _, err := range errs {

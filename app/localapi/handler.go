@@ -48,7 +48,7 @@ type Backend interface {
 	RemoveProgram(ctx context.Context, actor, name string) error
 	MailListener(ctx context.Context) ([]app.ListenState, error)
 
-	Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error)
+	Accounts(ctx context.Context, q app.AccountQuery) (app.AccountPage, error)
 	Account(ctx context.Context, email string) (app.Account, error)
 	SetAccountState(ctx context.Context, actor, email string, state app.AccountState) (app.Account, error)
 	RemoveIdentity(ctx context.Context, actor, email string, id int64) (app.Account, error)
@@ -83,6 +83,13 @@ type Backend interface {
 	Events(ctx context.Context, q app.EventQuery) ([]app.Event, error)
 
 	listBackend
+	AccountSessions(ctx context.Context, email string) ([]app.Session, error)
+	EndSessions(ctx context.Context, actor, email string) (int, error)
+	MoveAccount(ctx context.Context, actor, email, company string) (app.Account, error)
+	SendReset(ctx context.Context, actor, email string) (app.Message, error)
+
+	Stats(ctx context.Context, days int, offset time.Duration) (app.Stats, error)
+	Watch() *app.Watch
 }
 
 var _ Backend = (*app.Service)(nil)
@@ -99,8 +106,9 @@ type HandlerConfig struct {
 
 // NewServer returns a server of the admin API, to be served on what Listen returned.
 func NewServer(c HandlerConfig) *http.Server {
-	return &http.Server{
-		Handler:           NewHandler(c),
+	stop := make(chan struct{})
+	server := &http.Server{
+		Handler:           newHandler(c, stop),
 		ConnContext:       connContext,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -109,13 +117,18 @@ func NewServer(c HandlerConfig) *http.Server {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
 	}
+	server.RegisterOnShutdown(func() { close(stop) })
+	return server
 }
 
 // NewHandler returns the admin API. Its requests must come through a server of NewServer: one whose peer is not
 // known may ask for the version only.
-func NewHandler(c HandlerConfig) http.Handler {
+func NewHandler(c HandlerConfig) http.Handler { return newHandler(c, nil) }
+
+// newHandler is NewHandler, with what ends the answers that go on and on.
+func newHandler(c HandlerConfig, stop <-chan struct{}) http.Handler {
 	c.Group = cmp.Or(c.Group, "foyer")
-	h := &handler{HandlerConfig: c, ownUID: os.Geteuid()}
+	h := &handler{HandlerConfig: c, ownUID: os.Geteuid(), stop: stop}
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, rt := range h.routes() {
@@ -132,6 +145,7 @@ func NewHandler(c HandlerConfig) http.Handler {
 type handler struct {
 	HandlerConfig
 	ownUID int
+	stop   <-chan struct{} // closed when the service stops
 }
 
 // route is one thing the API can do.
@@ -140,6 +154,12 @@ type route struct {
 	path   string
 	open   bool // everybody who can connect may ask
 	serve  func(*request) (any, error)
+}
+
+// stream is an answer that is sent piece by piece.
+type stream struct {
+	mediaType string
+	send      func() error
 }
 
 // request is one call, with who makes it.
@@ -185,6 +205,10 @@ func (h *handler) peopleRoutes() []route {
 		{method: "POST", path: pathAccountDisable, serve: h.setAccountState(app.AccountDisabled)},
 
 		{method: "POST", path: pathAccountUnlink, serve: h.removeIdentity},
+		{method: "GET", path: pathAccountSessions, serve: h.accountSessions},
+		{method: "DELETE", path: pathAccountSessions, serve: h.endSessions},
+		{method: "POST", path: pathAccountMove, serve: h.moveAccount},
+		{method: "POST", path: pathAccountReset, serve: h.sendReset},
 
 		{method: "GET", path: pathRegistrations, serve: h.registrations},
 		{method: "DELETE", path: pathRegistration, serve: h.removeRegistration},
@@ -194,6 +218,8 @@ func (h *handler) peopleRoutes() []route {
 		{method: "PATCH", path: pathSettings, serve: h.setSettings},
 
 		{method: "GET", path: pathEvents, serve: h.events},
+		{method: "GET", path: pathWatch, serve: h.watch},
+		{method: "GET", path: pathStats, serve: h.stats},
 	}
 }
 
@@ -245,8 +271,14 @@ func (h *handler) adapt(rt route) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set(headerAPI, strconv.Itoa(API))
 		header.Set(headerVersion, h.Version)
-		w.WriteHeader(status)
-		if err := json.NewEncoder(w).Encode(answer); err != nil {
+		if s, ok := answer.(stream); ok {
+			header.Set("Content-Type", s.mediaType)
+			answer, err = nil, s.send()
+		} else {
+			w.WriteHeader(status)
+			err = json.NewEncoder(w).Encode(answer)
+		}
+		if err != nil {
 			h.Log.Debug("admin api: answer not sent", "err", err)
 		}
 		if h.Log.Enabled(r.Context(), slog.LevelDebug) {
@@ -412,6 +444,38 @@ func parseID(text, field string) (int64, error) {
 		return 0, app.Fieldf(field, "id_invalid", "%q is not an id", text)
 	}
 	return id, nil
+}
+
+// switches returns the parameters of a query that are on or off: "true" or "false". Invalid.
+func switches(query map[string]string, names ...string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, name := range names {
+		switch text := query[name]; text {
+		case "true":
+			out[name] = true
+		case "", "false":
+		default:
+			return nil, app.Fieldf(name, "switch_invalid", "%s is true or false, not %q", name, text)
+		}
+	}
+	return out, nil
+}
+
+// moments returns the parameters of a query that are times (RFC 3339). Invalid.
+func moments(query map[string]string, names ...string) (map[string]time.Time, error) {
+	out := map[string]time.Time{}
+	for _, name := range names {
+		text := query[name]
+		if text == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return nil, app.Fieldf(name, "time_invalid", "%s is a time as in 2026-11-26T09:30:00Z, not %q", name, text)
+		}
+		out[name] = at
+	}
+	return out, nil
 }
 
 // page makes one page of what a backend returned; cursor gives the place of an item.

@@ -3,6 +3,8 @@ package localapi
 import (
 	"context"
 	"time"
+
+	"foyer/app"
 )
 
 // AccountSession is a browser that is signed in to an account.
@@ -41,4 +43,35 @@ func (c *Client) SendReset(ctx context.Context, email string) error {
 
 type accountMove struct {
 	Company string `json:"company"`
+}
+
+func (h *handler) accountSessions(r *request) (any, error) {
+	list, err := h.Backend.AccountSessions(r.Context(), r.PathValue("email"))
+	if err != nil {
+		return nil, err
+	}
+	return page(list, -1, func(s app.Session) AccountSession {
+		return AccountSession{CreatedAt: s.CreatedAt.UTC(), SeenAt: s.SeenAt.UTC(), IP: s.IP, Browser: s.Browser, Through: s.Through}
+	}, nil), nil
+}
+
+func (h *handler) endSessions(r *request) (any, error) {
+	n, err := h.Backend.EndSessions(r.Context(), r.actor(), r.PathValue("email"))
+	return Changed{n}, err
+}
+
+func (h *handler) moveAccount(r *request) (any, error) {
+	var body accountMove
+	if err := r.decode(&body); err != nil {
+		return nil, err
+	}
+	return account(h.Backend.MoveAccount(r.Context(), r.actor(), r.PathValue("email"), body.Company))
+}
+
+func (h *handler) sendReset(r *request) (any, error) {
+	m, err := h.Backend.SendReset(r.Context(), r.actor(), r.PathValue("email"))
+	if err != nil {
+		return nil, err
+	}
+	return messageOf(m), nil
 }

@@ -227,7 +227,7 @@ func (h *handler) mailListener(r *request) (any, error) {
 }
 
 func (h *handler) accounts(r *request) (any, error) {
-	query, err := r.query("company", "search", "after", "limit")
+	query, err := r.query("company", "search", "state", "off_list", "sort", "reverse", "after", "limit")
 	if err != nil {
 		return nil, err
 	}
@@ -235,32 +235,19 @@ func (h *handler) accounts(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := app.AccountQuery{Company: query["company"], Search: query["search"], After: query["after"], Limit: limit}
-	accounts, err := h.Backend.Accounts(r.Context(), q)
+	on, err := switches(query, "off_list", "reverse")
 	if err != nil {
 		return nil, err
 	}
-	out := page(accounts, limit, accountOf, func(a app.Account) string { return a.Email.Key() })
-	if out.Items, err = h.wholeAccounts(r, accounts); err != nil {
+	found, err := h.Backend.Accounts(r.Context(), app.AccountQuery{
+		Company: query["company"], Search: query["search"], State: app.AccountState(query["state"]), OffList: on["off_list"],
+		Sort: app.AccountSort(query["sort"]), Reverse: on["reverse"], After: query["after"], Limit: limit,
+	})
+	if err != nil {
 		return nil, err
 	}
-	return out, nil
-}
-
-// wholeAccounts returns the accounts of a page with what the backend's list leaves out: groups, and whether they are
-// still on the list. One that was removed meanwhile is left out.
-func (h *handler) wholeAccounts(r *request, accounts []app.Account) ([]Account, error) {
-	out := make([]Account, 0, len(accounts))
-	for _, a := range accounts {
-		whole, err := h.Backend.Account(r.Context(), a.Email.String())
-		if app.CodeOf(err) == app.NotFound {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, accountOf(whole))
-	}
+	out := page(found.Accounts, -1, accountOf, nil)
+	out.Next, out.Total = found.Next, found.Total
 	return out, nil
 }
 
@@ -379,10 +366,10 @@ func checkState(state app.MessageState) error {
 	return app.Fieldf("state", "state_unknown", "there is no state %q of a message; there are %s", state, strings.Join(words, ", "))
 }
 
-// backwards returns what a list that goes from the newest to the oldest is asked for: its own parameter, the ID before
+// backwards returns what a list that goes from the newest to the oldest is asked for: its own parameters, the ID before
 // which it goes on, and the size of the page. Invalid.
-func (r *request) backwards(filter string) (query map[string]string, before int64, limit int, err error) {
-	if query, err = r.query(filter, "after", "limit"); err != nil {
+func (r *request) backwards(filters ...string) (query map[string]string, before int64, limit int, err error) {
+	if query, err = r.query(append(filters, "after", "limit")...); err != nil {
 		return nil, 0, 0, err
 	}
 	if before, err = idCursor(query); err != nil {
@@ -393,11 +380,11 @@ func (r *request) backwards(filter string) (query map[string]string, before int6
 }
 
 func (h *handler) messages(r *request) (any, error) {
-	query, before, limit, err := r.backwards("state")
+	query, before, limit, err := r.backwards("state", "search")
 	if err != nil {
 		return nil, err
 	}
-	q := app.MessageQuery{State: app.MessageState(query["state"]), Before: before, Limit: limit}
+	q := app.MessageQuery{State: app.MessageState(query["state"]), Search: query["search"], Before: before, Limit: limit}
 	if err := checkState(q.State); err != nil {
 		return nil, err
 	}
@@ -548,11 +535,21 @@ func (h *handler) unblock(r *request) (any, error) {
 }
 
 func (h *handler) events(r *request) (any, error) {
-	query, before, limit, err := r.backwards("search")
+	query, before, limit, err := r.backwards("search", "action", "refused", "since", "until")
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.Backend.Events(r.Context(), app.EventQuery{Search: query["search"], Before: before, Limit: limit})
+	on, err := switches(query, "refused")
+	if err != nil {
+		return nil, err
+	}
+	times, err := moments(query, "since", "until")
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.Backend.Events(r.Context(), app.EventQuery{
+		Search: query["search"], Action: query["action"], Refused: on["refused"], Since: times["since"], Until: times["until"], Before: before, Limit: limit,
+	})
 	if err != nil {
 		return nil, err
 	}

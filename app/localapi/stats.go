@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"foyer/app"
 )
 
 // Stats is what the last days were like, one Day each, the oldest first and today last. Days without anything are there.
@@ -50,4 +52,35 @@ type Notice struct {
 func (c *Client) Attention(ctx context.Context) ([]Notice, error) {
 	page, err := getPage[Notice](ctx, c, pathAttention, nil, "", 0)
 	return page.Items, err
+}
+
+func (h *handler) stats(r *request) (any, error) {
+	query, err := r.query("days", "offset")
+	if err != nil {
+		return nil, err
+	}
+	numbers := map[string]int{"days": 30}
+	for name, text := range query {
+		if numbers[name], err = strconv.Atoi(text); err != nil {
+			return nil, app.Fieldf(name, name+"_invalid", "%s is a whole number", name)
+		}
+	}
+	offset := time.Duration(max(min(numbers["offset"], 10_000), -10_000)) * time.Minute
+	stats, err := h.Backend.Stats(r.Context(), numbers["days"], offset)
+	if err != nil {
+		return nil, err
+	}
+	return statsOf(stats, offset), nil
+}
+
+func statsOf(s app.Stats, offset time.Duration) Stats {
+	out := Stats{Days: make([]Day, 0, len(s.Days)), Accounts: s.Accounts, Disabled: s.Disabled, Registrations: s.Registrations, Companies: s.Companies}
+	for _, d := range s.Days {
+		out.Days = append(out.Days, Day{
+			Day: d.Begin.UTC().Add(offset).Format(time.DateOnly), Requests: d.Requests, Accounts: d.Accounts,
+			Delivered: d.Mails[app.MessageDelivered], Failed: d.Mails[app.MessageFailed], Captured: d.Mails[app.MessageCaptured],
+			Deferred: d.Mails[app.MessageDeferred] + d.Mails[app.MessageQueued] + d.Mails[app.MessageSending] + d.Mails[app.MessageHeld],
+		})
+	}
+	return out
 }

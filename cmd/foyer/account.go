@@ -12,7 +12,8 @@ func (p *program) accountCommand() *cobra.Command {
 	return group("account", "Accounts of people who have confirmed their address",
 		"An account is a confirmed person. People make theirs themselves; here you see them, and\nclose or remove them.",
 		"  foyer account list --company Acme\n  foyer account disable jane@acme.com",
-		p.accountList(), p.accountShow(), p.accountEnable(false), p.accountEnable(true), p.accountUnlink(), p.accountRemove())
+		p.accountList(), p.accountShow(), p.accountEnable(false), p.accountEnable(true), p.accountUnlink(),
+		p.accountSessions(), p.accountSignOut(), p.accountMove(), p.accountReset(), p.accountRemove())
 }
 
 func (p *program) accountList() *cobra.Command {
@@ -20,7 +21,7 @@ func (p *program) accountList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the accounts",
-		Example: "  foyer account list\n  foyer account list --company Acme --search jane",
+		Example: "  foyer account list\n  foyer account list --company Acme --search jane\n  foyer account list --off-list --sort company",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			accounts, err := collect(p.client.Accounts(cmd.Context(), filter), 0)
@@ -28,7 +29,7 @@ func (p *program) accountList() *cobra.Command {
 				return err
 			}
 			none := "no accounts yet; people create theirs at the sign-up page, which is open while login_link is on"
-			if filter != (localapi.AccountFilter{}) {
+			if (filter != localapi.AccountFilter{Sort: filter.Sort, Reverse: filter.Reverse}) {
 				none = "no such accounts"
 			}
 			return list(p, accounts, none, []string{"ADDRESS", "NAME", "COMPANY", "STATE", "ON THE LIST", "CREATED (UTC)"}, accountRow)
@@ -36,6 +37,10 @@ func (p *program) accountList() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&filter.Company, "company", "", "only those of the company `NAME`")
 	cmd.Flags().StringVar(&filter.Search, "search", "", "only those with `TEXT` in their address or name")
+	cmd.Flags().StringVar(&filter.State, "state", "", "only those that are `STATE`: active or disabled")
+	cmd.Flags().BoolVar(&filter.OffList, "off-list", false, "only those that are no longer on their company's list")
+	cmd.Flags().StringVar(&filter.Sort, "sort", "", "sort them by `WHAT`: email, name (the last name first), company or created")
+	cmd.Flags().BoolVar(&filter.Reverse, "reverse", false, "the other way round")
 	return cmd
 }
 

@@ -24,18 +24,18 @@ whose mail server said that it does not exist gets no more mail until that is li
 }
 
 func (p *program) mailList() *cobra.Command {
-	var state string
+	var filter localapi.MessageFilter
 	var limit int
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the mails, the newest first",
-		Example: "  foyer mail list\n  foyer mail list --state failed --limit 20",
+		Example: "  foyer mail list\n  foyer mail list --state failed --limit 20\n  foyer mail list --search jane@acme.com",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 0 {
 				return usage(cmd, "--limit is a number from 0, for all")
 			}
-			messages, err := collect(p.client.Messages(cmd.Context(), localapi.MessageFilter{State: state}), limit)
+			messages, err := collect(p.client.Messages(cmd.Context(), filter), limit)
 			if err != nil {
 				return err
 			}
@@ -43,13 +43,17 @@ func (p *program) mailList() *cobra.Command {
 				return err
 			}
 			none := "no mails yet; send one with: foyer mail test ADDRESS"
-			if state != "" {
-				none = "no mails are " + state
+			if filter.State != "" {
+				none = "no mails are " + filter.State
+			}
+			if filter.Search != "" {
+				none = "no such mails"
 			}
 			return list(p, messages, none, []string{"ID", "KIND", "RECIPIENT", "STATE", "TRIES", "NEXT TRY (UTC)", "CREATED (UTC)", "REPLY"}, messageRow)
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only those in `STATE`: queued, sending, deferred, held, delivered, failed or captured")
+	cmd.Flags().StringVar(&filter.Search, "search", "", "only those with `TEXT` in their recipient's address or subject")
+	cmd.Flags().StringVar(&filter.State, "state", "", "only those in `STATE`: queued, sending, deferred, held, delivered, failed or captured")
 	cmd.Flags().IntVar(&limit, "limit", 0, "at most `N` mails; 0 is all")
 	return cmd
 }

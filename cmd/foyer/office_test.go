@@ -231,17 +231,20 @@ func (o *office) TestAddress(_ context.Context, email string) (app.Address, app.
 	return addr, app.Gate(addr, owned), []app.Way{{Name: "form", Result: "closed: login_link is off"}}, nil
 }
 
-func (o *office) Accounts(ctx context.Context, q app.AccountQuery) ([]app.Account, error) {
+func (o *office) Accounts(ctx context.Context, q app.AccountQuery) (app.AccountPage, error) {
+	var out app.AccountPage
 	if q.Company != "" {
 		if _, err := o.Company(ctx, q.Company); err != nil {
-			return nil, err
+			return out, err
 		}
 	}
-	var out []app.Account
 	for _, a := range o.accounts {
-		if strings.Contains(a.Email.Key(), q.Search) && a.Email.Key() > q.After && (q.Company == "" || a.Company == q.Company) {
-			out = append(out, a)
+		if strings.Contains(a.Email.Key(), q.Search) && (q.Company == "" || a.Company == q.Company) && (q.State == "" || a.State == q.State) && !(q.OffList && a.ListMatch) {
+			out.Accounts = append(out.Accounts, a)
 		}
+	}
+	if q.Reverse {
+		slices.Reverse(out.Accounts)
 	}
 	return out, o.fail
 }
@@ -328,7 +331,7 @@ func (o *office) SetSettings(_ context.Context, _ string, changes map[string]str
 func (o *office) Messages(_ context.Context, q app.MessageQuery) ([]app.Message, error) {
 	var out []app.Message
 	for _, m := range o.messages {
-		if q.State == "" || m.State == q.State {
+		if (q.State == "" || m.State == q.State) && strings.Contains(m.Recipient.String()+m.Subject, q.Search) {
 			out = append(out, m)
 		}
 	}
@@ -463,12 +466,47 @@ func (o *office) Unblock(_ context.Context, _, email string) error {
 func (o *office) Events(_ context.Context, q app.EventQuery) ([]app.Event, error) {
 	var out []app.Event
 	for _, e := range o.events {
-		if (q.Before == 0 || e.ID < q.Before) && strings.Contains(e.Subject+e.Company, q.Search) && len(out) < q.Limit {
+		if (q.Before == 0 || e.ID < q.Before) && strings.Contains(e.Subject+e.Company, q.Search) && len(out) < q.Limit &&
+			strings.HasPrefix(string(e.Action), q.Action) && (!q.Refused || e.Refused()) && !e.At.Before(q.Since) {
 			out = append(out, e)
 		}
 	}
 	return out, o.fail
 }
+
+func (o *office) AccountSessions(ctx context.Context, email string) ([]app.Session, error) {
+	_, err := o.Account(ctx, email)
+	return []app.Session{{CreatedAt: time.Unix(1, 0), SeenAt: time.Unix(1, 0).Add(time.Hour), IP: "192.0.2.1", Browser: "Firefox", Through: "entra"}}, err
+}
+
+func (o *office) EndSessions(ctx context.Context, _, email string) (int, error) {
+	_, err := o.Account(ctx, email)
+	return 3, errors.Join(err, o.fail)
+}
+
+func (o *office) MoveAccount(ctx context.Context, _, email, company string) (app.Account, error) {
+	a, err := o.Account(ctx, email)
+	a.Company = company
+	return a, errors.Join(err, o.fail)
+}
+
+func (o *office) SendReset(ctx context.Context, _, email string) (app.Message, error) {
+	a, err := o.Account(ctx, email)
+	return app.Message{ID: 8, Kind: app.MailReset, Recipient: a.Email}, errors.Join(err, o.fail)
+}
+
+func (o *office) Stats(_ context.Context, days int, offset time.Duration) (app.Stats, error) {
+	out := app.Stats{Accounts: 3, Disabled: 1, Registrations: 4, Companies: 2}
+	for i := range days {
+		out.Days = append(out.Days, app.DayStats{
+			Begin: time.Date(2026, 11, 20+i, 0, 0, 0, 0, time.UTC).Add(-offset), Requests: i, Accounts: 1,
+			Mails: map[app.MessageState]int{app.MessageQueued: 1, app.MessageDeferred: 2, app.MessageFailed: 3, app.MessageDelivered: 4, app.MessageCaptured: 5},
+		})
+	}
+	return out, nil
+}
+
+func (o *office) Watch() *app.Watch { return new(app.Changes).Watch() }
 
 // terminal runs commands against one office.
 type terminal struct {

@@ -67,32 +67,6 @@ ORDER BY g.name`, []any{accountID}, func(rows *sql.Rows) error {
 	return groups, err
 }
 
-// Accounts returns one page of accounts by address, without groups.
-func (s *Store) Accounts(_ context.Context, q app.AccountQuery) ([]app.Account, error) {
-	where, args := []string{"a.email_key > $1"}, []any{q.After, q.Limit}
-	if q.Company != "" {
-		c, err := companyByName(s.read, q.Company)
-		if err != nil {
-			return nil, errorOf("list accounts", err)
-		}
-		args = append(args, c.ID)
-		where = append(where, "a.company_id = $3")
-	}
-	if q.Search != "" {
-		args = append(args, contains(q.Search))
-		like := placeholders(len(args), 1) + ` ESCAPE '\'`
-		where = append(where, "(a.email_key LIKE "+like+" OR a.first_name || ' ' || a.last_name LIKE "+like+")")
-	}
-	var accounts []app.Account
-	err := s.read.each(accountColumns+accountFrom+"WHERE "+strings.Join(where, " AND ")+" ORDER BY a.email_key LIMIT $2", args,
-		func(rows *sql.Rows) error {
-			a, err := scanAccount(rows)
-			accounts = append(accounts, a)
-			return err
-		})
-	return accounts, errorOf("list accounts", err)
-}
-
 // contains returns the LIKE pattern that finds text anywhere, or "" for no text.
 func contains(text string) string {
 	if text == "" {
@@ -171,8 +145,8 @@ func (s *Store) RemoveAccount(ctx context.Context, addr app.Address, ev app.Even
 // UpdateProfile stores names and phone number of an account.
 func (s *Store) UpdateProfile(ctx context.Context, accountID int64, p app.Profile, ev app.Event) error {
 	return s.write(ctx, "update profile", func(tx *handle) error {
-		_, err := tx.exec("UPDATE account SET first_name = $1, last_name = $2, phone = $3 WHERE id = $4",
-			p.FirstName, p.LastName, p.Phone, accountID)
+		_, err := tx.exec("UPDATE account SET first_name = $1, last_name = $2, phone = $3, name_key = $4 WHERE id = $5",
+			p.FirstName, p.LastName, p.Phone, app.NameKey(p.FirstName, p.LastName), accountID)
 		if err != nil {
 			return err
 		}

@@ -129,10 +129,11 @@ func (s *Store) insertAccount(tx *handle, r app.Registration, password, entry st
 		return 0, app.Fieldf("password", "password_missing", "choose a password")
 	}
 	id := s.id("account")
-	_, err := tx.exec(`INSERT INTO account (id, email, email_key, first_name, last_name, phone, company_id, state, lang, password_hash, entry, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+	_, err := tx.exec(`INSERT INTO account (id, email, email_key, first_name, last_name, phone, company_id, state, lang, password_hash, entry, created_at,
+	name_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		id, r.Email.String(), r.Email.Key(), r.FirstName, r.LastName, r.Phone, r.CompanyID, string(app.AccountActive), r.Lang,
-		password, entry, millis(now))
+		password, entry, millis(now), app.NameKey(r.FirstName, r.LastName))
 	if isDuplicate(err) {
 		return 0, app.Errorf(app.Conflict, "account_exists", "there is an account with this address already")
 	}

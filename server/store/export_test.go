@@ -1,7 +1,8 @@
 package store
 
 import (
-	"context"
+	"maps"
+	"slices"
 	"testing"
 )
 
@@ -9,10 +10,7 @@ import (
 func (s *Store) Fill(tb testing.TB, statements ...string) {
 	tb.Helper()
 	for _, statement := range statements {
-		err := s.write(context.Background(), "fill", func(tx *handle) error { _, err := tx.exec(statement); return err })
-		if err != nil {
-			tb.Fatal(err)
-		}
+		s.Exec(tb, statement)
 	}
 }
 
@@ -32,4 +30,19 @@ func SealMessage(key []byte, id int64, data []byte) ([]byte, error) {
 		return nil, err
 	}
 	return s.seal(data, dataPlace(id)), nil
+}
+
+// TablesWithTopics returns the tables of which it is said which topics they change, if any.
+func TablesWithTopics() []string { return slices.Sorted(maps.Keys(topicsOf())) }
+
+// Exec runs a statement of a test's own.
+func (s *Store) Exec(tb testing.TB, statement string, args ...any) {
+	tb.Helper()
+	err := s.write(tb.Context(), "test", func(tx *handle) error {
+		_, err := tx.exec(statement, args...)
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -11,18 +11,23 @@ import (
 
 func identitiesOf(h *handle, accountID int64) ([]app.Identity, error) {
 	var identities []app.Identity
-	err := h.each(`SELECT id, issuer, subject, tenant, object, connector, email, created_at, seen_at
+	err := eachIdentity(h, "account_id = $1", []any{accountID}, func(_ int64, i app.Identity) { identities = append(identities, i) })
+	return identities, err
+}
+
+// eachIdentity calls add with the identities for which a condition holds, and the account of each.
+func eachIdentity(h *handle, where string, args []any, add func(accountID int64, i app.Identity)) error {
+	return h.each(`SELECT account_id, id, issuer, subject, tenant, object, connector, email, created_at, seen_at
 FROM identity
-WHERE account_id = $1
-ORDER BY created_at, id`, []any{accountID}, func(rows *sql.Rows) error {
+WHERE `+where+`
+ORDER BY created_at, id`, args, func(rows *sql.Rows) error {
 		var i app.Identity
-		var created, seen int64
-		err := rows.Scan(&i.ID, &i.Issuer, &i.Subject, &i.Tenant, &i.Object, &i.Connector, &i.Email, &created, &seen)
+		var accountID, created, seen int64
+		err := rows.Scan(&accountID, &i.ID, &i.Issuer, &i.Subject, &i.Tenant, &i.Object, &i.Connector, &i.Email, &created, &seen)
 		i.CreatedAt, i.SeenAt = timeOf(created), timeOf(seen)
-		identities = append(identities, i)
+		add(accountID, i)
 		return err
 	})
-	return identities, err
 }
 
 // insertIdentity links an identity to an account. The unique index decides who was first: Conflict, "identity_taken".

@@ -417,7 +417,8 @@ func testParallelCreate(t *testing.T, w world) {
 	if won != 1 || refused["conflict account_exists"]+refused["conflict identity_taken"] != 49 {
 		t.Errorf("%d accounts and the refusals %v of 50, want 1 and 49", won, refused)
 	}
-	accounts, err := w.Accounts(t.Context(), app.AccountQuery{Limit: 10})
+	page, err := w.Accounts(t.Context(), app.AccountQuery{Limit: 10})
+	accounts := page.Accounts
 	if err != nil || len(accounts) != 1 {
 		t.Errorf("%d accounts, %v; want 1", len(accounts), err)
 	}

@@ -319,7 +319,7 @@ SELECT i, 'j' || i || '@a.example', 'j' || i || '@a.example', 'Jane', 'Doe', '',
 const fillNumbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
 
 // crowd returns the domain over 5,000 companies with 20 entries each and 100,000 accounts, of which company 1 has many.
-func crowd(b *testing.B, ofFirst int) *app.Service {
+func throng(b *testing.B, ofFirst int) *app.Service {
 	b.Helper()
 	s := open(b, b.TempDir())
 	s.Fill(b,
@@ -335,7 +335,7 @@ SELECT i, 'a' || i || '@c5000.example', 'a' || i || '@c5000.example', 'Jane', 'D
 
 func BenchmarkCheckList(b *testing.B) {
 	for _, accounts := range []int{20, 100_000} {
-		service := crowd(b, accounts)
+		service := throng(b, accounts)
 		for name, field := range map[string]string{"others gone": "c5000.example new.example", "all gone": "new.example *.other.example"} {
 			b.Run(fmt.Sprintf("%d accounts, %s", accounts, name), func(b *testing.B) {
 				for b.Loop() {
@@ -349,7 +349,7 @@ func BenchmarkCheckList(b *testing.B) {
 }
 
 func BenchmarkCompanyPage(b *testing.B) {
-	service := crowd(b, 20)
+	service := throng(b, 20)
 	for _, search := range []string{"", "Company 49", "c4999.exam", "nowhere"} {
 		b.Run("search "+search, func(b *testing.B) {
 			for b.Loop() {

@@ -68,18 +68,32 @@ func scanMessage(row scanner, more ...any) (app.Message, error) {
 // Messages returns one page of messages without Data, the newest first.
 func (s *Store) Messages(_ context.Context, q app.MessageQuery) ([]app.Message, error) {
 	var messages []app.Message
-	where := "WHERE ($1 = 0 OR id < $1) AND ($2 = '' OR state = $2)"
+	w := messageFilter(q)
+	w.args = append(w.args, q.Limit)
+	err := s.read.each(messageColumns+"WHERE 1 = 1"+w.text+" ORDER BY id DESC LIMIT "+placeholders(len(w.args), 1), w.args, func(rows *sql.Rows) error {
+		m, err := scanMessage(rows)
+		messages = append(messages, m)
+		return err
+	})
+	return messages, errorOf("list messages", err)
+}
+
+func messageFilter(q app.MessageQuery) (w where) {
+	if q.Before != 0 {
+		w.and("id < ?", q.Before)
+	}
+	if q.State != "" {
+		w.and("state = ?", string(q.State))
+	}
 	if slices.Contains([]app.MessageState{app.MessageDeferred, app.MessageHeld, app.MessageFailed, app.MessageCaptured}, q.State) {
 		// These few are looked for among a hundred thousand others: by their index, whose words these are.
-		where = "WHERE ($1 = 0 OR id < $1) AND state = $2 AND state IN ('deferred', 'held', 'failed', 'captured')"
+		w.and("state IN ('deferred', 'held', 'failed', 'captured')")
 	}
-	err := s.read.each(messageColumns+where+" ORDER BY id DESC LIMIT $3",
-		[]any{q.Before, string(q.State), q.Limit}, func(rows *sql.Rows) error {
-			m, err := scanMessage(rows)
-			messages = append(messages, m)
-			return err
-		})
-	return messages, errorOf("list messages", err)
+	if q.Search != "" {
+		like := contains(q.Search)
+		w.and(`(recipient_key LIKE ? ESCAPE '\' OR recipient LIKE ? ESCAPE '\' OR subject LIKE ? ESCAPE '\')`, like, like, like)
+	}
+	return w
 }
 
 // Message returns a message whole. NotFound.

@@ -144,7 +144,7 @@ func (s *Store) Resend(ctx context.Context, req app.Request) (r app.Registration
 			return err
 		}
 		if suppressed {
-			return app.Errorf(app.Conflict, "suppressed", "mail to %s has failed for good; foyer mail suppressed says why, and foyer mail unsuppress %s lets it get mail again", r.Email, r.Email)
+			return orSuppressed(nil, r.Email)
 		}
 		_, err = tx.exec("UPDATE registration SET token_hash = $1, code_hash = $2, code_tries = 0, expires_at = $3 WHERE id = $4",
 			req.Token[:], req.Code[:], millis(req.ExpiresAt), r.ID)

@@ -37,8 +37,8 @@ func (s *Store) StartSession(ctx context.Context, session app.Session, rehash st
 }
 
 func insertSession(tx *handle, session app.Session) error {
-	_, err := tx.exec("INSERT INTO session (token_hash, account_id, created_at, seen_at) VALUES ($1, $2, $3, $4)",
-		session.Hash[:], session.Account.ID, millis(session.CreatedAt), millis(session.SeenAt))
+	_, err := tx.exec("INSERT INTO session (token_hash, account_id, created_at, seen_at, ip, browser, connector) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		session.Hash[:], session.Account.ID, millis(session.CreatedAt), millis(session.SeenAt), session.IP, session.Browser, session.Through)
 	return err
 }
 
@@ -50,8 +50,9 @@ func (s *Store) Session(_ context.Context, hash app.TokenHash, oldest time.Time)
 
 func (s *Store) session(hash app.TokenHash, oldest time.Time) (app.Session, error) {
 	var created, seen int64
-	a, err := scanAccount(s.read.row(accountColumns+", s.created_at, s.seen_at"+accountFrom+
-		"JOIN session s ON s.account_id = a.id WHERE s.token_hash = $1 AND s.created_at > $2", hash[:], millis(oldest)), &created, &seen)
+	var through string
+	a, err := scanAccount(s.read.row(accountColumns+", s.created_at, s.seen_at, s.connector"+accountFrom+
+		"JOIN session s ON s.account_id = a.id WHERE s.token_hash = $1 AND s.created_at > $2", hash[:], millis(oldest)), &created, &seen, &through)
 	if errors.Is(err, sql.ErrNoRows) || (err == nil && a.MayEnter() != nil) {
 		return app.Session{}, app.Errorf(app.NotFound, "session_unknown", "nobody is signed in")
 	}
@@ -59,7 +60,7 @@ func (s *Store) session(hash app.TokenHash, oldest time.Time) (app.Session, erro
 		return app.Session{}, err
 	}
 	a.Groups, err = groupsOf(s.read, a.ID)
-	return app.Session{Account: a, CreatedAt: timeOf(created), SeenAt: timeOf(seen), Hash: hash}, err
+	return app.Session{Account: a, CreatedAt: timeOf(created), SeenAt: timeOf(seen), Hash: hash, Through: through}, err
 }
 
 // TouchSessions writes when sessions were last seen.

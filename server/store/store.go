@@ -47,6 +47,8 @@ type Store struct {
 	marker marker
 	ids    map[string]*atomic.Int64
 
+	changes app.Changes
+
 	relays     backlog // of the writer alone
 	lastDomain string  // where the last claim has ended; of the one who claims alone
 
@@ -103,16 +105,17 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	conn, err := s.writes.Conn(ctx)
-	if err != nil {
-		return dataErrorf(s.dir, err, "the database cannot be opened")
-	}
 	s.disk = newDisk(s.dir, s.log)
-	s.writer = newWriter(conn, s.disk, s.audit)
+	if err := s.openWriter(ctx); err != nil {
+		return err
+	}
 	s.reads = openPool(dsn(path, readerParams()), checkReader, readers)
 	s.read = &handle{prepare: s.reads.PrepareContext}
 	if err := s.loadIDs(); err != nil {
 		return err
+	}
+	if err := s.fillNameKeys(ctx); err != nil {
+		return dataErrorf(s.dir, err, "the database cannot be brought up to date")
 	}
 	return s.begin(ctx)
 }

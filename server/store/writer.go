@@ -125,14 +125,16 @@ type writer struct {
 	tx    *handle
 	disk  *disk
 	audit func(tx *handle, ev app.Event) error
+	seen  *changed
+	tell  *app.Changes // what was changed, after the commit
 	jobs  chan *job
 	quit  chan struct{}
 	done  chan struct{}
 }
 
-func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error) *writer {
+func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error, seen *changed, tell *app.Changes) *writer {
 	w := &writer{
-		conn: conn, tx: &handle{prepare: conn.PrepareContext}, disk: d, audit: audit,
+		conn: conn, tx: &handle{prepare: conn.PrepareContext}, disk: d, audit: audit, seen: seen, tell: tell,
 		jobs: make(chan *job, maxBatch), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go w.run()
@@ -218,7 +220,9 @@ func (w *writer) batch(first *job) {
 		broken = w.control("COMMIT")
 	}
 	w.disk.committed(broken)
+	topics := w.seen.take() // also of a transaction that is lost
 	if broken == nil {
+		w.tell.Tell(topics...)
 		return
 	}
 	if told != nil {

@@ -18,6 +18,7 @@ type visit struct {
 	settings app.Settings // of the moment the request came
 	lang     string
 	ip       string
+	agent    string          // how the browser calls itself
 	host     string          // the Host of the request without its port, in lower case
 	route    string          // the template of the path, "" before it is known
 	sent     url.Values      // the form that came with a POST
@@ -30,14 +31,14 @@ type visitKey struct{}
 func visitOf(r *http.Request) *visit { return r.Context().Value(visitKey{}).(*visit) }
 
 // visitor returns what the domain wants to know of the visit.
-func (v *visit) visitor() app.Visitor { return app.Visitor{IP: v.ip, Lang: v.lang} }
+func (v *visit) visitor() app.Visitor { return app.Visitor{IP: v.ip, Lang: v.lang, Browser: v.agent} }
 
 // observe is the outermost layer: it begins the visit, turns a panic into a page and writes the access log. The log
 // names the template of the route, never the path or the query: they carry the secrets of links.
 func (s *site) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		v := &visit{site: s, settings: s.service.Settings(), ip: clientIP(r, s.proxies), host: canonicalHost(r.Host)}
+		v := &visit{site: s, settings: s.service.Settings(), ip: clientIP(r, s.proxies), agent: r.UserAgent(), host: canonicalHost(r.Host)}
 		r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 		answer := &answer{ResponseWriter: w}
 		s.chooseLanguage(answer, r, v)

@@ -61,7 +61,7 @@ func (w *listWatch) ask(then func()) {
 			}
 			if err != nil {
 				c.setBusy(false)
-				c.desk.failed(c.bar, err)
+				c.missed(draft.Company, err)
 				return
 			}
 			w.take(check)

@@ -199,10 +199,10 @@ func (r *chipRenderer) Layout(size fyne.Size) {
 			continue
 		}
 		shorten(t, end-x)
-		min := t.MinSize()
-		t.Resize(min)
-		t.Move(fyne.NewPos(x, (size.Height-min.Height)/2))
-		x += min.Width + chipGap
+		need := t.MinSize()
+		t.Resize(need)
+		t.Move(fyne.NewPos(x, (size.Height-need.Height)/2))
+		x += need.Width + chipGap
 	}
 	r.cross.Resize(fyne.NewSquareSize(chipIcon))
 	r.cross.Move(fyne.NewPos(end+(chipCross-chipIcon)/2-2, (size.Height-chipIcon)/2))

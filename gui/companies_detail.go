@@ -146,6 +146,7 @@ func (c *companyForm) missed(name string, err error) {
 		return
 	}
 	c.desk.failed(c.bar, err)
+	c.grown()
 }
 
 // begin shows the form of a new company.
@@ -170,7 +171,9 @@ func (c *companyForm) isNew() bool { return c.base.Name == "" }
 
 // show shows a company, and nothing of what was begun.
 func (c *companyForm) show(found localapi.Company) {
-	c.open, c.base = true, found
+	if c.open, c.base = true, found; c.busy { // with another company, which goes on by itself
+		c.setBusy(false)
+	}
 	c.name.SetText(found.Name)
 	c.enabled.SetChecked(found.Enabled)
 	c.tenants.SetText(strings.Join(found.Tenants, "\n"))

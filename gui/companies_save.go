@@ -109,6 +109,7 @@ func (c *companyForm) send() {
 	name, begun := c.base.Name, c.isNew()
 	c.setBusy(true)
 	c.query++
+	query := c.query
 	c.desk.run(func(ctx context.Context) func() {
 		var saved localapi.CompanySaved
 		made := name
@@ -119,6 +120,10 @@ func (c *companyForm) send() {
 			saved, err = c.desk.client.SaveCompany(ctx, name, change)
 		}
 		return func() {
+			if query != c.query { // another company is shown meanwhile
+				c.endedElsewhere(change.Name, err)
+				return
+			}
 			c.setBusy(false)
 			if err != nil {
 				c.notSaved(made, err)
@@ -127,6 +132,16 @@ func (c *companyForm) send() {
 			c.saved(saved)
 		}
 	})
+}
+
+// endedElsewhere says how a save went whose company is not shown any more.
+func (c *companyForm) endedElsewhere(name string, err error) {
+	if err != nil {
+		c.desk.failed(c.bar, err)
+		c.grown()
+		return
+	}
+	c.desk.tell(tr("companies.saved", args{"Company": name}))
 }
 
 // add adds a company. One that needs more than a name and entries gets these in a second step; until that is done its list is
@@ -209,11 +224,17 @@ func (c *companyForm) askRemove() {
 func (c *companyForm) remove(name string) {
 	c.setBusy(true)
 	c.removing.Disable()
+	c.query++
+	query := c.query
 	c.desk.run(func(ctx context.Context) func() {
 		err := c.desk.client.RemoveCompany(ctx, name)
 		return func() {
-			c.setBusy(false)
 			c.removing.Enable()
+			if query != c.query {
+				c.desk.failed(c.bar, err)
+				return
+			}
+			c.setBusy(false)
 			if err != nil {
 				c.desk.failed(c.bar, err)
 				c.grown()

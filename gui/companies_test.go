@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -277,6 +278,9 @@ func (c *companiesTest) wantChips(want string) {
 }
 
 func TestCompaniesPictures(t *testing.T) {
+	if os.Getenv("FOYER_PICTURES") == "" { //nolint:forbidigo // of a test
+		t.Skip("FOYER_PICTURES is not set")
+	}
 	f := newFakeCompanies()
 	for i, name := range []string{"Dogwood Legal", "Elm Logistics International Holding", "Fir Dental", "Ginkgo", "Hazel & Partners"} {
 		c := companyWith(name, i*7, strings.ToLower(strings.Fields(name)[0])+".example", "*."+strings.ToLower(strings.Fields(name)[0])+".example")
@@ -820,4 +824,20 @@ func TestCompaniesMarkup(t *testing.T) {
 	test.AssertRendersToMarkup(t, "companies_acme.xml", c.window.Canvas())
 	c.types("birch.example gmail.com ")
 	test.AssertRendersToMarkup(t, "companies_typed.xml", c.window.Canvas())
+}
+
+func TestCompaniesLeftWhileSaving(t *testing.T) {
+	c := newCompaniesTest(t, newFakeCompanies(), "Birch & Sons")
+	c.types("more.example ")
+	c.view.form.send()
+	c.sees("Saving…")
+	if !c.button("Saving…").Disabled() || !c.button("Discard").Disabled() || !c.view.form.name.Disabled() {
+		t.Error("what is being saved can be changed")
+	}
+	c.view.Open("Cedar") // the window has asked
+	c.drain()
+	c.wantChips("")
+	if len(c.fake.saves) != 1 || len(c.told) != 1 || c.view.form.busy || c.view.form.name.Disabled() {
+		t.Errorf("%d saves, told %q, busy %v", len(c.fake.saves), c.told, c.view.form.busy)
+	}
 }

@@ -33,7 +33,7 @@ type testDesk struct {
 	app    fyne.App
 	mu     sync.Mutex
 	works  []work
-	laters []func()
+	laters []*func()
 	told   []string
 	opened []string
 	losses []error
@@ -52,9 +52,8 @@ func newTestDesk(tb testing.TB, c Client) *testDesk {
 		client: c, window: w, prefs: a.Preferences(),
 		run: func(wk work) { d.works = append(d.works, wk) },
 		later: func(_ time.Duration, do func()) func() {
-			d.laters = append(d.laters, do)
-			i := len(d.laters) - 1
-			return func() { d.laters[i] = nil }
+			d.laters = append(d.laters, &do)
+			return func() { do = nil }
 		},
 		tell:   func(text string) { d.told = append(d.told, text) },
 		open:   func(page, subject string) { d.opened = append(d.opened, page+" "+subject) },
@@ -97,8 +96,8 @@ func (d *testDesk) tick() {
 	laters := d.laters
 	d.laters = nil
 	for _, do := range laters {
-		if do != nil {
-			do()
+		if *do != nil {
+			(*do)()
 		}
 	}
 	d.drain()

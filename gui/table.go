@@ -97,7 +97,7 @@ func newTable[T any](c tableConfig[T]) *table[T] {
 	t.empty.Hide()
 	t.stack = container.NewStack(t.list, t.empty)
 	ground := newPanel(theme.ColorNameHeaderBackground, "", 0, 0, heads)
-	t.content = container.NewBorder(ground, t.count, nil, nil, t.stack)
+	t.content = newReading(ground, t.stack, t.count)
 	return t
 }
 
@@ -483,7 +483,7 @@ type keyList struct {
 	copied func(id int)
 	menu   func(id int)
 	keys   map[fyne.KeyName]func() // what other keys do
-	at     int // the chosen row, -1 for none
+	at     int                     // the chosen row, -1 for none
 	quiet  bool
 }
 

@@ -1,0 +1,178 @@
+package gui
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"io"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/storage"
+	"fyne.io/fyne/v2/widget"
+
+	"foyer/app"
+	"foyer/app/localapi"
+)
+
+// export writes a whole list, all its pages, into a file of the person's choice as CSV (RFC 4180).
+type export[T any] struct {
+	desk   *desk
+	name   string   // of the file, as proposed
+	header []string // the keys of the columns' titles
+	row    func(T) []string
+	load   func(ctx context.Context, after string, limit int) (localapi.Page[T], error)
+	failed func(error)
+
+	file      fyne.URIWriteCloser
+	csv       *csv.Writer
+	written   int
+	cancelled bool
+	dialog    *dialog.CustomDialog
+	progress  *widget.Label
+	part      *widget.ProgressBar
+}
+
+// choose asks for the file and begins.
+func (e *export[T]) choose() {
+	d := dialog.NewFileSave(func(file fyne.URIWriteCloser, err error) {
+		switch {
+		case err != nil:
+			e.failed(fileError(err))
+		case file != nil:
+			e.begin(file)
+		}
+	}, e.desk.window)
+	d.SetTitleText(tr("export.title"))
+	d.SetConfirmText(tr("export.save"))
+	d.SetDismissText(tr("cancel"))
+	d.SetFileName(e.name)
+	size := e.desk.window.Canvas().Size()
+	d.Show()
+	d.Resize(fyne.NewSize(min(size.Width*0.9, 900), min(size.Height*0.9, 620))) // only what is shown has a size
+}
+
+// utf8Mark stands first in the file: without it, spreadsheets take what follows for the letters of another encoding.
+const utf8Mark = "\ufeff"
+
+// begin writes into file, one page after the other.
+func (e *export[T]) begin(file fyne.URIWriteCloser) {
+	e.file, e.csv = file, csv.NewWriter(file)
+	e.csv.UseCRLF = true
+	e.progress = newText("")
+	e.part = widget.NewProgressBar()
+	e.part.Hide()
+	stop := widget.NewButton(tr("cancel"), e.cancel)
+	e.dialog = dialog.NewCustomWithoutButtons(tr("export.title"), newFixed(380, container.NewVBox(e.progress, e.part)), e.desk.window)
+	e.dialog.SetButtons([]fyne.CanvasObject{stop})
+	e.dialog.Show()
+	e.desk.window.Canvas().Focus(stop)
+	e.show(0)
+	header := make([]string, len(e.header))
+	for i, key := range e.header {
+		header[i] = tr(key)
+	}
+	e.next("", header)
+}
+
+// show says how far it is. total is 0 when nobody knows.
+func (e *export[T]) show(total int) {
+	e.progress.SetText(trn("export.progress", e.written))
+	if total > 0 {
+		e.progress.SetText(trn("export.progress_of", total, args{"Written": number(e.written)}))
+		e.part.SetValue(float64(e.written) / float64(total))
+		e.part.Show()
+	}
+}
+
+// next reads and writes the page that begins after. header is written before it, unless it is nil.
+func (e *export[T]) next(after string, header []string) {
+	e.desk.run(func(ctx context.Context) func() {
+		page, err := e.load(ctx, after, maxPageSize)
+		if err == nil {
+			err = e.write(header, page.Items)
+		}
+		return func() {
+			switch {
+			case e.cancelled:
+				e.drop()
+			case err != nil:
+				e.dialog.Hide()
+				e.drop()
+				e.failed(err)
+			case page.Next != "":
+				e.written += len(page.Items)
+				e.show(page.Total)
+				e.next(page.Next, nil)
+			default:
+				e.written += len(page.Items)
+				e.end()
+			}
+		}
+	})
+}
+
+func (e *export[T]) write(header []string, rows []T) error {
+	if header != nil {
+		if _, err := io.WriteString(e.file, utf8Mark); err != nil {
+			return fileError(err)
+		}
+		if err := e.csv.Write(header); err != nil {
+			return fileError(err)
+		}
+	}
+	for _, row := range rows {
+		cells := e.row(row)
+		for i := range cells {
+			cells[i] = harmless(cells[i])
+		}
+		if err := e.csv.Write(cells); err != nil {
+			return fileError(err)
+		}
+	}
+	e.csv.Flush()
+	return fileError(e.csv.Error())
+}
+
+// fileError says of an error that the file could not be written.
+func fileError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &app.Error{Code: app.Internal, Message: tr("export.failed", args{"Problem": err.Error()})}
+}
+
+// harmless returns the text of a cell so that no spreadsheet takes it for a formula: what people have typed into a form
+// must not reckon on the administrator's machine.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// end closes the file and says that it is there.
+func (e *export[T]) end() {
+	e.dialog.Hide()
+	if err := e.file.Close(); err != nil {
+		e.failed(fileError(err))
+		return
+	}
+	e.desk.tell(trn("export.done", e.written, args{"File": e.file.URI().Name()}))
+}
+
+// cancel ends it at the next page.
+func (e *export[T]) cancel() {
+	e.cancelled = true
+	e.dialog.Hide()
+}
+
+// drop removes what was written: half a list looks like a whole one.
+func (e *export[T]) drop() {
+	uri := e.file.URI()
+	if err := errors.Join(e.file.Close(), storage.Delete(uri)); err != nil {
+		e.failed(&app.Error{Code: app.Internal, Message: tr("export.half", args{"File": uri.Name()})})
+	}
+}

@@ -94,11 +94,11 @@ func TestExportEnds(t *testing.T) {
 			d := newTestDesk(t, nil)
 			path := filepath.Join(t.TempDir(), "list.csv")
 			uri := storage.NewFileURI(path)
-			real, err := storage.Writer(uri)
+			disk, err := storage.Writer(uri)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer real.Close()
+			defer disk.Close()
 			file := &exportFile{uri: uri, err: c.err}
 			var problem error
 			e := newExport(d, []localapi.Page[string]{{Items: []string{"a|b"}, Next: c.next}, {Items: []string{"c|d"}}}, func(err error) { problem = err })

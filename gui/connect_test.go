@@ -15,7 +15,7 @@ import (
 func openConnect(t *testing.T, h *testHost) (*testDesk, *connectView, *int) {
 	t.Helper()
 	d := newTestDesk(t, nil)
-	v := newConnectView(h, d.runFor, d.tell, theme.HomeIcon())
+	v := newConnectView(h, func(_ time.Duration, w work) { d.run(w) }, d.tell, theme.HomeIcon())
 	retries := 0
 	v.retry = func() { retries++ }
 	d.window.SetContent(v.content)

@@ -6,144 +6,173 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/widget"
 
+	"foyer/app"
 	"foyer/app/localapi"
 )
 
-// exportTimeout bounds an export: a million lines take some minutes.
-const exportTimeout = 30 * time.Minute
+// export writes a whole list, all its pages, into a file of the person's choice as CSV (RFC 4180).
+type export[T any] struct {
+	desk   *desk
+	name   string   // of the file, as proposed
+	header []string // the keys of the columns' titles
+	row    func(T) []string
+	load   func(ctx context.Context, after string, limit int) (localapi.Page[T], error)
+	failed func(error)
 
-// exporter writes a list that may be long into a CSV file (RFC 4180) that the person chooses. The button that began it ends it.
-type exporter struct {
-	desk     *desk
-	name     string // of the file, without date and ending
-	rows     func() exportRows
-	button   *widget.Button
-	progress *widget.Label
-	cancel   func() // nil while nothing is written
+	file      fyne.URIWriteCloser
+	csv       *csv.Writer
+	written   int
+	cancelled bool
+	dialog    *dialog.CustomDialog
+	progress  *widget.Label
+	part      *widget.ProgressBar
 }
 
-// exportRows writes the rows of a list: it calls write for the heading and then for each row.
-type exportRows func(ctx context.Context, write func(cells ...string) error) error
-
-// newExporter returns an exporter. rows is asked in the window's goroutine, when the person wants the file.
-func newExporter(d *desk, name string, rows func() exportRows) *exporter {
-	e := &exporter{desk: d, name: name, rows: rows, progress: newSmall("")}
-	e.button = newButton(tr("export"), theme.DownloadIcon(), e.tapped)
-	return e
+// choose asks for the file and begins.
+func (e *export[T]) choose() {
+	d := dialog.NewFileSave(func(file fyne.URIWriteCloser, err error) {
+		switch {
+		case err != nil:
+			e.failed(fileError(err))
+		case file != nil:
+			e.begin(file)
+		}
+	}, e.desk.window)
+	d.SetTitleText(tr("export.title"))
+	d.SetConfirmText(tr("export.save"))
+	d.SetDismissText(tr("cancel"))
+	d.SetFileName(e.name)
+	size := e.desk.window.Canvas().Size()
+	d.Show()
+	d.Resize(fyne.NewSize(min(size.Width*0.9, 900), min(size.Height*0.9, 620))) // only what is shown has a size
 }
 
-func (e *exporter) tapped() {
-	if e.cancel != nil {
-		e.cancel()
-		return
+// utf8Mark stands first in the file: without it, spreadsheets take what follows for the letters of another encoding.
+const utf8Mark = "\ufeff"
+
+// begin writes into file, one page after the other.
+func (e *export[T]) begin(file fyne.URIWriteCloser) {
+	e.file, e.csv = file, csv.NewWriter(file)
+	e.csv.UseCRLF = true
+	e.progress = newText("")
+	e.part = widget.NewProgressBar()
+	e.part.Hide()
+	stop := widget.NewButton(tr("cancel"), e.cancel)
+	e.dialog = dialog.NewCustomWithoutButtons(tr("export.title"), newFixed(380, container.NewVBox(e.progress, e.part)), e.desk.window)
+	e.dialog.SetButtons([]fyne.CanvasObject{stop})
+	e.dialog.Show()
+	e.desk.window.Canvas().Focus(stop)
+	e.show(0)
+	header := make([]string, len(e.header))
+	for i, key := range e.header {
+		header[i] = tr(key)
 	}
-	save := dialog.NewFileSave(e.chosen, e.desk.window)
-	save.SetFileName(e.name + "-" + time.Now().Format(time.DateOnly) + ".csv")
-	save.Show()
+	e.next("", header)
 }
 
-// chosen writes to the file that was chosen, nil for none.
-func (e *exporter) chosen(file fyne.URIWriteCloser, err error) {
-	if err != nil {
-		e.progress.SetText(tr("export.failed", args{"Reason": err.Error()}))
-		return
+// show says how far it is. total is 0 when nobody knows.
+func (e *export[T]) show(total int) {
+	e.progress.SetText(trn("export.progress", e.written))
+	if total > 0 {
+		e.progress.SetText(trn("export.progress_of", total, args{"Written": number(e.written)}))
+		e.part.SetValue(float64(e.written) / float64(total))
+		e.part.Show()
 	}
-	if file == nil {
-		return
-	}
-	e.write(file, file.URI().Path())
 }
 
-func (e *exporter) write(file io.WriteCloser, path string) {
-	rows := e.rows()
-	stop := make(chan struct{})
-	e.cancel = func() {
-		close(stop)
-		e.cancel = nil
-	}
-	e.button.SetText(tr("export.stop"))
-	e.progress.SetText(tr("export.writing"))
-	e.desk.runFor(exportTimeout, func(ctx context.Context) func() {
-		n, err := writeCSV(ctx, file, rows, stop)
-		return func() { e.ended(n, path, err) }
+// next reads and writes the page that begins after. header is written before it, unless it is nil.
+func (e *export[T]) next(after string, header []string) {
+	e.desk.run(func(ctx context.Context) func() {
+		page, err := e.load(ctx, after, maxPageSize)
+		if err == nil {
+			err = e.write(header, page.Items)
+		}
+		return func() {
+			switch {
+			case e.cancelled:
+				e.drop()
+			case err != nil:
+				e.dialog.Hide()
+				e.drop()
+				e.failed(err)
+			case page.Next != "":
+				e.written += len(page.Items)
+				e.show(page.Total)
+				e.next(page.Next, nil)
+			default:
+				e.written += len(page.Items)
+				e.end()
+			}
+		}
 	})
 }
 
-var errStopped = errors.New("stopped")
-
-// writeCSV writes rows and closes the file. It returns how many rows there were, without the heading.
-func writeCSV(ctx context.Context, file io.WriteCloser, rows exportRows, stop <-chan struct{}) (n int, err error) {
-	defer func() { err = errors.Join(err, file.Close()) }()
-	w := csv.NewWriter(file)
-	w.UseCRLF = true
-	n = -1
-	err = rows(ctx, func(cells ...string) error {
-		select {
-		case <-stop:
-			return errStopped
-		default:
+func (e *export[T]) write(header []string, rows []T) error {
+	if header != nil {
+		if _, err := io.WriteString(e.file, utf8Mark); err != nil {
+			return fileError(err)
 		}
+		if err := e.csv.Write(header); err != nil {
+			return fileError(err)
+		}
+	}
+	for _, row := range rows {
+		cells := e.row(row)
 		for i := range cells {
-			cells[i] = inert(cells[i])
+			cells[i] = harmless(cells[i])
 		}
-		n++
-		return w.Write(cells)
-	})
-	w.Flush()
-	return max(n, 0), errors.Join(err, w.Error())
+		if err := e.csv.Write(cells); err != nil {
+			return fileError(err)
+		}
+	}
+	e.csv.Flush()
+	return fileError(e.csv.Error())
 }
 
-// inert returns a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection"): what is exported was typed by
-// strangers.
-func inert(cell string) string {
-	if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") {
+// fileError says of an error that the file could not be written.
+func fileError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &app.Error{Code: app.Internal, Message: tr("export.failed", args{"Problem": err.Error()})}
+}
+
+// harmless returns the text of a cell so that no spreadsheet takes it for a formula: what people have typed into a form
+// must not reckon on the administrator's machine.
+func harmless(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 		return "'" + cell
 	}
 	return cell
 }
 
-func (e *exporter) ended(n int, path string, err error) {
-	e.cancel = nil
-	e.button.SetText(tr("export"))
-	switch {
-	case errors.Is(err, errStopped):
-		e.progress.SetText(trn("export.stopped", n))
-	case err != nil:
-		e.progress.SetText(tr("export.failed", args{"Reason": errorText(err)}))
-	default:
-		e.progress.SetText("")
-		e.desk.tell(trn("export.done", n, args{"File": path}))
+// end closes the file and says that it is there.
+func (e *export[T]) end() {
+	e.dialog.Hide()
+	if err := e.file.Close(); err != nil {
+		e.failed(fileError(err))
+		return
 	}
+	e.desk.tell(trn("export.done", e.written, args{"File": e.file.URI().Name()}))
 }
 
-// eventRows returns the rows of an export of the audit.
-func eventRows(c logClient, filter localapi.EventFilter) exportRows {
-	return func(ctx context.Context, write func(cells ...string) error) error {
-		if err := write("at", "actor", "ip", "action", "outcome", "subject", "company", "entry", "detail"); err != nil {
-			return err
-		}
-		for after := ""; ; {
-			page, err := c.EventPage(ctx, filter, after, 1000)
-			if err != nil {
-				return err
-			}
-			for _, ev := range page.Items {
-				at := ev.At.UTC().Format(time.RFC3339)
-				if err := write(at, ev.Actor, ev.IP, ev.Action, ev.Outcome, ev.Subject, ev.Company, ev.Entry, ev.Detail); err != nil {
-					return err
-				}
-			}
-			if page.Next == "" {
-				return nil
-			}
-			after = page.Next
-		}
+// cancel ends it at the next page.
+func (e *export[T]) cancel() {
+	e.cancelled = true
+	e.dialog.Hide()
+}
+
+// drop removes what was written: half a list looks like a whole one.
+func (e *export[T]) drop() {
+	uri := e.file.URI()
+	if err := errors.Join(e.file.Close(), storage.Delete(uri)); err != nil {
+		e.failed(&app.Error{Code: app.Internal, Message: tr("export.half", args{"File": uri.Name()})})
 	}
 }

@@ -67,6 +67,7 @@ type searchEntry struct {
 	searched func(text string)
 	later    func(delay time.Duration, do func()) (cancel func())
 	cancel   func()
+	keys     map[fyne.KeyName]func() // what other keys do
 }
 
 // searchDelay is how long typing must rest.
@@ -97,6 +98,10 @@ func (s *searchEntry) TypedKey(e *fyne.KeyEvent) {
 	if e.Name == fyne.KeyEscape && s.Text != "" {
 		s.SetText("")
 		s.now()
+		return
+	}
+	if do := s.keys[e.Name]; do != nil {
+		do()
 		return
 	}
 	s.Entry.TypedKey(e)

@@ -24,7 +24,7 @@ type logView struct {
 	refused *widget.Check
 	table   *table[localapi.Event]
 	detail  *eventDetail
-	export  *exporter
+	save    *widget.Button
 	content fyne.CanvasObject
 }
 
@@ -48,7 +48,7 @@ func newLog(d *desk) view {
 	v.table = newTable(tableConfig[localapi.Event]{
 		columns: []column[localapi.Event]{
 			{title: "log.column.at", width: 140, text: func(e localapi.Event) string { return moment(e.At) }},
-			{title: "log.column.action", width: 220, text: func(e localapi.Event) string { return actionName(e.Action) }, level: eventLevel},
+			{title: "log.column.action", width: 220, text: func(e localapi.Event) string { return actionText(e.Action) }, level: eventLevel},
 			{title: "log.column.subject", text: func(e localapi.Event) string { return e.Subject }},
 			{title: "log.column.actor", width: 190, text: actorName},
 		},
@@ -60,8 +60,8 @@ func newLog(d *desk) view {
 		empty:  newEmpty(theme.HistoryIcon(), tr("log.empty.title"), tr("log.empty.text"), tr("log.empty.clear"), v.clear),
 		window: d.window,
 	})
-	v.export = newExporter(d, "foyer-log", func() exportRows { return eventRows(d.client, v.filter()) })
-	head := container.NewBorder(nil, nil, newTitle(tr("page.log")), container.NewHBox(v.export.progress, v.export.button))
+	v.save = newButton(tr("export"), theme.DownloadIcon(), func() { v.newExport().choose() })
+	head := container.NewBorder(nil, nil, newTitle(tr("page.log")), v.save)
 	tools := container.NewBorder(nil, nil, nil, container.NewHBox(newFixed(150, v.family), newFixed(150, v.period), v.refused), v.search)
 	v.content = container.NewBorder(container.NewVBox(head, tools, v.bar), v.detail.content, nil, nil, v.table.content)
 	v.quietly(func() {
@@ -142,6 +142,23 @@ func (v *logView) load(q tableQuery) loader[localapi.Event] {
 	}
 }
 
+// newExport returns what writes the events that fit the fields.
+func (v *logView) newExport() *export[localapi.Event] {
+	filter := v.filter()
+	return &export[localapi.Event]{
+		desk: v.desk, name: tr("log.export_file", args{"Day": time.Now().Format(time.DateOnly)}), failed: func(err error) { v.desk.failed(v.bar, err) },
+		header: []string{
+			"log.column.at", "log.column.actor", "log.fact.ip", "log.column.action", "log.fact.outcome", "log.column.subject", "log.fact.company", "log.fact.entry", "log.fact.detail",
+		},
+		row: func(e localapi.Event) []string {
+			return []string{e.At.UTC().Format(time.RFC3339), e.Actor, e.IP, e.Action, e.Outcome, e.Subject, e.Company, e.Entry, e.Detail}
+		},
+		load: func(ctx context.Context, after string, limit int) (localapi.Page[localapi.Event], error) {
+			return v.desk.client.EventPage(ctx, filter, after, limit)
+		},
+	}
+}
+
 func familyNames() []string {
 	names := make([]string, len(families()))
 	for i, family := range families() {
@@ -162,14 +179,6 @@ func periodNames() []string {
 	return names
 }
 
-// actionName returns what an action is called.
-func actionName(action string) string {
-	if text := has("log.action."+action, nil); text != "" {
-		return text
-	}
-	return action
-}
-
 // actorName returns who did it: a person of the office, a visitor with the address of the client, or what acted by itself.
 func actorName(e localapi.Event) string {
 	actor := e.Actor
@@ -187,17 +196,6 @@ func eventLevel(e localapi.Event) level {
 		return levelWarning
 	}
 	return levelPlain
-}
-
-// outcomeText returns how it ended, in words.
-func outcomeText(e localapi.Event) string {
-	if e.Outcome == app.OK {
-		return tr("log.outcome.ok")
-	}
-	if text := has("log.outcome."+e.Outcome, nil); text != "" {
-		return text
-	}
-	return tr("log.outcome.refused", args{"Reason": e.Outcome})
 }
 
 // eventDetail shows one event whole.
@@ -229,7 +227,7 @@ func (v *eventDetail) show(e localapi.Event, ok bool) {
 		return
 	}
 	values := map[string]string{
-		"action": actionName(e.Action), "outcome": outcomeText(e), "subject": e.Subject, "detail": e.Detail,
+		"action": actionText(e.Action), "outcome": outcomeText(e), "subject": e.Subject, "detail": e.Detail,
 		"at": e.At.Local().Format("2006-01-02 15:04:05"), "actor": actorName(e), "company": e.Company, "entry": e.Entry,
 	}
 	for name, value := range values {

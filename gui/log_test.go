@@ -1,9 +1,7 @@
 package gui
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,65 +151,5 @@ func TestLogErrors(t *testing.T) {
 	d.show(v2, "")
 	if len(d.losses) != openedBefore+1 {
 		t.Errorf("lost %v", d.losses)
-	}
-}
-
-// memory is a file in memory.
-type memory struct {
-	bytes.Buffer
-	closed bool
-}
-
-func (m *memory) Close() error {
-	m.closed = true
-	return nil
-}
-
-func TestExport(t *testing.T) {
-	c := sampleEvents()
-	c.all[3].Subject = `=HYPERLINK("http://evil.example")`
-	var file memory
-	n, err := writeCSV(t.Context(), &file, eventRows(c, localapi.EventFilter{}), nil)
-	if err != nil || n != 4 || !file.closed {
-		t.Fatalf("%d rows, error %v, closed %v", n, err, file.closed)
-	}
-	lines := strings.Split(file.String(), "\r\n")
-	if len(lines) != 6 || lines[0] != "at,actor,ip,action,outcome,subject,company,entry,detail" ||
-		lines[2] != "2026-11-26T08:30:00Z,visitor,192.0.2.7,registration.signup,not_listed,eve@other.example,,," {
-		t.Errorf("written:\n%s", file.String())
-	}
-	if !strings.Contains(lines[4], `"'=HYPERLINK(""http://evil.example"")"`) {
-		t.Errorf("a formula is not made harmless: %s", lines[4])
-	}
-}
-
-func TestExportStopped(t *testing.T) {
-	stop := make(chan struct{})
-	var file memory
-	n, err := writeCSV(t.Context(), &file, func(_ context.Context, write func(...string) error) error {
-		for i := range 10 {
-			if i == 3 {
-				close(stop)
-			}
-			if err := write("x"); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, stop)
-	if !errors.Is(err, errStopped) || n != 2 || !file.closed {
-		t.Errorf("%d rows, error %v, closed %v", n, err, file.closed)
-	}
-}
-
-func TestExportShown(t *testing.T) {
-	d, v := openLog(t, sampleEvents(), "")
-	var file memory
-	v.export.write(&file, "/home/anna/foyer-log.csv")
-	d.sees("[Stop]", "Writing…")
-	d.drain()
-	d.sees("[Export as CSV…]")
-	if len(d.told) != 1 || d.told[0] != "4 lines written to /home/anna/foyer-log.csv" {
-		t.Errorf("told %q", d.told)
 	}
 }

@@ -114,6 +114,18 @@ func newSmall(text string) *widget.Label {
 	return l
 }
 
+// newReading returns three objects from above to below, of which the second has all the room the others leave; the others may be
+// nil. container.NewBorder does the same, but the tab key goes to its middle first.
+func newReading(above, middle, below fyne.CanvasObject) *fyne.Container {
+	c := container.New(layout.NewBorderLayout(above, below, nil, nil))
+	for _, o := range []fyne.CanvasObject{above, middle, below} {
+		if o != nil {
+			c.Add(o)
+		}
+	}
+	return c
+}
+
 // newText returns a text that wraps.
 func newText(text string) *widget.Label {
 	l := widget.NewLabel(text)

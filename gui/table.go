@@ -7,19 +7,25 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"foyer/app/localapi"
 )
 
-// pageSize is how many rows are asked for at a time.
-const pageSize = 100
+// pageSize is how many rows are asked for at a time, and maxPageSize how many the service gives at most.
+const (
+	pageSize    = 100
+	maxPageSize = 1000
+)
 
 // column is one column of a table.
 type column[T any] struct {
 	title string         // the text's key
 	width float32        // 0 takes a share of what the others leave
+	share float32        // how large a share; 0 is 1
+	least float32        // the column is left out where the table is narrower than this
 	sort  string         // the service's name of the order by this column; "" when there is none
 	text  func(T) string // what a row shows
 	level func(T) level  // and how good that is; nil for plain
@@ -75,6 +81,7 @@ type table[T any] struct {
 	reverse  bool
 	selected string // key of the chosen row; "" for none
 	loading  bool
+	height   float32
 	query    int // numbers what was asked, so that a late answer to an older question is dropped
 
 	list    *keyList
@@ -93,8 +100,9 @@ func newTable[T any](c tableConfig[T]) *table[T] {
 	t.list.OnSelected = t.choose
 	t.list.open = t.open
 	t.list.copied = t.copyRow
+	t.list.menu = t.showMenuOf
 	t.count = newSmall("")
-	heads := container.New(&columnLayout{widths: t.widths()})
+	heads := container.New(&columnLayout{columns: t.sizes()})
 	for i := range t.columns {
 		h := t.newHeader(i)
 		t.headers = append(t.headers, h)
@@ -103,16 +111,19 @@ func newTable[T any](c tableConfig[T]) *table[T] {
 	t.empty.Hide()
 	t.stack = container.NewStack(t.list, t.empty)
 	ground := newPanel(theme.ColorNameHeaderBackground, "", 0, 0, heads)
-	t.content = container.NewBorder(ground, t.count, nil, nil, t.stack)
+	t.content = newReading(ground, t.stack, t.count)
 	return t
 }
 
-func (t *table[T]) widths() []float32 {
-	widths := make([]float32, len(t.columns))
+func (t *table[T]) sizes() []columnSize {
+	sizes := make([]columnSize, len(t.columns))
 	for i, c := range t.columns {
-		widths[i] = c.width
+		sizes[i] = columnSize{width: c.width, share: c.share, least: c.least}
+		if c.share == 0 {
+			sizes[i].share = 1
+		}
 	}
-	return widths
+	return sizes
 }
 
 func (t *table[T]) newHeader(i int) *widget.Button {
@@ -131,8 +142,7 @@ func (t *table[T]) sortBy(order string) {
 	t.reverse = t.order == order && !t.reverse
 	t.order = order
 	t.showOrder()
-	t.reload()
-	t.list.ScrollToTop()
+	t.restart()
 }
 
 func (t *table[T]) showOrder() {
@@ -148,12 +158,31 @@ func (t *table[T]) showOrder() {
 	}
 }
 
-// reload reads the rows that are shown anew, at least the first page, and keeps the choice.
+// restart reads another list than the one that is shown, from its beginning.
+func (t *table[T]) restart() {
+	t.query++
+	t.list.ScrollToTop()
+	t.refill(nil, "", pageSize)
+}
+
+// reload reads the rows that are shown anew, at least the first page. What is chosen stays chosen, and what is in sight stays
+// in its place.
 func (t *table[T]) reload() {
 	t.query++
-	t.loading = false
-	t.fetch(tableQuery{limit: max(pageSize, min(len(t.rows), 10*pageSize)), sort: t.order, reverse: t.reverse}, func(page localapi.Page[T]) {
-		t.rows = page.Items
+	t.refill(nil, "", max(pageSize, len(t.rows)))
+}
+
+// refill adds pages to rows until there are enough, and shows them all at once then.
+func (t *table[T]) refill(rows []T, after string, enough int) {
+	q := tableQuery{after: after, limit: min(max(enough-len(rows), 1), maxPageSize), sort: t.order, reverse: t.reverse}
+	t.fetch(q, func(page localapi.Page[T]) bool {
+		rows = append(rows, page.Items...)
+		if page.Next != "" && len(rows) < enough {
+			t.refill(rows, page.Next, enough)
+			return false
+		}
+		t.rows = rows
+		return true
 	})
 }
 
@@ -162,12 +191,14 @@ func (t *table[T]) more() {
 	if t.next == "" || t.loading {
 		return
 	}
-	t.fetch(tableQuery{after: t.next, limit: pageSize, sort: t.order, reverse: t.reverse}, func(page localapi.Page[T]) {
+	t.fetch(tableQuery{after: t.next, limit: pageSize, sort: t.order, reverse: t.reverse}, func(page localapi.Page[T]) bool {
 		t.rows = append(t.rows, page.Items...)
+		return true
 	})
 }
 
-func (t *table[T]) fetch(q tableQuery, take func(localapi.Page[T])) {
+// fetch reads one page. take keeps it and reports whether the rows are to be shown now.
+func (t *table[T]) fetch(q tableQuery, take func(localapi.Page[T]) bool) {
 	t.loading = true
 	query, load := t.query, t.load(q)
 	t.run(func(ctx context.Context) func() {
@@ -181,14 +212,53 @@ func (t *table[T]) fetch(q tableQuery, take func(localapi.Page[T])) {
 				t.failed(err)
 				return
 			}
-			take(page)
-			t.next = page.Next
 			if q.after == "" || page.Total > 0 {
 				t.total = page.Total
 			}
-			t.shown()
+			place := t.place()
+			if take(page) {
+				t.next = page.Next
+				t.shown()
+				t.goBack(place)
+			}
 		}
 	})
+}
+
+// place is where a list stands: the key of the uppermost row in sight, and how much of it is out of sight.
+type place struct {
+	key    string
+	beyond float32
+	offset float32
+}
+
+// step is how far apart rows are.
+func (t *table[T]) step() float32 {
+	if t.height == 0 {
+		t.height = t.newRow().MinSize().Height
+	}
+	return t.height + theme.Padding()
+}
+
+func (t *table[T]) place() place {
+	p := place{offset: t.list.GetScrollOffset()}
+	if i := int(p.offset / t.step()); i < len(t.rows) {
+		p.key, p.beyond = t.key(t.rows[i]), p.offset-float32(i)*t.step()
+	}
+	return p
+}
+
+// goBack scrolls to where the list stood. At its beginning it stays there, so that what is new comes into sight.
+func (t *table[T]) goBack(p place) {
+	if p.offset > 0 && p.key != "" {
+		for i, row := range t.rows {
+			if t.key(row) == p.key {
+				p.offset = float32(i)*t.step() + p.beyond
+				break
+			}
+		}
+	}
+	t.list.ScrollToOffset(p.offset)
 }
 
 // shown shows the rows that are here.
@@ -299,7 +369,7 @@ func (t *table[T]) newRow() fyne.CanvasObject {
 	for range t.columns {
 		r.cells = append(r.cells, newCell())
 	}
-	r.box = container.New(&columnLayout{widths: t.widths()})
+	r.box = container.New(&columnLayout{columns: t.sizes()})
 	for _, c := range r.cells {
 		r.box.Add(c.box)
 	}
@@ -325,6 +395,13 @@ func (t *table[T]) showMenu(id int, at fyne.Position) {
 		return
 	}
 	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), t.window.Canvas(), at)
+}
+
+// showMenuOf is showMenu for the keyboard.
+func (t *table[T]) showMenuOf(id int) {
+	at := fyne.CurrentApp().Driver().AbsolutePositionForObject(t.list)
+	down := min(max(float32(id+1)*t.step()-t.list.GetScrollOffset(), 0), t.list.Size().Height)
+	t.showMenu(id, at.AddXY(theme.InnerPadding(), down))
 }
 
 func (t *table[T]) showRow(id widget.ListItemID, o fyne.CanvasObject) {
@@ -412,12 +489,15 @@ func (r *tableRow) Tapped(*fyne.PointEvent) {
 // TappedSecondary shows the row's menu.
 func (r *tableRow) TappedSecondary(e *fyne.PointEvent) { r.secondary(r.id, e.AbsolutePosition) }
 
-// keyList is a list whose row is chosen by the arrow keys, opened by Enter and copied by the shortcut for it.
+// keyList is a list whose row is chosen by the arrow keys, opened by Enter and copied by the shortcut for it. The menu key
+// shows the row's menu.
 type keyList struct {
 	widget.List
 	open   func(id int)
 	copied func(id int)
-	at     int // the chosen row, -1 for none
+	menu   func(id int)
+	keys   map[fyne.KeyName]func() // what other keys do
+	at     int                     // the chosen row, -1 for none
 	quiet  bool
 }
 
@@ -474,6 +554,14 @@ func (l *keyList) TypedKey(e *fyne.KeyEvent) {
 		if l.at >= 0 && l.open != nil {
 			l.open(l.at)
 		}
+	case desktop.KeyMenu, fyne.KeyF10:
+		if l.at >= 0 && l.menu != nil {
+			l.menu(l.at)
+		}
+	default:
+		if do := l.keys[e.Name]; do != nil {
+			do()
+		}
 	}
 }
 
@@ -492,34 +580,53 @@ func (l *keyList) TypedShortcut(s fyne.Shortcut) {
 	}
 }
 
-// columnLayout places objects in columns: fixed widths, and the rest shared by those with 0.
-type columnLayout struct{ widths []float32 }
+// columnSize is how wide a column is.
+type columnSize struct{ width, share, least float32 }
+
+// columnLayout places objects in columns: fixed widths, and the rest shared by the others. Columns for which there is no room
+// are hidden.
+type columnLayout struct{ columns []columnSize }
 
 // MinSize returns the fixed widths, with some room for the others.
 func (c *columnLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	var size fyne.Size
 	for i, o := range objects {
 		size.Height = max(size.Height, o.MinSize().Height)
-		size.Width += max(c.widths[i], 60)
+		if c.columns[i].least == 0 {
+			size.Width += max(c.columns[i].width, 60)
+		}
 	}
 	return size
 }
 
 // Layout places the objects.
 func (c *columnLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	var fixed float32
-	shares := 0
-	for _, w := range c.widths {
-		fixed += w
-		if w == 0 {
-			shares++
+	var fixed, shares float32
+	for i, o := range objects {
+		col := c.columns[i]
+		if shown := col.least <= size.Width; shown != o.Visible() {
+			if shown {
+				o.Show()
+			} else {
+				o.Hide()
+			}
+		}
+		switch {
+		case !o.Visible():
+		case col.width > 0:
+			fixed += col.width
+		default:
+			shares += col.share
 		}
 	}
 	var x float32
 	for i, o := range objects {
-		w := c.widths[i]
+		if !o.Visible() {
+			continue
+		}
+		w := c.columns[i].width
 		if w == 0 {
-			w = max((size.Width-fixed)/float32(shares), 60)
+			w = max((size.Width-fixed)*c.columns[i].share/shares, 60)
 		}
 		o.Resize(fyne.NewSize(w, size.Height))
 		o.Move(fyne.NewPos(x, 0))

@@ -22,7 +22,7 @@ type mailLink struct{ text, address string }
 
 // Bounds of what is shown of an HTML part.
 const (
-	mailMaxBlocks = 500
+	mailMaxBlocks = 200
 	mailMaxLinks  = 50
 )
 

@@ -1,6 +1,7 @@
 package gui
 
 import (
+	"os"
 	"testing"
 
 	"fyne.io/fyne/v2/test"
@@ -8,8 +9,11 @@ import (
 	"foyer/app/localapi"
 )
 
-// TestMailPictures goes through the states of the page, and writes pictures of them when these are wanted.
+// TestMailPictures writes pictures of the states of the page, when these are wanted.
 func TestMailPictures(t *testing.T) {
+	if os.Getenv("FOYER_PICTURES") == "" { //nolint:forbidigo // of a test
+		t.Skip("no pictures are wanted")
+	}
 	for _, c := range []struct {
 		name, subject string
 		do            func(d *testDesk, v *mailView)

@@ -36,6 +36,7 @@ type mailDetail struct {
 	here      bool   // message is that of id
 	transport string // by which mail leaves now
 	large     bool   // it has the whole page
+	working   bool   // something is done with it at this moment
 	query     int
 	closed    func()
 	grown     func()
@@ -81,6 +82,7 @@ func (v *mailDetail) open(id string) {
 	v.id, v.here, v.message = id, false, localapi.MessageDetail{}
 	if id == "" {
 		v.large = false
+		v.size.SetIcon(theme.ViewFullScreenIcon())
 	}
 	v.bar.clear()
 	v.read()
@@ -142,7 +144,7 @@ func (v *mailDetail) show() {
 // enable allows what can be done with the mail.
 func (v *mailDetail) enable() {
 	can := mailRights{}
-	if v.here {
+	if v.here && !v.working {
 		can = mailMay(v.message.State, v.transport)
 	}
 	mailEnable(v.buttons.retry, can.retry)
@@ -170,13 +172,14 @@ func (v *mailDetail) release() {
 
 // do does something with the mail, under the words of the button.
 func (v *mailDetail) do(b *widget.Button, call func(context.Context, string) (localapi.Message, error), told string) {
-	done := mailBusy(b, tr("mail.saving"))
-	id := v.id
+	if v.working {
+		return
+	}
+	id, done := v.id, v.begin(b, tr("mail.saving"))
 	v.desk.run(func(ctx context.Context) func() {
 		_, err := call(ctx, id)
 		return func() {
 			done()
-			v.enable()
 			if err != nil {
 				v.desk.failed(v.bar, err)
 				return
@@ -186,6 +189,18 @@ func (v *mailDetail) do(b *widget.Button, call func(context.Context, string) (lo
 			v.changed()
 		}
 	})
+}
+
+// begin allows nothing else while something is done, under the words of its button; done is called when that has ended.
+func (v *mailDetail) begin(b *widget.Button, text string) (done func()) {
+	v.working = true
+	v.enable()
+	back := mailBusy(b, text)
+	return func() {
+		v.working = false
+		back()
+		v.enable()
+	}
 }
 
 // askRemove asks whether a mail is to be removed, and says what that means.
@@ -202,12 +217,11 @@ func (v *mailDetail) askRemove(m localapi.Message) {
 }
 
 func (v *mailDetail) remove(id string) {
-	done := mailBusy(v.buttons.remove, tr("mail.removing"))
+	done := v.begin(v.buttons.remove, tr("mail.removing"))
 	v.desk.run(func(ctx context.Context) func() {
 		err := v.desk.client.RemoveMessage(ctx, id)
 		return func() {
 			done()
-			v.enable()
 			if err != nil {
 				v.desk.failed(v.bar, err)
 				return

@@ -137,9 +137,11 @@ func (f *fakeMail) to(id, state, call string) (localapi.Message, error) {
 func (f *fakeMail) RetryMessage(_ context.Context, id string) (localapi.Message, error) {
 	return f.to(id, "queued", "retry")
 }
+
 func (f *fakeMail) HoldMessage(_ context.Context, id string) (localapi.Message, error) {
 	return f.to(id, "held", "hold")
 }
+
 func (f *fakeMail) ReleaseMessage(_ context.Context, id string) (localapi.Message, error) {
 	return f.to(id, "queued", "release")
 }

@@ -22,7 +22,7 @@ type mailLink struct{ text, address string }
 
 // Bounds of what is shown of an HTML part.
 const (
-	mailMaxBlocks = 500
+	mailMaxBlocks = 200
 	mailMaxLinks  = 50
 )
 
@@ -46,6 +46,7 @@ func parseHTML(source string) ([]mailBlock, []mailLink) {
 		case html.EndTagToken:
 			name, _ := tokens.TagName()
 			p.close(atom.Lookup(name))
+		case html.CommentToken, html.DoctypeToken:
 		}
 	}
 	return p.blocks, p.links
@@ -119,6 +120,7 @@ func isHidden(t html.Token) bool {
 	switch t.DataAtom {
 	case atom.Style, atom.Script, atom.Title, atom.Head, atom.Noscript, atom.Template, atom.Object, atom.Iframe:
 		return t.Type == html.StartTagToken
+	default:
 	}
 	style := strings.ReplaceAll(strings.ToLower(attribute(t, "style")), " ", "")
 	return strings.Contains(style, "display:none") && t.Type == html.StartTagToken && !isVoid(t.DataAtom)

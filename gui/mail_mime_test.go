@@ -30,8 +30,13 @@ func TestParseMail(t *testing.T) {
 	}
 	blocks, links := parseHTML(got.html)
 	want := []mailBlock{
-		{text: "Confirm your address", heading: true}, {text: "Hello Ann,"}, {text: "Company   Acme"}, {text: "Confirm [1] Logo"},
-		{text: "One", bullet: true}, {rule: true}, {text: "Bye now"},
+		{text: "Confirm your address", heading: true},
+		{text: "Hello Ann,"},
+		{text: "Company   Acme"},
+		{text: "Confirm [1] Logo"},
+		{text: "One", bullet: true},
+		{rule: true},
+		{text: "Bye now"},
 	}
 	if !slices.Equal(blocks, want) {
 		t.Errorf("the blocks are\n%+v, want\n%+v", blocks, want)

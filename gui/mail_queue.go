@@ -27,8 +27,9 @@ type mailQueue struct {
 	body    *fyne.Container // the list, with the mail below it; or the mail alone
 	content fyne.CanvasObject
 
-	status localapi.MailStatus
-	quiet  bool // the filter is set by the program
+	status  localapi.MailStatus
+	working bool // all mails are held or released at this moment
+	quiet   bool // the filter is set by the program
 }
 
 func newMailQueue(d *desk) *mailQueue {
@@ -126,9 +127,14 @@ func (q *mailQueue) setStatus(status localapi.MailStatus) {
 	q.state.SetOptions(options)
 	q.state.SetSelectedIndex(i)
 	q.quiet = false
-	mailEnable(q.hold, q.waiting() > 0)
-	mailEnable(q.release, status.Messages[mailHeld] > 0)
+	q.enable()
 	q.detail.enable()
+}
+
+// enable allows what can be done with all mails.
+func (q *mailQueue) enable() {
+	mailEnable(q.hold, q.waiting() > 0 && !q.working)
+	mailEnable(q.release, q.status.Messages[mailHeld] > 0 && !q.working)
 }
 
 func (q *mailQueue) waiting() int {
@@ -207,10 +213,14 @@ func (q *mailQueue) releaseAll() {
 // onAll holds or releases every mail.
 func (q *mailQueue) onAll(b *widget.Button, call func(context.Context) (int, error), told string) {
 	done := mailBusy(b, tr("mail.saving"))
+	q.working = true
+	q.enable()
 	q.desk.run(func(ctx context.Context) func() {
 		n, err := call(ctx)
 		return func() {
 			done()
+			q.working = false
+			q.enable()
 			if err != nil {
 				q.desk.failed(q.bar, err)
 				return

@@ -32,8 +32,10 @@ type mailStrip struct {
 }
 
 func newMailStrip(d *desk) *mailStrip {
-	s := &mailStrip{desk: d, way: newPill("", levelPlain), waiting: newPill("", levelPlain), failed: newPill("", levelError),
-		held: newPill(tr("mail.stopped"), levelWarning), rests: newSmall(""), bar: newBar()}
+	s := &mailStrip{
+		desk: d, way: newPill("", levelPlain), waiting: newPill("", levelPlain), failed: newPill("", levelError),
+		held: newPill(tr("mail.stopped"), levelWarning), rests: newSmall(""), bar: newBar(),
+	}
 	s.rests.Truncation = fyne.TextTruncateEllipsis
 	s.hold = newButton(tr("mail.stop"), theme.MediaPauseIcon(), s.toggle)
 	s.hold.Disable()

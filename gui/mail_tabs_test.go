@@ -74,7 +74,7 @@ func TestMailProgramForm(t *testing.T) {
 	d.tap("Add")
 	d.sees("Write 1 to 64 small letters")
 	test.Type(d.window.Canvas().Focused(), "till")
-	test.FocusNext(d.window.Canvas())
+	d.window.Canvas().FocusNext()
 	test.Type(d.window.Canvas().Focused(), "till@office.example")
 	f.err = app.Errorf(app.Conflict, "program_taken", "taken")
 	d.tap("Add")

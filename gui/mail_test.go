@@ -165,7 +165,7 @@ func TestMailTabOrder(t *testing.T) {
 	d, v := showMail(t, newFakeMail(), "3")
 	var got []string
 	for range 16 {
-		test.FocusNext(d.window.Canvas())
+		d.window.Canvas().FocusNext()
 		switch o := d.window.Canvas().Focused().(type) {
 		case *widget.Button:
 			got = append(got, o.Text)

@@ -38,7 +38,7 @@ func trn(key string, n int, values ...args) string {
 
 // has returns the text of a key, or "" when there is none: of names that the service gives, as reasons are.
 func has(key string, values args) string {
-	if text := lang.X(key, "", values); text != key {
+	if text := lang.X(key, key, values); text != key { // without a fallback, Fyne writes an error to stderr
 		return text
 	}
 	return ""

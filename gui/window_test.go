@@ -61,9 +61,14 @@ func TestConnectionOf(t *testing.T) {
 func TestWindowConnected(t *testing.T) {
 	a := test.NewTempApp(t)
 	applyTheme(a)
-	b := newBackground(func(do func()) { do() })
-	w := newWindow(a, Config{Client: &windowClient{}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
+	posts := make(chan func(), 100)
+	b := newBackground(func(do func()) { posts <- do })
+	w := newWindow(a, Config{Client: &windowClient{Client: newOffice()}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
 	w.setConnection(connection{link: linkUp, version: localapi.Version{Version: "1.2.3", Caller: "anna (uid 1000)"}})
+	b.group.Wait()
+	for len(posts) > 0 {
+		(<-posts)()
+	}
 	b.stop()
 	if os.Getenv("FOYER_PICTURES") != "" { //nolint:forbidigo // of a test
 		pictures(t, a, w.win, "window")

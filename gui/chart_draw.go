@@ -65,6 +65,8 @@ func (r *plotRenderer) Layout(size fyne.Size) {
 func (r *plotRenderer) Refresh() {
 	r.place()
 	r.bars.Refresh()
+	r.none.Refresh()
+	r.tip.Refresh()
 	canvas.Refresh(r.plot)
 }
 

@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"foyer/app/localapi"
@@ -289,6 +290,7 @@ func TestChartDraws(t *testing.T) {
 func TestChartLooksOfTheTheme(t *testing.T) {
 	d, c := newTestChart(t)
 	c.show(daysOf([]int{1, 0}), "")
+	c.plot.point(0)
 	r, ok := test.WidgetRenderer(c.plot).(*plotRenderer)
 	if !ok {
 		t.Fatal("a plot is drawn by another renderer")
@@ -303,6 +305,9 @@ func TestChartLooksOfTheTheme(t *testing.T) {
 		img := r.bars.Generator(int(c.plot.Size().Width), int(c.plot.Size().Height))
 		if got, want := img.At(int(x+width/2), int(a.y(0))-5), color.NRGBAModel.Convert(l.Color(colorBar, variant)); got != want {
 			t.Errorf("variant %d: a bar is %v, want %v", variant, got, want)
+		}
+		if got, want := r.tip.ground.FillColor, l.Color(theme.ColorNameOverlayBackground, variant); got != want {
+			t.Errorf("variant %d: the numbers stand on %v, want %v", variant, got, want)
 		}
 		if got, want := r.texts[0].Color, l.Color(colorSoft, variant); got != want {
 			t.Errorf("variant %d: a number is %v, want %v", variant, got, want)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -38,24 +39,39 @@ func trn(key string, n int, values ...args) string {
 
 // has returns the text of a key, or "" when there is none: of names that the service gives, as reasons are.
 func has(key string, values args) string {
-	if text := lang.X(key, key, values); text != key { // without a fallback, Fyne writes an error to stderr
-		return text
+	if !knownTexts()[key] {
+		return "" // Fyne would write an error to stderr
 	}
-	return ""
+	return lang.X(key, key, values)
 }
 
-// loadTexts gives Fyne the texts of assets/locales/gui, of which each screen has a file in each language.
-func loadTexts() error {
+// knownTexts returns the keys of all texts, as the program carries them.
+var knownTexts = sync.OnceValue(func() map[string]bool {
+	keys := map[string]bool{}
+	texts, err := readAllTexts()
+	if err != nil {
+		return keys // loadTexts has said so, and the program has ended
+	}
+	for _, byKey := range texts {
+		for key := range byKey {
+			keys[key] = true
+		}
+	}
+	return keys
+})
+
+// readAllTexts returns the texts of assets/locales/gui by language and key. Each screen has a file in each language.
+func readAllTexts() (map[string]map[string]any, error) {
 	const dir = "locales/gui"
 	entries, err := fs.ReadDir(assets.Files(), dir)
 	if err != nil {
-		return fmt.Errorf("list texts: %w", err)
+		return nil, fmt.Errorf("list texts: %w", err)
 	}
 	texts := map[string]map[string]any{}
 	for _, entry := range entries {
 		data, err := fs.ReadFile(assets.Files(), path.Join(dir, entry.Name()))
 		if err != nil {
-			return fmt.Errorf("read texts: %w", err)
+			return nil, fmt.Errorf("read texts: %w", err)
 		}
 		language := strings.TrimPrefix(path.Ext(strings.TrimSuffix(entry.Name(), ".json")), ".")
 		if texts[language] == nil {
@@ -63,9 +79,18 @@ func loadTexts() error {
 		}
 		file := map[string]any{}
 		if err := json.Unmarshal(data, &file); err != nil {
-			return fmt.Errorf("read texts %s: %w", entry.Name(), err)
+			return nil, fmt.Errorf("read texts %s: %w", entry.Name(), err)
 		}
 		maps.Copy(texts[language], file)
+	}
+	return texts, nil
+}
+
+// loadTexts gives Fyne the texts.
+func loadTexts() error {
+	texts, err := readAllTexts()
+	if err != nil {
+		return err
 	}
 	for _, language := range assets.Langs {
 		data, err := json.Marshal(texts[language])

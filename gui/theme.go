@@ -34,8 +34,8 @@ func rgb(hex uint32) color.Color {
 func lightPalette() palette {
 	return palette{
 		theme.ColorNameBackground: rgb(0xf7f6f2), theme.ColorNameForeground: rgb(0x15211f),
-		theme.ColorNameButton: rgb(0xe7e9e4), theme.ColorNameDisabledButton: rgb(0xeeefeb), theme.ColorNameDisabled: rgb(0x53625f),
-		theme.ColorNamePlaceHolder: rgb(0x53625f), theme.ColorNameInputBackground: rgb(0xffffff), theme.ColorNameInputBorder: rgb(0x7d8986),
+		theme.ColorNameButton: rgb(0xe7e9e4), theme.ColorNameDisabledButton: rgb(0xeeefeb), theme.ColorNameDisabled: rgb(0x546360),
+		theme.ColorNamePlaceHolder: rgb(0x546360), theme.ColorNameInputBackground: rgb(0xffffff), theme.ColorNameInputBorder: rgb(0x7d8986),
 		theme.ColorNamePrimary: rgb(0x0d6659), theme.ColorNameForegroundOnPrimary: rgb(0xffffff), theme.ColorNameHyperlink: rgb(0x0b5cd6),
 		theme.ColorNameError: rgb(0xad231b), theme.ColorNameForegroundOnError: rgb(0xffffff),
 		theme.ColorNameWarning: rgb(0x8a5200), theme.ColorNameForegroundOnWarning: rgb(0xffffff),
@@ -54,13 +54,13 @@ func lightPalette() palette {
 func darkPalette() palette {
 	return palette{
 		theme.ColorNameBackground: rgb(0x0f1716), theme.ColorNameForeground: rgb(0xe9efed),
-		theme.ColorNameButton: rgb(0x26332f), theme.ColorNameDisabledButton: rgb(0x1b2523), theme.ColorNameDisabled: rgb(0xa5b4b0),
-		theme.ColorNamePlaceHolder: rgb(0xa5b4b0), theme.ColorNameInputBackground: rgb(0x111a18), theme.ColorNameInputBorder: rgb(0x70837d),
+		theme.ColorNameButton: rgb(0x26332f), theme.ColorNameDisabledButton: rgb(0x1b2523), theme.ColorNameDisabled: rgb(0xa4b3af),
+		theme.ColorNamePlaceHolder: rgb(0xa4b3af), theme.ColorNameInputBackground: rgb(0x111a18), theme.ColorNameInputBorder: rgb(0x70837d),
 		theme.ColorNamePrimary: rgb(0x74d4c0), theme.ColorNameForegroundOnPrimary: rgb(0x05251f), theme.ColorNameHyperlink: rgb(0x8ab8ff),
 		theme.ColorNameError: rgb(0xffa39a), theme.ColorNameForegroundOnError: rgb(0x3a0f0b),
 		theme.ColorNameWarning: rgb(0xf3c064), theme.ColorNameForegroundOnWarning: rgb(0x2e1f00),
 		theme.ColorNameSuccess: rgb(0x86d694), theme.ColorNameForegroundOnSuccess: rgb(0x08260e),
-		theme.ColorNameFocus: color.NRGBA{R: 0x8a, G: 0xb8, B: 0xff, A: 0x42}, theme.ColorNameHover: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x12},
+		theme.ColorNameFocus: color.NRGBA{R: 0x8a, G: 0xb8, B: 0xff, A: 0x40}, theme.ColorNameHover: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x12},
 		theme.ColorNamePressed: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x1c}, theme.ColorNameSelection: rgb(0x1b4239),
 		theme.ColorNameSeparator: rgb(0x2a3835), theme.ColorNameShadow: color.NRGBA{A: 0x88},
 		theme.ColorNameScrollBar: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x55}, theme.ColorNameScrollBarBackground: color.NRGBA{A: 0x00},

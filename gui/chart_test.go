@@ -18,8 +18,23 @@ import (
 
 func TestScale(t *testing.T) {
 	for _, c := range []struct{ most, step, top int }{
-		{0, 1, 1}, {1, 1, 1}, {2, 1, 2}, {4, 1, 4}, {5, 2, 6}, {8, 2, 8}, {9, 5, 10}, {11, 5, 15}, {20, 5, 20}, {21, 10, 30},
-		{40, 10, 40}, {41, 20, 60}, {80, 20, 80}, {81, 50, 100}, {1234, 500, 1500}, {50000, 20000, 60000}, {987654321, 500000000, 1000000000},
+		{0, 1, 1},
+		{1, 1, 1},
+		{2, 1, 2},
+		{4, 1, 4},
+		{5, 2, 6},
+		{8, 2, 8},
+		{9, 5, 10},
+		{11, 5, 15},
+		{20, 5, 20},
+		{21, 10, 30},
+		{40, 10, 40},
+		{41, 20, 60},
+		{80, 20, 80},
+		{81, 50, 100},
+		{1234, 500, 1500},
+		{50000, 20000, 60000},
+		{987654321, 500000000, 1000000000},
 	} {
 		if step, top := scale(c.most); step != c.step || top != c.top {
 			t.Errorf("scale(%d) = %d up to %d, want %d up to %d", c.most, step, top, c.step, c.top)
@@ -210,8 +225,17 @@ func TestChartKeys(t *testing.T) {
 		key  fyne.KeyName
 		want int
 	}{
-		{fyne.KeyLeft, 1}, {fyne.KeyLeft, 0}, {fyne.KeyLeft, 0}, {fyne.KeyRight, 1}, {fyne.KeyEnd, 2}, {fyne.KeyRight, 2}, {fyne.KeyHome, 0},
-		{fyne.KeyEscape, -1}, {fyne.KeyLeft, 2}, {fyne.KeyEscape, -1}, {fyne.KeyRight, 0},
+		{fyne.KeyLeft, 1},
+		{fyne.KeyLeft, 0},
+		{fyne.KeyLeft, 0},
+		{fyne.KeyRight, 1},
+		{fyne.KeyEnd, 2},
+		{fyne.KeyRight, 2},
+		{fyne.KeyHome, 0},
+		{fyne.KeyEscape, -1},
+		{fyne.KeyLeft, 2},
+		{fyne.KeyEscape, -1},
+		{fyne.KeyRight, 0},
 	} {
 		c.plot.TypedKey(&fyne.KeyEvent{Name: step.key})
 		if c.plot.at != step.want {

@@ -301,7 +301,9 @@ func (c *code) words() []string {
 			}
 		}
 	}
-	shown := func(name string) bool { return slices.Contains([]string{"Text", "PlaceHolder", "HintText", "Title"}, name) }
+	shown := func(name string) bool {
+		return slices.Contains([]string{"Text", "PlaceHolder", "HintText", "Title"}, name)
+	}
 	functions := shows()
 	c.inspect(func(n ast.Node) {
 		switch n := n.(type) {

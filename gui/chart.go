@@ -172,6 +172,7 @@ func (p *plot) TypedKey(e *fyne.KeyEvent) {
 		p.point(len(p.days) - 1)
 	case fyne.KeyEscape:
 		p.point(-1)
+	default:
 	}
 }
 

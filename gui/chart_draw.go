@@ -197,14 +197,11 @@ func (r *plotRenderer) draw(w, h int) image.Image {
 // paint fills a box with the pattern of a series. unit is how many pixels a line is thick.
 func paint(img *image.NRGBA, box image.Rectangle, s series, unit int) {
 	c := color.NRGBAModel.Convert(themeColor(s.color))
-	clear := color.Transparent
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		for x := box.Min.X; x < box.Max.X; x++ {
 			edge := x < box.Min.X+unit || x >= box.Max.X-unit || y < box.Min.Y+unit || y >= box.Max.Y-unit
 			if edge || s.pattern.covers(x-box.Min.X, box.Max.Y-y, unit) {
 				img.Set(x, y, c)
-			} else {
-				img.Set(x, y, clear)
 			}
 		}
 	}
@@ -301,9 +298,9 @@ const tight = 12
 func (tightLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	var size fyne.Size
 	for i, o := range objects {
-		min := o.MinSize()
-		size.Width = max(size.Width, min.Width)
-		size.Height += min.Height
+		least := o.MinSize()
+		size.Width = max(size.Width, least.Width)
+		size.Height += least.Height
 		if i > 0 {
 			size.Height -= tight
 		}

@@ -114,7 +114,7 @@ func (s *sheet) lines(face font.Face, lines []string, y int) int {
 func breakLines(face font.Face, text string, room fixed.Int26_6) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		joined := strings.TrimPrefix(line+" "+word, " ")
 		if font.MeasureString(face, joined) <= room {
 			line = joined

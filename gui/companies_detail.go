@@ -63,7 +63,7 @@ func newCompanyForm(d *desk) *companyForm {
 	c.tenants = widget.NewMultiLineEntry()
 	c.tenants.SetMinRowsVisible(2)
 	c.tenants.Wrapping = fyne.TextWrapWord
-	c.tenants.PlaceHolder = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+	c.tenants.PlaceHolder = tr("companies.tenants.example")
 	c.tenants.OnChanged = func(string) { c.edited() }
 	c.save = newMainButton(tr("companies.save"), theme.DocumentSaveIcon(), c.trySave)
 	c.discard = newButton(tr("companies.discard"), theme.ContentUndoIcon(), c.discardTyped)

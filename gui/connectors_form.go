@@ -98,7 +98,7 @@ func (f *connectorForm) makeFields() {
 // fields returns the form of the connector's kind.
 func (f *connectorForm) fields() fyne.CanvasObject {
 	box := container.NewVBox()
-	add := func(key string, label string, input fyne.CanvasObject, hint string) {
+	place := func(key string, label string, input fyne.CanvasObject, hint string) {
 		wrong := newHint("")
 		wrong.Importance = widget.DangerImportance
 		wrong.Hide()
@@ -113,19 +113,19 @@ func (f *connectorForm) fields() fyne.CanvasObject {
 	kind := app.ConnectorKind(f.was.Kind)
 	box.Add(container.New(layout.NewCustomPaddedVBoxLayout(-5), f.enabled, f.signup, newHint(tr("connectors.signup.hint"))))
 	if f.isNew {
-		add("name", tr("connectors.name"), f.name, tr("connectors.name.hint"))
+		place("name", tr("connectors.name"), f.name, tr("connectors.name.hint"))
 	}
 	switch kind {
 	case app.ConnectorEntra:
-		add("tenant", tr("connectors.tenant"), f.tenant, tr("connectors.tenant.hint"))
+		place("tenant", tr("connectors.tenant"), f.tenant, tr("connectors.tenant.hint"))
 	case app.ConnectorOIDC:
-		add("issuer", tr("connectors.issuer"), f.issuer, tr("connectors.issuer.hint"))
+		place("issuer", tr("connectors.issuer"), f.issuer, tr("connectors.issuer.hint"))
 	case app.ConnectorGoogle:
 	}
-	add("client_id", tr("connectors.client_id."+f.was.Kind), f.clientID, "")
-	add("client_secret", tr("connectors.secret"), container.New(layout.NewCustomPaddedVBoxLayout(-3), f.secret, f.secretNow), "")
-	add("secret_expires", tr("connectors.expires"), f.expires, tr("connectors.expires.hint"))
-	add("label", tr("connectors.label"), f.label, tr("connectors.label.hint"))
+	place("client_id", tr("connectors.client_id."+f.was.Kind), f.clientID, "")
+	place("client_secret", tr("connectors.secret"), container.New(layout.NewCustomPaddedVBoxLayout(-3), f.secret, f.secretNow), "")
+	place("secret_expires", tr("connectors.expires"), f.expires, tr("connectors.expires.hint"))
+	place("label", tr("connectors.label"), f.label, tr("connectors.label.hint"))
 	if kind != app.ConnectorOIDC {
 		box.Add(container.New(layout.NewCustomPaddedVBoxLayout(-5), f.trust, newHint(tr("connectors.trust.hint."+f.was.Kind))))
 	}

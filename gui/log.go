@@ -60,7 +60,7 @@ func newLog(d *desk) view {
 		empty:  newEmpty(theme.HistoryIcon(), tr("log.empty.title"), tr("log.empty.text"), tr("log.empty.clear"), v.clear),
 		window: d.window,
 	})
-	v.save = newButton(tr("export"), theme.DownloadIcon(), func() { v.newExport().choose() })
+	v.save = newButton(tr("export.button"), theme.DownloadIcon(), func() { v.newExport().choose() })
 	head := container.NewBorder(nil, nil, newTitle(tr("page.log")), v.save)
 	tools := container.NewBorder(nil, nil, nil, container.NewHBox(newFixed(150, v.family), newFixed(150, v.period), v.refused), v.search)
 	v.content = container.NewBorder(container.NewVBox(head, tools, v.bar), v.detail.content, nil, nil, v.table.content)

@@ -249,13 +249,13 @@ type mailEvents struct {
 func newMailEvents() *mailEvents {
 	e := &mailEvents{verdict: newText(""), facts: map[string]*widget.Label{}, boxes: map[string]*fyne.Container{}, last: newHeading(tr("mail.last_attempt")), steps: container.NewVBox()}
 	e.verdict.Selectable = true
-	fact := func(name string) fyne.CanvasObject {
+	line := func(name string) fyne.CanvasObject {
 		e.boxes[name], e.facts[name] = newFact(tr("mail.fact." + name))
 		return e.boxes[name]
 	}
-	wide := container.NewVBox(fact("reply"))
-	left := container.NewVBox(fact("to"), fact("from"), fact("kind"))
-	right := container.NewVBox(fact("created"), fact("attempts"), fact("next"), fact("expires"))
+	wide := container.NewVBox(line("reply"))
+	left := container.NewVBox(line("to"), line("from"), line("kind"))
+	right := container.NewVBox(line("created"), line("attempts"), line("next"), line("expires"))
 	e.inner = container.NewVBox(e.verdict, wide, e.last, e.steps, container.NewGridWithColumns(2, left, right))
 	e.content = mailScroll(e.inner)
 	return e

@@ -58,7 +58,7 @@ func (f *mailForm) fields() {
 	f.ways = newMailChoices("mail.transport.", mailCapture, "smarthost", "direct")
 	f.transport = widget.NewRadioGroup(f.ways.texts, func(string) { f.edited() })
 	f.transport.Required = true
-	way := f.add("mail.transport", container.NewVBox(newHeading(tr("mail.field.transport")), f.transport, f.meaning), nil)
+	way := f.put("mail.transport", container.NewVBox(newHeading(tr("mail.field.transport")), f.transport, f.meaning), nil)
 	way.value = func() string { return f.ways.value(f.transport.Selected) }
 	way.set = func(s localapi.Setting) { f.transport.SetSelected(f.ways.text(s.Text)) }
 
@@ -101,7 +101,7 @@ func (f *mailForm) input(key string) *mailInput {
 	return nil
 }
 
-func (f *mailForm) add(key string, field fyne.CanvasObject, shown func() bool) *mailInput {
+func (f *mailForm) put(key string, field fyne.CanvasObject, shown func() bool) *mailInput {
 	i := newMailInput(key, field)
 	i.shown = shown
 	f.inputs = append(f.inputs, i)
@@ -124,7 +124,7 @@ func (f *mailForm) entry(name, example string, shown func() bool) {
 	e.PlaceHolder = example
 	e.OnChanged = func(string) { f.edited() }
 	e.OnSubmitted = func(string) { f.submitted() }
-	i := f.add("mail."+name, newField(tr("mail.field."+name), e, f.hint(name)), shown)
+	i := f.put("mail."+name, newField(tr("mail.field."+name), e, f.hint(name)), shown)
 	i.focus = e
 	i.value = func() string { return strings.TrimSpace(e.Text) }
 	i.set = func(s localapi.Setting) { e.SetText(s.Text) }
@@ -134,7 +134,7 @@ func (f *mailForm) choice(name string, shown func() bool, values ...string) (mai
 	c := newMailChoices("mail."+name+".", values...)
 	s := widget.NewSelect(c.texts, func(string) { f.edited() })
 	s.PlaceHolder = tr("mail.choose")
-	i := f.add("mail."+name, newField(tr("mail.field."+name), s, f.hint(name)), shown)
+	i := f.put("mail."+name, newField(tr("mail.field."+name), s, f.hint(name)), shown)
 	i.value = func() string { return c.value(s.Selected) }
 	i.set = func(v localapi.Setting) {
 		if text := c.text(v.Text); text != "" {
@@ -152,7 +152,7 @@ func (f *mailForm) toggle(name string, shown func() bool) {
 	if hint := f.hint(name); hint != "" {
 		box.Add(newHint(hint))
 	}
-	i := f.add("mail."+name, box, shown)
+	i := f.put("mail."+name, box, shown)
 	i.value = func() string {
 		if c.Checked {
 			return "on"
@@ -164,7 +164,7 @@ func (f *mailForm) toggle(name string, shown func() bool) {
 
 func (f *mailForm) secret(name string, shown func() bool) {
 	s := newMailSecret(f.edited, func(string) { f.submitted() })
-	i := f.add("mail."+name, newField(tr("mail.field."+name), s.content, f.hint(name)), shown)
+	i := f.put("mail."+name, newField(tr("mail.field."+name), s.content, f.hint(name)), shown)
 	i.focus = s.entry
 	i.value = func() string { return s.entry.Text }
 	i.set = func(v localapi.Setting) { s.set(v.Set) }

@@ -217,12 +217,12 @@ func (s *mailSource) setText(text string) {
 
 func (s *mailSource) fill() {
 	if s.columns > 0 {
-		s.grid.SetText(strings.Join(breakLines(s.lines, s.columns), "\n"))
+		s.grid.SetText(strings.Join(breakSource(s.lines, s.columns), "\n"))
 	}
 }
 
-// breakLines breaks lines that are longer than so many letters.
-func breakLines(lines []string, columns int) []string {
+// breakSource breaks lines that are longer than so many letters.
+func breakSource(lines []string, columns int) []string {
 	out := make([]string, 0, len(lines))
 	for _, line := range lines {
 		letters := []rune(strings.ReplaceAll(line, "\t", "    "))

@@ -45,18 +45,18 @@ func has(key string, values args) string {
 	return ""
 }
 
-// loadTexts gives Fyne the texts of assets/locales/gui, of which each screen has a file in each language.
-func loadTexts() error {
+// readAllTexts returns the texts of assets/locales/gui by language and key. Each screen has a file in each language.
+func readAllTexts() (map[string]map[string]any, error) {
 	const dir = "locales/gui"
 	entries, err := fs.ReadDir(assets.Files(), dir)
 	if err != nil {
-		return fmt.Errorf("list texts: %w", err)
+		return nil, fmt.Errorf("list texts: %w", err)
 	}
 	texts := map[string]map[string]any{}
 	for _, entry := range entries {
 		data, err := fs.ReadFile(assets.Files(), path.Join(dir, entry.Name()))
 		if err != nil {
-			return fmt.Errorf("read texts: %w", err)
+			return nil, fmt.Errorf("read texts: %w", err)
 		}
 		language := strings.TrimPrefix(path.Ext(strings.TrimSuffix(entry.Name(), ".json")), ".")
 		if texts[language] == nil {
@@ -64,9 +64,18 @@ func loadTexts() error {
 		}
 		file := map[string]any{}
 		if err := json.Unmarshal(data, &file); err != nil {
-			return fmt.Errorf("read texts %s: %w", entry.Name(), err)
+			return nil, fmt.Errorf("read texts %s: %w", entry.Name(), err)
 		}
 		maps.Copy(texts[language], file)
+	}
+	return texts, nil
+}
+
+// loadTexts gives Fyne the texts.
+func loadTexts() error {
+	texts, err := readAllTexts()
+	if err != nil {
+		return err
 	}
 	for _, language := range assets.Langs {
 		data, err := json.Marshal(texts[language])

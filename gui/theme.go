@@ -34,8 +34,8 @@ func rgb(hex uint32) color.Color {
 func lightPalette() palette {
 	return palette{
 		theme.ColorNameBackground: rgb(0xf7f6f2), theme.ColorNameForeground: rgb(0x15211f),
-		theme.ColorNameButton: rgb(0xe7e9e4), theme.ColorNameDisabledButton: rgb(0xeeefeb), theme.ColorNameDisabled: rgb(0x5a6966),
-		theme.ColorNamePlaceHolder: rgb(0x5a6966), theme.ColorNameInputBackground: rgb(0xffffff), theme.ColorNameInputBorder: rgb(0x9aa5a2),
+		theme.ColorNameButton: rgb(0xe7e9e4), theme.ColorNameDisabledButton: rgb(0xeeefeb), theme.ColorNameDisabled: rgb(0x546360),
+		theme.ColorNamePlaceHolder: rgb(0x546360), theme.ColorNameInputBackground: rgb(0xffffff), theme.ColorNameInputBorder: rgb(0x7d8986),
 		theme.ColorNamePrimary: rgb(0x0d6659), theme.ColorNameForegroundOnPrimary: rgb(0xffffff), theme.ColorNameHyperlink: rgb(0x0b5cd6),
 		theme.ColorNameError: rgb(0xad231b), theme.ColorNameForegroundOnError: rgb(0xffffff),
 		theme.ColorNameWarning: rgb(0x8a5200), theme.ColorNameForegroundOnWarning: rgb(0xffffff),
@@ -46,7 +46,7 @@ func lightPalette() palette {
 		theme.ColorNameScrollBar: color.NRGBA{R: 0x10, G: 0x28, B: 0x24, A: 0x66}, theme.ColorNameScrollBarBackground: color.NRGBA{A: 0x00},
 		theme.ColorNameHeaderBackground: rgb(0xf0f0eb), theme.ColorNameMenuBackground: rgb(0xffffff), theme.ColorNameOverlayBackground: rgb(0xffffff),
 		colorSurface: rgb(0xffffff), colorSide: rgb(0xeeede7), colorLine: rgb(0xdfe1db), colorTint: rgb(0xe6f2ee), colorSoft: rgb(0x53625f),
-		colorBar: rgb(0x2f8f7c), colorWait: rgb(0xc98a1b), colorBad: rgb(0xc0392f),
+		colorBar: rgb(0x2f8f7c), colorWait: rgb(0xb07612), colorBad: rgb(0xc0392f),
 		colorOKTint: rgb(0xe5f3e7), colorWarnTint: rgb(0xfdf3e0), colorErrorTint: rgb(0xfdefed),
 	}
 }
@@ -54,14 +54,14 @@ func lightPalette() palette {
 func darkPalette() palette {
 	return palette{
 		theme.ColorNameBackground: rgb(0x0f1716), theme.ColorNameForeground: rgb(0xe9efed),
-		theme.ColorNameButton: rgb(0x26332f), theme.ColorNameDisabledButton: rgb(0x1b2523), theme.ColorNameDisabled: rgb(0x94a5a0),
-		theme.ColorNamePlaceHolder: rgb(0x94a5a0), theme.ColorNameInputBackground: rgb(0x111a18), theme.ColorNameInputBorder: rgb(0x4d5f5a),
+		theme.ColorNameButton: rgb(0x26332f), theme.ColorNameDisabledButton: rgb(0x1b2523), theme.ColorNameDisabled: rgb(0xa4b3af),
+		theme.ColorNamePlaceHolder: rgb(0xa4b3af), theme.ColorNameInputBackground: rgb(0x111a18), theme.ColorNameInputBorder: rgb(0x70837d),
 		theme.ColorNamePrimary: rgb(0x74d4c0), theme.ColorNameForegroundOnPrimary: rgb(0x05251f), theme.ColorNameHyperlink: rgb(0x8ab8ff),
 		theme.ColorNameError: rgb(0xffa39a), theme.ColorNameForegroundOnError: rgb(0x3a0f0b),
 		theme.ColorNameWarning: rgb(0xf3c064), theme.ColorNameForegroundOnWarning: rgb(0x2e1f00),
 		theme.ColorNameSuccess: rgb(0x86d694), theme.ColorNameForegroundOnSuccess: rgb(0x08260e),
-		theme.ColorNameFocus: color.NRGBA{R: 0x8a, G: 0xb8, B: 0xff, A: 0x55}, theme.ColorNameHover: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x12},
-		theme.ColorNamePressed: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x24}, theme.ColorNameSelection: rgb(0x1f4a41),
+		theme.ColorNameFocus: color.NRGBA{R: 0x8a, G: 0xb8, B: 0xff, A: 0x40}, theme.ColorNameHover: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x12},
+		theme.ColorNamePressed: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x1c}, theme.ColorNameSelection: rgb(0x1b4239),
 		theme.ColorNameSeparator: rgb(0x2a3835), theme.ColorNameShadow: color.NRGBA{A: 0x88},
 		theme.ColorNameScrollBar: color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0x55}, theme.ColorNameScrollBarBackground: color.NRGBA{A: 0x00},
 		theme.ColorNameHeaderBackground: rgb(0x1a2422), theme.ColorNameMenuBackground: rgb(0x1b2624), theme.ColorNameOverlayBackground: rgb(0x1b2624),

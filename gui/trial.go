@@ -1,8 +1,6 @@
 package gui
 
 import (
-	"fmt"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
@@ -67,7 +65,7 @@ func trialStep(step localapi.TrialStep) fyne.CanvasObject {
 		name = step.Name
 	}
 	head := widget.NewLabelWithStyle(name, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
-	took := newSmall(fmt.Sprintf("%s · %d ms", word, step.TookMS))
+	took := newSmall(tr("trial.took", args{"Word": word, "Milliseconds": step.TookMS}))
 	icon := container.NewVBox(container.New(layout.NewCustomPaddedLayout(8, 0, 0, 0), widget.NewIcon(l.icon())))
 	return container.NewBorder(nil, nil, icon, nil, container.New(layout.NewCustomPaddedVBoxLayout(-8),
 		container.NewBorder(nil, nil, head, took), newHint(sentence(step.Detail))))

@@ -65,7 +65,7 @@ func newAccountsPane(d *desk, b *bar) *accountsPane {
 	}
 	ends := container.NewHBox(p.company.Button, newFixed(178, p.state), export)
 	filters := container.New(layout.NewBorderLayout(nil, nil, nil, ends), p.search, ends)
-	beside := container.New(&besideLayout{}, p.table.content, p.detail.content)
+	beside := container.New(&partLayout{}, p.table.content, p.detail.content)
 	p.detail.sized = func() { beside.Layout.Layout(beside.Objects, beside.Size()) }
 	p.detail.changed = func() {
 		p.table.reload()
@@ -277,8 +277,8 @@ func (n *nobodyYet) set(address string, on bool) {
 	n.copy.Show()
 }
 
-// besideLayout gives the second object, while it is shown, a part of the width beside the first.
-type besideLayout struct{}
+// partLayout gives the second object, while it is shown, a part of the width beside the first.
+type partLayout struct{}
 
 // The width of what is beside.
 const (
@@ -287,7 +287,7 @@ const (
 )
 
 // MinSize returns the size of both side by side.
-func (besideLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+func (partLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	size := objects[0].MinSize()
 	if objects[1].Visible() {
 		size.Width += besideLeast
@@ -296,7 +296,7 @@ func (besideLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 }
 
 // Layout places both.
-func (besideLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+func (partLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 	first := size
 	if objects[1].Visible() {
 		w := min(max(size.Width*0.42, besideLeast), besideMost)

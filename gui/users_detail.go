@@ -107,8 +107,8 @@ func (a *accountDetail) facts() fyne.CanvasObject {
 	return box
 }
 
-// part returns a heading with what stands at its end, and what is below.
-func part(heading *widget.Label, end fyne.CanvasObject, below *fyne.Container) fyne.CanvasObject {
+// newPart returns a heading with what stands at its end, and what is below.
+func newPart(heading *widget.Label, end fyne.CanvasObject, below *fyne.Container) fyne.CanvasObject {
 	head := container.New(layout.NewBorderLayout(nil, nil, nil, end), heading)
 	if end != nil {
 		head.Add(end)
@@ -120,26 +120,26 @@ func newLines() *fyne.Container { return container.New(layout.NewCustomPaddedVBo
 
 func (a *accountDetail) identitiesPart() fyne.CanvasObject {
 	a.links = newLines()
-	return part(newHeading(tr("users.identities")), nil, a.links)
+	return newPart(newHeading(tr("users.identities")), nil, a.links)
 }
 
 func (a *accountDetail) sessionsPart() fyne.CanvasObject {
 	a.browsers = newLines()
 	a.signedIn = newHeading("")
 	a.signOut = newButton(tr("users.sign_out"), theme.LogoutIcon(), a.askSignOut)
-	return part(a.signedIn, a.signOut, a.browsers)
+	return newPart(a.signedIn, a.signOut, a.browsers)
 }
 
 func (a *accountDetail) mailPart() fyne.CanvasObject {
 	a.mail = newLines()
 	a.mailOpen = newButton(tr("users.mail_open"), theme.MailComposeIcon(), func() { a.desk.open(pageMail, a.mailID) })
-	return part(newHeading(tr("users.mail")), a.mailOpen, a.mail)
+	return newPart(newHeading(tr("users.mail")), a.mailOpen, a.mail)
 }
 
 func (a *accountDetail) eventsPart() fyne.CanvasObject {
 	a.events = newLines()
 	a.eventsAll = newButton(tr("users.events_all"), theme.HistoryIcon(), func() { a.desk.open(pageLog, a.account.Email) })
-	return part(newHeading(tr("users.events")), a.eventsAll, a.events)
+	return newPart(newHeading(tr("users.events")), a.eventsAll, a.events)
 }
 
 // choose shows an account as the list has it, and reads the rest; none when not ok.

@@ -52,7 +52,7 @@ func TestUsersList(t *testing.T) {
 	pick(t, d, v, "jane.novak@acme.example")
 	d.sees("+421 900 123 456", "Customer Accounts", "*.acme.example", "Yes, the list of Acme still covers the address.", "office: jane@acme.example",
 		"Last signed in 2026-11-20 11:15", "Signed in (2)", "Firefox 145 on Windows", "with office, from 192.0.2.17, last seen 2026-11-20 11:15",
-		"Unknown browser", "Confirmation of the sign-up", "Delivered", "250 2.0.0 Ok", "Signed in: refused (password_wrong)")
+		"Unknown browser", "Confirmation of the sign-up", "Delivered", "250 2.0.0 Ok", "Sign-in · Refused: wrong address or password")
 	d.seesNot("Account created") // of another address that ends the same
 	d.picture("users-account")
 	v.accounts.detail.scroll.ScrollToBottom()

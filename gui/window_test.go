@@ -110,7 +110,7 @@ func newTestWindow(t *testing.T) (w *window, settle func()) {
 		posted = append(posted, do)
 	})
 	t.Cleanup(b.stop)
-	w = newWindow(a, Config{Client: &windowClient{}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
+	w = newWindow(a, Config{Client: &windowClient{Client: newOffice()}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
 	settle = func() {
 		b.group.Wait()
 		mu.Lock()

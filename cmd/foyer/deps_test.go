@@ -51,6 +51,7 @@ var libraries = []library{
 	{path: "github.com/emersion", rooms: []string{"server/mail"}, tests: []string{"server/mail", "cmd/foyer"}},
 	{path: "github.com/gin-gonic/gin", rooms: []string{"server/web"}},
 	{path: "github.com/go-jose/go-jose", rooms: []string{"server/oidc"}, tests: []string{"server/oidc", "server", "cmd/foyer"}},
+	{path: "github.com/kardianos/service", rooms: []string{"cmd/foyer"}},
 	{path: "github.com/mattn/go-sqlite3", rooms: []string{"server/store"}, tests: []string{"server/store", "cmd/foyer"}},
 	{path: "github.com/miekg/dns", rooms: []string{"server/mail"}, tests: []string{"server/mail", "server", "cmd/foyer"}},
 	{path: "github.com/nicksnyder/go-i18n", rooms: []string{"assets"}},

@@ -28,8 +28,8 @@ func open(run *managed) (service.Service, error) {
 	return service.New(run, &service.Config{
 		Name: serviceName, DisplayName: "Foyer", Description: "Customer accounts", Arguments: []string{"serve"},
 		Option: service.KeyValue{
-			service.OnFailure: service.OnFailureRestart, service.OnFailureDelayDuration: "2s", service.OnFailureResetPeriod: 3600,
-			"RunAtLoad": true,
+			"OnFailure": "restart", "OnFailureDelayDuration": "2s", "OnFailureResetPeriod": 3600, // Windows
+			"RunAtLoad": true, // macOS
 		},
 	})
 }

@@ -208,11 +208,9 @@ func (m *systemd) uninstall(ctx context.Context) ([]string, error) {
 	if _, err := m.command(ctx, "systemctl", "daemon-reload"); err != nil {
 		return nil, err
 	}
-	_, err = m.command(ctx, "systemctl", "reset-failed", serviceName)
-	if err != nil {
-		err = nil // it had not failed, and is not known any more
-	}
-	return gone, err
+	// It fails unless the service had failed: systemd knows it no more then.
+	_, _ = m.command(ctx, "systemctl", "reset-failed", serviceName)
+	return gone, nil
 }
 
 // purge deletes the data directory and the configuration file.

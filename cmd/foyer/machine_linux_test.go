@@ -43,8 +43,12 @@ func boot(tb testing.TB, dir string) *machine {
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	done := make(chan struct{})
+	var ended error // to be read after done
+	go func() {
+		defer close(done)
+		ended = cmd.Wait()
+	}()
 	tb.Cleanup(func() {
 		_ = cmd.Process.Kill() // its processes end with it
 		<-done
@@ -55,9 +59,8 @@ func boot(tb testing.TB, dir string) *machine {
 	defer tick.Stop()
 	for {
 		select {
-		case err := <-done:
-			done <- err
-			tb.Skipf("a container cannot be booted here: %v\n%s", err, console.String())
+		case <-done:
+			tb.Skipf("a container cannot be booted here: %v\n%s", ended, console.String())
 		case <-deadline:
 			tb.Skipf("a container does not boot here within %v:\n%s", bootTime, console.String())
 		case <-tick.C:
@@ -90,11 +93,8 @@ func rootFS(tb testing.TB) string {
 	if _, err := exec.LookPath("debootstrap"); err != nil {
 		tb.Skip("debootstrap is not installed; .ci/need test brings it")
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		tb.Fatal(err)
-	}
-	part, err := os.MkdirTemp(filepath.Dir(dir), "_rootfs-part-")
-	if err != nil {
+	part := fmt.Sprintf("%s.part%d", dir, os.Getpid())
+	if err := os.MkdirAll(part, 0o755); err != nil {
 		tb.Fatal(err)
 	}
 	out, err := exec.Command("debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus", release, part).CombinedOutput()

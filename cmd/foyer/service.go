@@ -125,14 +125,14 @@ func (s *services) mayChange(cmd *cobra.Command, args []string) error {
 	if s.root() {
 		return nil
 	}
-	line := s.sudo + startedAs() + strings.TrimPrefix(cmd.CommandPath(), "foyer")
+	words := []string{s.sudo + startedAs() + strings.TrimPrefix(cmd.CommandPath(), "foyer")}
 	for _, arg := range args {
 		if strings.Trim(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:") != "" {
 			arg = shellWord(arg)
 		}
-		line += " " + arg
+		words = append(words, arg)
 	}
-	return app.Errorf(app.Denied, "root_needed", "this changes the machine and needs root: %s", line)
+	return app.Errorf(app.Denied, "root_needed", "this changes the machine and needs root: %s", strings.Join(words, " "))
 }
 
 // check refuses what would name another service than the installed one.

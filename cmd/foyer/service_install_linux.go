@@ -324,7 +324,7 @@ func keep(path string, there bool, undo *undoing) error {
 }
 
 func writeDurably(path string, data []byte, mode os.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode) //nolint:gosec // one of three paths
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func dataDir() string {
 // managed is a service while the system's manager runs it.
 type managed struct {
 	run    func(ctx context.Context) error
-	ctx    context.Context //nolint:containedctx // kardianos/service hands none to Start
+	ctx    context.Context // kardianos/service hands none to Start
 	cancel context.CancelFunc
 	ended  chan error
 }

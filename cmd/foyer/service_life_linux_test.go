@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func programs(tb testing.TB) string {
 	}
 	dir := tb.TempDir()
 	for name, suffix := range map[string]string{"foyer": "", "newer": "newer", "broken": "broken"} {
-		if err := os.WriteFile(filepath.Join(dir, name), append(text[:len(text):len(text)], suffix...), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), append(slices.Clip(text), suffix...), 0o755); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -58,7 +58,6 @@ func newConnectView(host Host, run func(time.Duration, work), tell func(string),
 
 // show says how the connection stands, and offers what can be done about it.
 func (v *connectView) show(c connection) {
-	service := v.host.Service()
 	v.verb = ""
 	name := map[link]string{
 		linkUnknown: "unknown", linkAbsent: "absent", linkStopped: "stopped", linkSilent: "silent", linkForbidden: "forbidden", linkMismatch: "mismatch",
@@ -75,7 +74,7 @@ func (v *connectView) show(c connection) {
 	case linkStopped:
 		v.verb = verbStart
 	case linkSilent, linkMismatch:
-		if service.Installed {
+		if c.service.Installed {
 			v.verb = verbRestart
 		}
 	case linkUnknown, linkUp, linkForbidden:

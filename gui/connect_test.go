@@ -61,7 +61,7 @@ func TestConnectStates(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, v, _ := openConnect(t, &testHost{state: c.state})
-			v.show(connection{link: c.link, text: c.text})
+			v.show(connection{link: c.link, text: c.text, service: c.state})
 			d.sees(c.want...)
 			d.seesNot(c.absent...)
 			d.picture("connect-" + c.name)

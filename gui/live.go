@@ -29,6 +29,7 @@ type connection struct {
 	version localapi.Version // of the service, while it is up or forbidden
 	text    string           // what is the matter, in words
 	retry   time.Duration    // when it is tried again
+	service ServiceState     // on this machine, while nobody answers
 }
 
 // live keeps the connection to the service and tells what changes there.
@@ -125,21 +126,21 @@ func (l *live) connectionOf(v localapi.Version, err error) connection {
 	case err == nil && !v.Permitted:
 		return connection{link: linkForbidden, version: v, text: sentence(v.Missing)}
 	case app.ReasonOf(err) == "version_mismatch":
-		return connection{link: linkMismatch, text: errorText(err)}
+		return connection{link: linkMismatch, text: errorText(err), service: l.host.Service()}
 	case app.ReasonOf(err) == "not_permitted":
 		return connection{link: linkForbidden, text: errorText(err)}
 	}
 	service := l.host.Service()
 	switch {
 	case service.Managed && !service.Installed:
-		return connection{link: linkAbsent}
+		return connection{link: linkAbsent, service: service}
 	case service.Managed && !service.Running:
-		return connection{link: linkStopped}
+		return connection{link: linkStopped, service: service}
 	default:
 		text := ""
 		if err != nil {
 			text = sentence(app.MessageOf(err))
 		}
-		return connection{link: linkSilent, text: text}
+		return connection{link: linkSilent, text: text, service: service}
 	}
 }

@@ -73,6 +73,7 @@ func TestCommands(t *testing.T) {
 		"account": "disable enable list remove show unlink", "registration": "list remove resend", "settings": "get set test-url",
 		"mail":    "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
 		"program": "add list password remove set show",
+		"service": "install restart start status stop uninstall",
 	}
 	got := map[string]string{}
 	for _, family := range (&program{}).root().Commands() {

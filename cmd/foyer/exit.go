@@ -49,6 +49,9 @@ func exitStatus(err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
+	if quiet, ok := errors.AsType[quietExit](err); ok {
+		return int(quiet)
+	}
 	if errors.Is(err, server.ErrRunning) {
 		return exitRunning
 	}

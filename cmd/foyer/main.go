@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,6 +40,9 @@ type program struct {
 	json   bool
 
 	client *localapi.Client
+
+	manager    serviceManager // of the system; nil is that of this one
+	privileged func() bool    // whether this process may change services; nil asks the system
 }
 
 func (p *program) run(ctx context.Context, args []string) int {
@@ -51,7 +55,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(p.err, "foyer: %s\n", errorLine(err))
+	if _, quiet := errors.AsType[quietExit](err); !quiet {
+		fmt.Fprintf(p.err, "foyer: %s\n", errorLine(err))
+	}
 	return exitStatus(err)
 }
 
@@ -94,7 +100,7 @@ the same machine, through its admin socket. "foyer demo" shows it in a minute.`,
 	flags.BoolVar(&p.json, "json", false, "print JSON")
 
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run it:"}, &cobra.Group{ID: groupAdmin, Title: "Administer it:"})
-	for _, cmd := range []*cobra.Command{p.serveCommand(), p.demoCommand(), p.guiCommand()} {
+	for _, cmd := range []*cobra.Command{p.serveCommand(), p.demoCommand(), p.guiCommand(), p.serviceCommand()} {
 		cmd.GroupID = groupRun
 		root.AddCommand(cmd)
 	}

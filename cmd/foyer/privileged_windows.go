@@ -1,0 +1,6 @@
+package main
+
+import "golang.org/x/sys/windows"
+
+// privileged reports whether this process may change the services of the machine: it runs as administrator.
+func privileged() bool { return windows.GetCurrentProcessToken().IsElevated() }

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"foyer/app"
+	"foyer/server"
+)
+
+// planConfig reads the configuration file, or decides what is written when there is none, and who the operators are.
+func (m *systemd) planConfig(pl *plan) error {
+	names, err := userNames(pl.operators)
+	if err != nil {
+		return err
+	}
+	if !exists(m.config) {
+		pl.config = server.Config{Listen: pl.listen, PublicURL: pl.publicURL, Operators: names}
+		if pl.publicURL != "" {
+			if _, err := (app.Settings{}).Change(map[string]string{"public_url": pl.publicURL}); err != nil {
+				return err
+			}
+		}
+		pl.configText, err = configText(pl.config)
+		return err
+	}
+	if pl.config, err = server.LoadConfig(m.config); err != nil {
+		return err
+	}
+	for _, key := range []struct{ name, want, has string }{
+		{"listen", pl.listen, pl.config.Listen}, {"public_url", pl.publicURL, pl.config.PublicURL},
+	} {
+		if key.want != "" && key.want != key.has {
+			return app.Errorf(app.Conflict, "config_exists", "%s is there already and is never changed by install: write %s = %q into it, and run this again without --%s",
+				m.config, key.name, key.want, strings.ReplaceAll(key.name, "_", "-"))
+		}
+	}
+	for _, name := range names {
+		if !isOperator(pl.config.Operators, name) {
+			pl.join = append(pl.join, name)
+		}
+	}
+	return nil
+}
+
+// configText returns a configuration file that says c, or "" when there is nothing to say.
+func configText(c server.Config) (string, error) {
+	var b strings.Builder
+	for _, key := range []struct{ name, value string }{{"listen", c.Listen}, {"public_url", c.PublicURL}} {
+		if key.value != "" {
+			fmt.Fprintf(&b, "%s = %q\n", key.name, key.value)
+		}
+	}
+	if len(c.Operators) > 0 {
+		var words []string
+		for _, name := range c.Operators {
+			words = append(words, strconv.Quote(name))
+		}
+		fmt.Fprintf(&b, "operators = [%s]\n", strings.Join(words, ", "))
+	}
+	if b.Len() == 0 {
+		return "", nil
+	}
+	// Go and TOML agree on what people write, not on every byte.
+	read, err := server.ParseConfig(b.String())
+	if err != nil || read.Listen != c.Listen || read.PublicURL != c.PublicURL || !slices.Equal(read.Operators, c.Operators) {
+		return "", app.Errorf(app.Invalid, "config_value", "the configuration file cannot hold what was given: %s", strings.TrimSpace(b.String()))
+	}
+	return "# What Foyer needs to know before its database is open. After a change: sudo foyer service restart\n" + b.String(), nil
+}
+
+// userNames returns the names of users that are given by name or number. Root needs no mention.
+func userNames(given []string) ([]string, error) {
+	var names []string
+	for _, word := range given {
+		u, err := user.Lookup(word)
+		if err != nil {
+			u, err = user.LookupId(word)
+		}
+		if err != nil {
+			return nil, app.Errorf(app.Invalid, "operator_unknown", "there is no user %q on this machine", word)
+		}
+		if u.Uid != "0" && !slices.Contains(names, u.Username) {
+			names = append(names, u.Username)
+		}
+	}
+	return names, nil
+}
+
+// isOperator reports whether a user may administer already: by the configuration, or as a member of the group.
+func isOperator(operators []string, name string) bool {
+	if slices.Contains(operators, name) {
+		return true
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return false
+	}
+	if slices.Contains(operators, u.Uid) {
+		return true
+	}
+	group, err := user.LookupGroup(serviceName)
+	if err != nil {
+		return false
+	}
+	ids, err := u.GroupIds()
+	return err == nil && slices.Contains(ids, group.Gid)
+}
+
+// firstHumanID is where the numbers of people begin on every distribution with systemd.
+const firstHumanID = 1000
+
+// checkServiceUser returns a Conflict when a person has the name of the service.
+func checkServiceUser() error {
+	u, err := user.Lookup(serviceName)
+	if err != nil {
+		return nil //nolint:nilerr // there is none yet
+	}
+	if uid, err := strconv.Atoi(u.Uid); err != nil || uid == 0 || uid >= firstHumanID {
+		return app.Errorf(app.Conflict, "user_taken", "the user foyer (uid %s) is not a system user: the service needs one of that name for itself", u.Uid)
+	}
+	return nil
+}
+
+// minimumFree is what the service wants to be free before it starts.
+const minimumFree = 100 << 20
+
+// checkDataDir returns a DataError when the service could not use its data directory.
+func checkDataDir(dir string) error {
+	if !filepath.IsAbs(dir) {
+		return &server.DataError{Message: fmt.Sprintf("the data directory %s is not an absolute path", dir)}
+	}
+	for _, closed := range []string{"/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys"} {
+		if dir == closed || strings.HasPrefix(dir, closed+"/") {
+			return &server.DataError{Message: fmt.Sprintf("the data directory %s cannot be used: the service does not see what is in %s; take one below /var or /srv", dir, closed)}
+		}
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return &server.DataError{Message: fmt.Sprintf("the data directory %s cannot be read", dir), Err: err}
+	case !info.IsDir():
+		return &server.DataError{Message: fmt.Sprintf("the data directory %s is not a directory: move it away", dir)}
+	case dir != server.DefaultDataDir && !ownedByService(info):
+		// systemd gives the usual one to the service by itself.
+		return &server.DataError{Message: fmt.Sprintf("the data directory %s does not belong to the service: chown -R foyer:foyer %s, or remove it if it is empty", dir, dir)}
+	}
+	parent := dir
+	for !exists(parent) {
+		parent = filepath.Dir(parent)
+	}
+	if err := unix.Access(parent, unix.W_OK); err != nil {
+		return &server.DataError{Message: fmt.Sprintf("the data directory %s cannot be used: %s cannot be written", dir, parent), Err: err}
+	}
+	var space unix.Statfs_t
+	if err := unix.Statfs(parent, &space); err != nil {
+		return &server.DataError{Message: fmt.Sprintf("the free space of %s cannot be read", parent), Err: err}
+	}
+	if free := int64(space.Bavail) * space.Bsize; free < minimumFree { //nolint:gosec // no disk has 2^63 blocks
+		return &server.DataError{Message: fmt.Sprintf("only %d MB are free for the data directory %s; at least %d MB are needed", free>>20, dir, minimumFree>>20)}
+	}
+	return nil
+}
+
+func ownedByService(info os.FileInfo) bool {
+	uid, _, err := serviceIDs()
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return err == nil && ok && int64(stat.Uid) == int64(uid)
+}
+
+// checkAddress returns a Conflict when nothing can listen at an address, and Invalid when it is none.
+func checkAddress(ctx context.Context, address string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	switch {
+	case err == nil:
+		return l.Close()
+	case errors.Is(err, syscall.EADDRINUSE):
+		return app.Errorf(app.Conflict, "listen", "%s is in use by another program: choose another address with --listen, or end that program", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return app.Errorf(app.Invalid, "listen", "%s is not an address of this machine: choose another one with --listen", address)
+	default:
+		return app.Errorf(app.Invalid, "listen", "%q is not an address to listen at: write HOST:PORT or :PORT, as in --listen :8080 (%v)", address, err)
+	}
+}
+
+// addressOf returns what to open in a browser, as far as the configuration tells.
+func addressOf(c server.Config) string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	host, port, err := net.SplitHostPort(cmp.Or(c.Listen, server.DefaultListen))
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+		if name, err := os.Hostname(); err == nil && app.CheckPublicHost(name) {
+			host = name
+		}
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

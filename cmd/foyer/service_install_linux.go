@@ -1,0 +1,362 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"foyer/app"
+	"foyer/server"
+)
+
+// plan is an installation that has been looked at and may be done.
+type plan struct {
+	installation
+
+	before     serviceStatus
+	self       string        // the file of this program
+	program    string        // the file that the service is to run
+	unit       string        // the text of the unit; "" leaves the one of a package
+	config     server.Config // that of the service
+	configText string        // to be written; "" leaves the file as it is
+	join       []string      // users to be added to the group
+}
+
+// install looks first, then acts. What it has done it takes back when the service does not answer in the end.
+func (m *systemd) install(ctx context.Context, want installation) (installResult, error) {
+	pl, err := m.plan(ctx, want)
+	if err != nil {
+		return installResult{}, err
+	}
+	var undo undoing
+	changed, err := m.apply(ctx, pl, &undo)
+	if err == nil && !want.noStart {
+		changed, err = m.serve(ctx, pl, changed)
+	}
+	if err != nil {
+		// An end by Ctrl+C leaves nothing half done either.
+		return installResult{}, m.takeBack(context.WithoutCancel(ctx), pl, &undo, err)
+	}
+	undo.forget()
+	st, err := m.status(ctx)
+	st.Address = cmp.Or(st.Address, addressOf(pl.config))
+	return installResult{
+		serviceStatus: st, Changed: changed, Config: m.config, Written: pl.configText != "", Joined: append([]string{}, pl.join...),
+		Operators: append(append([]string{}, pl.config.Operators...), pl.join...),
+	}, err
+}
+
+// plan looks at the machine and changes nothing.
+func (m *systemd) plan(ctx context.Context, want installation) (plan, error) {
+	pl := plan{installation: want}
+	var err error
+	if pl.before, err = m.status(ctx); err != nil {
+		return pl, err
+	}
+	if pl.self, err = os.Executable(); err != nil {
+		return pl, fmt.Errorf("find this program: %w", err)
+	}
+	if pl.self, err = filepath.EvalSymlinks(pl.self); err != nil {
+		return pl, fmt.Errorf("find this program: %w", err)
+	}
+	if err := m.planConfig(&pl); err != nil {
+		return pl, err
+	}
+	if err := m.planUnit(&pl); err != nil {
+		return pl, err
+	}
+	if err := checkServiceUser(); err != nil {
+		return pl, err
+	}
+	if err := checkDataDir(cmp.Or(pl.config.DataDir, server.DefaultDataDir)); err != nil {
+		return pl, err
+	}
+	// The service that is replaced has its address itself.
+	if pl.before.Running && (pl.configText == "" || pl.listen == "") {
+		return pl, nil
+	}
+	return pl, checkAddress(ctx, cmp.Or(pl.config.Listen, server.DefaultListen))
+}
+
+// planUnit decides which program is run by which unit.
+func (m *systemd) planUnit(pl *plan) error {
+	packaged := slices.ContainsFunc(m.packaged, exists)
+	if pl.self == packageProgram {
+		pl.program = packageProgram
+		if !packaged {
+			pl.unit = unitText(pl.program, writable(pl.config))
+		}
+		return nil
+	}
+	if packaged {
+		return app.Errorf(app.Conflict, "service_packaged", "Foyer is installed as a package: update the package, or remove it first")
+	}
+	old, err := os.ReadFile(m.unit)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read the unit: %w", err)
+	}
+	if err == nil && !strings.HasPrefix(string(old), unitMark) {
+		return app.Errorf(app.Conflict, "unit_foreign", "%s is not of foyer service install: move it away first, and what it says that you need into systemctl edit foyer", m.unit)
+	}
+	pl.program, pl.unit = m.program, unitText(m.program, writable(pl.config))
+	return nil
+}
+
+// undoing is what takes back what was done, in the order it was done.
+type undoing struct {
+	steps []func() error
+	done  []func() error // what is left behind once nothing is taken back any more
+}
+
+func (u *undoing) add(step func() error) { u.steps = append(u.steps, step) }
+
+// run takes everything back, the last thing first.
+func (u *undoing) run() error {
+	var errs []error
+	for _, step := range slices.Backward(u.steps) {
+		errs = append(errs, step())
+	}
+	return errors.Join(errs...)
+}
+
+// forget removes what was kept for taking back. A leftover harms nobody.
+func (u *undoing) forget() {
+	for _, step := range u.done {
+		_ = step()
+	}
+}
+
+// apply changes the machine up to, but without, a start of the service. It reports whether it has changed anything.
+func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bool, err error) {
+	if err := m.makeUser(ctx); err != nil {
+		return false, err
+	}
+	for _, name := range pl.join {
+		if _, err := m.command(ctx, "usermod", "--append", "--groups", serviceName, name); err != nil {
+			return false, err
+		}
+	}
+	if err := makeDirs(writable(pl.config), undo); err != nil {
+		return false, err
+	}
+	steps := []struct {
+		path string
+		text string
+		mode os.FileMode
+	}{{m.config, pl.configText, 0o644}, {m.unit, pl.unit, 0o644}}
+	for _, step := range steps {
+		if step.text == "" {
+			continue
+		}
+		did, err := replaceFile(step.path, strings.NewReader(step.text), step.mode, undo)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || did
+	}
+	if pl.program != pl.self {
+		did, err := copyProgram(pl.self, pl.program, undo)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || did
+	}
+	if _, err := m.command(ctx, "systemctl", "daemon-reload"); err != nil {
+		return false, err
+	}
+	if !pl.before.Enabled {
+		undo.add(func() error {
+			_, err := m.command(context.WithoutCancel(ctx), "systemctl", "disable", serviceName)
+			return err
+		})
+		if _, err := m.command(ctx, "systemctl", "enable", serviceName); err != nil {
+			return false, err
+		}
+		changed = true
+	}
+	return changed || len(pl.join) > 0, nil
+}
+
+// serve has the service run what is installed now, and waits until it answers. One that does already goes on undisturbed.
+func (m *systemd) serve(ctx context.Context, pl plan, changed bool) (bool, error) {
+	if pl.before.Running && !changed && sameFile("/proc/"+strconv.Itoa(pl.before.PID)+"/exe", pl.program) {
+		return false, nil
+	}
+	if err := m.bring(ctx, "restart"); err != nil {
+		return true, err
+	}
+	if _, err := versionAt(ctx, pl.config.Socket); err != nil {
+		return true, app.Errorf(app.Unavailable, "service_silent", "the service has started and does not answer: %s", app.MessageOf(err))
+	}
+	return true, nil
+}
+
+// takeBack puts the machine back as it was and returns cause with what came of that.
+func (m *systemd) takeBack(ctx context.Context, pl plan, undo *undoing, cause error) error {
+	if !pl.before.Running {
+		if _, err := m.command(ctx, "systemctl", "stop", serviceName); err != nil && pl.before.Installed {
+			cause = errors.Join(cause, err)
+		}
+	}
+	if err := undo.run(); err != nil {
+		return app.Errorf(app.Unavailable, "install_half", "%s; and it could not be taken back: %v", errorLine(cause), err)
+	}
+	if _, err := m.command(ctx, "systemctl", "daemon-reload"); err != nil {
+		return app.Errorf(app.Unavailable, "install_half", "%s; and systemd does not take the old state: %v", errorLine(cause), err)
+	}
+	if !pl.before.Running {
+		if pl.before.Installed {
+			return app.Errorf(app.Unavailable, "install_taken_back", "%s. The program that was installed is back in its place", errorLine(cause))
+		}
+		// systemd remembers a failed unit that is gone; there is nothing to forget when it was never started.
+		_, _ = m.command(ctx, "systemctl", "reset-failed", serviceName)
+		return app.Errorf(app.Unavailable, "install_taken_back", "%s. Nothing was installed", errorLine(cause))
+	}
+	if err := m.bring(ctx, "restart"); err != nil {
+		return app.Errorf(app.Unavailable, "install_half", "%s. The program that was installed is back in its place, but: %s", errorLine(cause), app.MessageOf(err))
+	}
+	return app.Errorf(app.Unavailable, "install_taken_back", "%s. The program that was installed is back in its place and runs", errorLine(cause))
+}
+
+// makeUser makes the system user and the group of the service, if they are not there.
+func (m *systemd) makeUser(ctx context.Context) error {
+	_, err := m.command(ctx, "systemd-sysusers", "--inline", `u foyer - "Foyer" /var/lib/foyer`)
+	if err != nil {
+		return fmt.Errorf("make the user foyer: %w", err)
+	}
+	return nil
+}
+
+// makeDirs makes the directories outside the usual places, for the service alone.
+func makeDirs(dirs []string, undo *undoing) error {
+	for _, dir := range dirs {
+		if exists(dir) {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make %s: %w", dir, err)
+		}
+		undo.add(func() error { return ignoreFull(os.Remove(dir)) })
+		uid, gid, err := serviceIDs()
+		if err != nil {
+			return err
+		}
+		if err := os.Chown(dir, uid, gid); err != nil {
+			return fmt.Errorf("give %s to the service: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// ignoreFull is for a directory that is to be removed unless something is in it.
+func ignoreFull(err error) error {
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// serviceIDs returns the numbers of the service's user and group.
+func serviceIDs() (uid, gid int, err error) {
+	u, err := user.Lookup(serviceName)
+	if err != nil {
+		return 0, 0, fmt.Errorf("user of the service: %w", err)
+	}
+	uid, uidErr := strconv.Atoi(u.Uid)
+	gid, gidErr := strconv.Atoi(u.Gid)
+	return uid, gid, errors.Join(uidErr, gidErr)
+}
+
+// replaceFile makes path hold what from gives: under another name first, durably, then by a rename, so that there is never
+// half a file, and a program may run. A file that holds it already is left alone.
+func replaceFile(path string, from io.Reader, mode os.FileMode, undo *undoing) (changed bool, err error) {
+	data, err := io.ReadAll(from)
+	if err != nil {
+		return false, fmt.Errorf("read what becomes %s: %w", path, err)
+	}
+	old, err := os.ReadFile(path) //nolint:gosec // one of three paths
+	switch {
+	case err == nil && bytes.Equal(old, data):
+		return false, nil
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return false, fmt.Errorf("read %s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // /etc/foyer, which everybody may read
+		return false, fmt.Errorf("make the directory of %s: %w", path, err)
+	}
+	if err := keep(path, err == nil, undo); err != nil {
+		return false, err
+	}
+	if err := writeDurably(path+".new", data, mode); err != nil {
+		return false, errors.Join(fmt.Errorf("write %s: %w", path, err), ignoreMissing(os.Remove(path+".new")))
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return false, fmt.Errorf("put %s in its place: %w", path, err)
+	}
+	return true, nil
+}
+
+// keep notes how path gets back what it holds now.
+func keep(path string, there bool, undo *undoing) error {
+	if !there {
+		undo.add(func() error { return ignoreMissing(os.Remove(path)) })
+		return nil
+	}
+	old := path + ".old"
+	if err := ignoreMissing(os.Remove(old)); err != nil {
+		return fmt.Errorf("remove what an earlier try has left: %w", err)
+	}
+	if err := os.Link(path, old); err != nil {
+		return fmt.Errorf("keep %s: %w", path, err)
+	}
+	undo.add(func() error { return os.Rename(old, path) })
+	undo.done = append(undo.done, func() error { return os.Remove(old) })
+	return nil
+}
+
+func writeDurably(path string, data []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode) //nolint:gosec // one of three paths
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	// The mask of the caller is not to decide who may run the program.
+	return errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+}
+
+// copyProgram makes to a copy of the program from.
+func copyProgram(from, to string, undo *undoing) (changed bool, err error) {
+	f, err := os.Open(from) //nolint:gosec // this program
+	if err != nil {
+		return false, fmt.Errorf("read this program: %w", err)
+	}
+	defer f.Close()
+	return replaceFile(to, f, 0o755, undo)
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func sameFile(a, b string) bool {
+	one, errOne := os.Stat(a)
+	two, errTwo := os.Stat(b)
+	return errOne == nil && errTwo == nil && os.SameFile(one, two)
+}

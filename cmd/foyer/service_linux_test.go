@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"foyer/app"
+	"foyer/server"
+)
+
+func TestUnit(t *testing.T) {
+	got := unitText("/usr/local/bin/foyer", nil)
+	golden := filepath.Join("testdata", "foyer.service")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the unit is not that of %s; see what changed with: go test ./cmd/foyer -run TestUnit -update && git diff", golden)
+	}
+	if !strings.HasPrefix(got, unitMark) || strings.Contains(got, "@PROGRAM@") || strings.Contains(got, "@WRITABLE@") {
+		t.Error("the unit lacks its mark, or has places that were not filled")
+	}
+	elsewhere := unitText("/usr/local/bin/foyer", []string{"/srv/foyer", "/srv/50% off"})
+	if want := "ConfigurationDirectory=foyer\nReadWritePaths=/srv/foyer\nReadWritePaths=\"/srv/50%% off\"\nUMask=0077\n"; !strings.Contains(elsewhere, want) {
+		t.Errorf("with directories elsewhere: got\n%s\nwant in it\n%s", elsewhere, want)
+	}
+}
+
+// TestUnitAnalyze asks systemd what it thinks of the unit. It needs no systemd that runs.
+func TestUnitAnalyze(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed; .ci/need test brings it, with the package systemd")
+	}
+	// A program that is there: the service is not installed on this machine.
+	unit := filepath.Join(t.TempDir(), "foyer.service")
+	if err := os.WriteFile(unit, []byte(unitText("/bin/true", []string{"/srv/foyer data"})), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"verify", "--man=no", unit},
+		{"security", "--offline=true", "--threshold=20", "--no-pager", unit},
+	} {
+		out, err := exec.CommandContext(t.Context(), analyze, args...).CombinedOutput()
+		if err != nil && strings.Contains(string(out), "unrecognized option") {
+			t.Skipf("this systemd-analyze is too old: %s", out)
+		}
+		if err != nil || args[0] == "verify" && strings.Contains(string(out), unit) {
+			t.Errorf("systemd-analyze %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+func TestWritable(t *testing.T) {
+	for _, test := range []struct {
+		config server.Config
+		want   []string
+	}{
+		{server.Config{}, nil},
+		{server.Config{DataDir: "/var/lib/foyer", Socket: "/run/foyer/admin.sock"}, nil},
+		{server.Config{DataDir: "/var/lib/foyer/office", Socket: "/run/foyer/office.sock"}, nil},
+		{server.Config{DataDir: "/srv/foyer"}, []string{"/srv/foyer"}},
+		{server.Config{DataDir: "/srv/foyer", Socket: "/srv/foyer/admin.sock"}, []string{"/srv/foyer"}},
+		{server.Config{DataDir: "/var/lib/foyer2", Socket: "/srv/run/admin.sock"}, []string{"/var/lib/foyer2", "/srv/run"}},
+	} {
+		if got := writable(test.config); !slices.Equal(got, test.want) {
+			t.Errorf("writable(%q, %q): got %q, want %q", test.config.DataDir, test.config.Socket, got, test.want)
+		}
+	}
+}
+
+func TestConfigText(t *testing.T) {
+	const head = "# What Foyer needs to know before its database is open. After a change: sudo foyer service restart\n"
+	for _, test := range []struct {
+		config server.Config
+		want   string
+	}{
+		{server.Config{}, ""},
+		{server.Config{Listen: ":80"}, head + "listen = \":80\"\n"},
+		{
+			server.Config{Listen: ":80", PublicURL: "https://a.example", Operators: []string{"anna", `OFFICE\bob`}},
+			head + "listen = \":80\"\npublic_url = \"https://a.example\"\noperators = [\"anna\", \"OFFICE\\\\bob\"]\n",
+		},
+	} {
+		got, err := configText(test.config)
+		if err != nil || got != test.want {
+			t.Errorf("%+v: got %q, %v, want %q", test.config, got, err, test.want)
+		}
+	}
+	if _, err := configText(server.Config{Listen: "\a"}); app.CodeOf(err) != app.Invalid {
+		t.Errorf("what TOML cannot say: got %v, want Invalid", err)
+	}
+}
+
+func TestParseStatus(t *testing.T) {
+	unit := "\nLoadState=loaded\nUnitFileState=enabled\nFragmentPath=/etc/systemd/system/foyer.service\n"
+	for _, test := range []struct {
+		text string
+		want serviceStatus
+	}{
+		{"LoadState=not-found\nActiveState=inactive\n", serviceStatus{}},
+		{"", serviceStatus{}},
+		{
+			"ActiveState=active\nSubState=running\nMainPID=42\nStatusText=serving at http://office:8080" + unit,
+			serviceStatus{State: stateRunning, Running: true, PID: 42, Address: "http://office:8080"},
+		},
+		{"ActiveState=activating\nSubState=start" + unit, serviceStatus{State: stateStarting}},
+		{
+			"ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainStatus=1" + unit,
+			serviceStatus{State: stateRestarting, Detail: "it ended with exit status 1; see journalctl -u foyer"},
+		},
+		{
+			"ActiveState=failed\nSubState=failed\nResult=watchdog" + unit,
+			serviceStatus{State: stateFailed, Detail: "watchdog; see journalctl -u foyer"},
+		},
+		{"ActiveState=inactive\nSubState=dead\nResult=success" + unit, serviceStatus{State: stateStopped}},
+	} {
+		want := test.want
+		if strings.Contains(test.text, unit) {
+			want.Installed, want.Enabled, want.Unit = true, true, "/etc/systemd/system/foyer.service"
+		}
+		var got serviceStatus
+		if parseStatus(&got, test.text); got != want {
+			t.Errorf("%q:\n got %+v\nwant %+v", test.text, got, want)
+		}
+	}
+	var got serviceStatus
+	parseStatus(&got, "ActiveState=active\nActiveEnterTimestamp=Sun 2026-11-22 09:30:00 UTC"+unit)
+	if got.Since == nil || !got.Since.Equal(then) {
+		t.Errorf("since: got %v, want %v", got.Since, then)
+	}
+}
+
+// TestReplaceFile replaces a file, takes it back, and replaces one that was not there.
+func TestReplaceFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sub", "file")
+	put := func(text string, undo *undoing) bool {
+		t.Helper()
+		changed, err := replaceFile(path, strings.NewReader(text), 0o755, undo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return changed
+	}
+	holds := func(want string) {
+		t.Helper()
+		got, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) {
+			got = []byte("nothing")
+		}
+		entries, _ := os.ReadDir(filepath.Dir(path))
+		if string(got) != want || len(entries) > 1 {
+			t.Errorf("got %q and %d files, want %q alone", got, len(entries), want)
+		}
+	}
+	var first, second, third undoing
+	if !put("one", &first) {
+		t.Error("a new file is no change")
+	}
+	if err := first.run(); err != nil {
+		t.Error(err)
+	}
+	holds("nothing")
+	put("one", &undoing{})
+	if put("one", &undoing{}) {
+		t.Error("the same again is a change")
+	}
+	holds("one")
+	if !put("two", &second) {
+		t.Error("another text is no change")
+	}
+	if err := second.run(); err != nil {
+		t.Error(err)
+	}
+	holds("one")
+	put("three", &third)
+	third.forget()
+	holds("three")
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("mode: got %v, %v", info.Mode(), err)
+	}
+}
+
+func TestCheckAddress(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for address, want := range map[string]app.Code{
+		"127.0.0.1:0": "", l.Addr().String(): app.Conflict, "192.0.2.1:0": app.Invalid, "127.0.0.1": app.Invalid, ":http-nope": app.Invalid,
+	} {
+		got := app.Code("")
+		if err := checkAddress(t.Context(), address); err != nil {
+			got = app.CodeOf(err)
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", address, got, want)
+		}
+	}
+}
+
+func TestCheckDataDir(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{
+		"/home/foyer": "does not see what is in /home", "/root": "does not see", "data": "not an absolute path", "/etc/hostname": "not a directory",
+		"/usr/share": "does not belong to the service", "/tmp": "does not see",
+	} {
+		var data *server.DataError
+		if err := checkDataDir(dir); !errors.As(err, &data) || !strings.Contains(data.Message, want) {
+			t.Errorf("%s: got %v, want a DataError with %q", dir, err, want)
+		}
+	}
+	if os.Geteuid() == 0 {
+		if err := checkDataDir("/srv/not/there/yet"); err != nil {
+			t.Errorf("a directory that is not there yet: %v", err)
+		}
+	}
+}
+
+func TestUserNames(t *testing.T) {
+	if got, err := userNames([]string{"daemon", "1", "root", "0"}); err != nil || !slices.Equal(got, []string{"daemon"}) {
+		t.Errorf("got %q, %v, want daemon alone", got, err)
+	}
+	if _, err := userNames([]string{"nobody-here"}); app.CodeOf(err) != app.Invalid {
+		t.Errorf("a user who is not there: got %v, want Invalid", err)
+	}
+}
+
+// TestWithoutSystemd expects one line and exit status 1.
+func TestWithoutSystemd(t *testing.T) {
+	m := &systemd{booted: filepath.Join(t.TempDir(), "none"), command: func(context.Context, string, ...string) (string, error) {
+		t.Error("a program of systemd was run")
+		return "", nil
+	}}
+	for _, verb := range []string{"install", "uninstall", "start", "stop", "restart", "status"} {
+		p := &program{in: strings.NewReader(""), out: &strings.Builder{}, getenv: func(string) string { return "" }, manager: m, privileged: func() bool { return true }}
+		var stderr strings.Builder
+		p.err = &stderr
+		if status := p.run(t.Context(), []string{"service", verb}); status != exitFailed || !strings.Contains(stderr.String(), "systemd does not run on this machine") ||
+			strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: got %d, %q", verb, status, stderr.String())
+		}
+	}
+}
+
+// TestPackaged expects that what a package has brought is left to it.
+func TestPackaged(t *testing.T) {
+	dir := t.TempDir()
+	ours, theirs := filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
+	m := &systemd{unit: ours, packaged: []string{theirs}, program: "/usr/local/bin/foyer"}
+	pl := plan{self: packageProgram}
+	if err := m.planUnit(&pl); err != nil || pl.program != packageProgram || !strings.Contains(pl.unit, "ExecStart=/usr/bin/foyer serve\n") {
+		t.Errorf("/usr/bin/foyer without a unit: got %v, %q", err, pl.program)
+	}
+	for path, text := range map[string]string{theirs: "[Unit]\n", ours: "[Unit]\nDescription=by hand\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pl = plan{self: packageProgram}
+	if err := m.planUnit(&pl); err != nil || pl.program != packageProgram || pl.unit != "" {
+		t.Errorf("/usr/bin/foyer with the unit of its package: got %v, %+v", err, pl)
+	}
+	if err := m.planUnit(&plan{self: "/opt/foyer"}); app.ReasonOf(err) != "service_packaged" {
+		t.Errorf("another program beside a package: got %v", err)
+	}
+	m.packaged = nil
+	if err := m.planUnit(&plan{self: "/opt/foyer"}); app.ReasonOf(err) != "unit_foreign" {
+		t.Errorf("a unit by hand: got %v", err)
+	}
+}

@@ -58,7 +58,7 @@ func newChart(empty string, s ...series) *chart {
 	c.setSeries(s)
 	// Labels have a margin of their own, with which the rest is in line.
 	inset := layout.NewCustomPaddedLayout(0, 0, theme.InnerPadding(), 0)
-	c.content = container.NewBorder(container.New(inset, c.legend), newFixedHeight(summaryHeight, c.summary), nil, nil, container.New(inset, c.plot))
+	c.content = newBorder(container.New(inset, c.legend), newFixedHeight(summaryHeight, c.summary), nil, nil, container.New(inset, c.plot))
 	return c
 }
 

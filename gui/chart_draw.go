@@ -280,7 +280,7 @@ func (t *tip) show(d chartDay, all []series) {
 			value := newSmall("")
 			value.Importance = widget.MediumImportance
 			t.values = append(t.values, value)
-			t.rows.Add(container.NewBorder(nil, nil, newFixed(24, container.NewCenter(newSwatch(s))), nil, value))
+			t.rows.Add(newBorder(nil, nil, newFixed(24, container.NewCenter(newSwatch(s))), nil, value))
 		}
 	}
 	for i, s := range all {

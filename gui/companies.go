@@ -58,12 +58,12 @@ func (v *companiesView) Content() fyne.CanvasObject {
 	v.choose.Hide()
 	v.add = newMainButton(tr("companies.add"), theme.ContentAddIcon(), v.startNew)
 
-	head := readingBorder(nil, nil, newTitle(tr("page.companies")), centered(v.add), container.New(layout.NewCustomPaddedLayout(0, 0, 16, 8), centered(v.try.strip)))
-	left := newPanel(colorSurface, colorLine, 10, 6, readingBorder(v.search, v.count, nil, nil, v.table.stack))
+	head := newBorder(nil, nil, newTitle(tr("page.companies")), centered(v.add), container.New(layout.NewCustomPaddedLayout(0, 0, 16, 8), centered(v.try.strip)))
+	left := newPanel(colorSurface, colorLine, 10, 6, newBorder(v.search, v.count, nil, nil, v.table.stack))
 	v.right = container.NewVBox(v.try.card, v.form.bar, v.none, v.choose, v.form.body)
 	v.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 8, 6, 12), v.right))
-	detail := readingBorder(nil, v.form.foot, nil, nil, v.scroll)
-	v.content = readingBorder(container.NewVBox(head, v.bar), nil, newFixed(listWidth, left), nil, detail)
+	detail := newBorder(nil, v.form.foot, nil, nil, v.scroll)
+	v.content = newBorder(container.NewVBox(head, v.bar), nil, newFixed(listWidth, left), nil, detail)
 	return v.content
 }
 
@@ -225,15 +225,4 @@ func (v *companiesView) load(q tableQuery) loader[localapi.CompanySummary] {
 // centered returns an object as high as it needs to be, in the middle of the height there is.
 func centered(o fyne.CanvasObject) fyne.CanvasObject {
 	return container.NewVBox(layout.NewSpacer(), o, layout.NewSpacer())
-}
-
-// readingBorder is container.NewBorder whose parts are reached by the tab key as they are read: there the middle would come first.
-func readingBorder(top, bottom, left, right, middle fyne.CanvasObject) *fyne.Container {
-	c := container.New(layout.NewBorderLayout(top, bottom, left, right))
-	for _, o := range []fyne.CanvasObject{top, left, middle, right, bottom} {
-		if o != nil {
-			c.Add(o)
-		}
-	}
-	return c
 }

@@ -32,7 +32,7 @@ func newCompanyAccounts(d *desk, grown func()) *companyAccounts {
 	a := &companyAccounts{desk: d, grown: grown, heading: newHeading(""), text: newHint("")}
 	a.all = newButton(tr("companies.accounts.show"), nil, func() { d.open(pageUsers, "company:"+a.company) })
 	a.rows = container.New(layout.NewCustomPaddedVBoxLayout(-6))
-	head := container.NewBorder(nil, nil, a.heading, a.all)
+	head := newBorder(nil, nil, a.heading, a.all)
 	a.card = newCard("", container.NewVBox(head, a.text, a.rows))
 	return a
 }
@@ -105,5 +105,5 @@ func (a *companyAccounts) row(account localapi.Account) fyne.CanvasObject {
 	label := newSmall(state)
 	label.Importance = l.importance()
 	icon := container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(16), widget.NewIcon(l.icon())))
-	return container.NewBorder(nil, nil, nil, newFixed(170, container.NewBorder(nil, nil, icon, nil, label)), container.NewGridWithColumns(2, link, name))
+	return newBorder(nil, nil, nil, newFixed(170, newBorder(nil, nil, icon, nil, label)), container.NewGridWithColumns(2, link, name))
 }

@@ -133,7 +133,7 @@ func (w *listWatch) note(l level, text, action string, do func()) {
 		b := newButton(action, nil, do)
 		button = container.NewCenter(b)
 	}
-	w.box.Add(container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(6, 0, 0, 0), container.NewVBox(icon)), button, label))
+	w.box.Add(newBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(6, 0, 0, 0), container.NewVBox(icon)), button, label))
 }
 
 // more says how many notes of a sort are not shown.

@@ -73,7 +73,7 @@ func newCompanyForm(d *desk) *companyForm {
 }
 
 func (c *companyForm) layout() {
-	head := container.NewBorder(nil, nil, nil, container.NewHBox(container.NewCenter(c.pill), c.removing), c.title)
+	head := newBorder(nil, nil, nil, container.NewHBox(container.NewCenter(c.pill), c.removing), c.title)
 	who := newCard("", container.NewVBox(newField(tr("companies.name"), c.name, ""), c.enabled))
 	list := newCard("", container.NewVBox(
 		newField(tr("companies.entries"), c.field, ""), c.check.box, widget.NewSeparator(), newEntryHelp()))
@@ -97,7 +97,7 @@ func newEntryHelp() fyne.CanvasObject {
 	} {
 		sample := newSmall(kind.sample)
 		sample.TextStyle.Monospace, sample.Importance = true, widget.MediumImportance
-		rows.Add(container.NewBorder(nil, nil, newFixed(150, sample), nil, newHint(tr(kind.text))))
+		rows.Add(newBorder(nil, nil, newFixed(150, sample), nil, newHint(tr(kind.text))))
 	}
 	return container.New(layout.NewCustomPaddedVBoxLayout(-8), rows.Objects...)
 }

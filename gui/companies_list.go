@@ -81,8 +81,8 @@ func newCompanyRow(t *table[localapi.CompanySummary]) *companyRow {
 	r.mark = container.NewHBox(container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(15), r.icon)), r.state)
 	r.mark.Hide()
 	r.box = container.New(layout.NewCustomPaddedVBoxLayout(-12),
-		container.NewBorder(nil, nil, nil, r.count, r.name),
-		container.NewBorder(nil, nil, nil, r.mark, r.summary))
+		newBorder(nil, nil, nil, r.count, r.name),
+		newBorder(nil, nil, nil, r.mark, r.summary))
 	r.tapped = func(id int) {
 		if c := fyne.CurrentApp().Driver().CanvasForObject(t.list); c != nil {
 			c.Focus(t.list)

@@ -237,7 +237,7 @@ func newCompaniesTest(t *testing.T, f *fakeCompanies, subject string) *companies
 		t.Fatal("another view")
 	}
 	side := newPanel(colorSide, "", 0, 8, newFixed(178, layout.NewSpacer()))
-	d.window.SetContent(container.NewBorder(nil, nil, side, nil, container.New(layout.NewCustomPaddedLayout(45, 8, 12, 12), v.Content())))
+	d.window.SetContent(newBorder(nil, nil, side, nil, container.New(layout.NewCustomPaddedLayout(45, 8, 12, 12), v.Content())))
 	v.Open(subject)
 	d.drain()
 	return &companiesTest{testDesk: d, fake: f, view: v}

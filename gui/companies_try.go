@@ -35,7 +35,7 @@ func newAddressTry(d *desk, goTo func(string), grown func()) *addressTry {
 	t.entry.PlaceHolder = tr("companies.try.hint")
 	t.button = newButton(tr("companies.try.do"), theme.SearchIcon(), t.try)
 	label := widget.NewLabel(tr("companies.try"))
-	t.strip = readingBorder(nil, nil, label, t.button, t.entry)
+	t.strip = newBorder(nil, nil, label, t.button, t.entry)
 	t.card = newPanel(colorSurface, colorLine, 10, 10, t.lines)
 	t.card.Hide()
 	return t
@@ -99,7 +99,7 @@ func (t *addressTry) take(v localapi.AllowTest, err error) {
 	closing := newButton("", theme.CancelIcon(), t.close)
 	closing.Importance = widget.LowImportance
 	head := container.NewHBox()
-	t.lines.Add(readingBorder(nil, nil, nil, closing, head))
+	t.lines.Add(newBorder(nil, nil, nil, closing, head))
 	if err != nil {
 		head.Add(newPill(tr("companies.try.failed"), levelError))
 		t.lines.Add(newText(t.failure(err)))
@@ -154,7 +154,7 @@ func coveringRows(covering []localapi.Covering) fyne.CanvasObject {
 			entry.TextStyle.Bold = true
 			mark = newPill(tr("companies.try.wins"), levelInfo)
 		}
-		rows.Add(container.NewBorder(nil, nil, nil, newFixed(110, container.NewHBox(mark)), container.NewGridWithColumns(2, entry, company)))
+		rows.Add(newBorder(nil, nil, nil, newFixed(110, container.NewHBox(mark)), container.NewGridWithColumns(2, entry, company)))
 	}
 	return rows
 }
@@ -170,7 +170,7 @@ func wayRows(ways []localapi.Way) fyne.CanvasObject {
 		label := newSmall(name)
 		label.TextStyle.Bold, label.Importance = true, widget.MediumImportance
 		label.Truncation = fyne.TextTruncateEllipsis
-		rows.Add(container.NewBorder(nil, nil, newFixed(150, label), nil, newHint(sentence(way.Result))))
+		rows.Add(newBorder(nil, nil, newFixed(150, label), nil, newHint(sentence(way.Result))))
 	}
 	return rows
 }

@@ -51,7 +51,7 @@ func newConnectView(host Host, run func(time.Duration, work), tell func(string),
 	picture := container.NewGridWrap(fyne.NewSquareSize(72), widget.NewIcon(icon))
 	buttons := container.NewHBox(v.main, v.again, v.try)
 	box := container.NewVBox(container.NewHBox(picture), v.heading, v.text, gap(6), buttons, v.bar, gap(6), v.typed)
-	v.content = container.NewBorder(nil, nil, layout.NewSpacer(), layout.NewSpacer(),
+	v.content = newBorder(nil, nil, layout.NewSpacer(), layout.NewSpacer(),
 		container.NewCenter(newFixed(600, newCard("", container.New(layout.NewCustomPaddedLayout(14, 14, 14, 14), box)))))
 	return v
 }

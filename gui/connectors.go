@@ -50,8 +50,8 @@ func newConnectors(d *desk) view {
 			tr("connectors.add"), v.showKinds),
 		window: d.window,
 	})
-	head := container.NewBorder(nil, nil, newTitle(tr("page.connectors")), v.add)
-	v.list = container.NewBorder(container.NewVBox(head, newHint(tr("connectors.lead")), v.bar), nil, nil, nil, v.table.content)
+	head := newBorder(nil, nil, newTitle(tr("page.connectors")), v.add)
+	v.list = newBorder(container.NewVBox(head, newHint(tr("connectors.lead")), v.bar), nil, nil, nil, v.table.content)
 	v.stack = container.NewStack(v.list)
 	return v
 }

@@ -72,7 +72,7 @@ func newConnectorForm(d *desk, c localapi.Connector, isNew bool) *connectorForm 
 	}
 	body := container.NewVScroll(newColumns(
 		newCard("", f.fields()), container.NewVBox(f.side()...)))
-	f.content = container.NewBorder(container.NewVBox(head, f.bar), container.NewVBox(gap(2), buttons), nil, nil, body)
+	f.content = newBorder(container.NewVBox(head, f.bar), container.NewVBox(gap(2), buttons), nil, nil, body)
 	f.fill(c)
 	return f
 }

@@ -58,7 +58,7 @@ func newCopyField(value string, tell func(string)) (*fyne.Container, *widget.Lab
 		fyne.CurrentApp().Clipboard().SetContent(label.Text)
 		tell(tr("copied"))
 	})
-	return container.NewBorder(nil, nil, nil, button, newPanel(theme.ColorNameInputBackground, colorLine, 6, 0, label)), label
+	return newBorder(nil, nil, nil, button, newPanel(theme.ColorNameInputBackground, colorLine, 6, 0, label)), label
 }
 
 // searchEntry is a field to search with: it tells what is typed when there was no key for a while.

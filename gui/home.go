@@ -70,7 +70,7 @@ func (v *homeView) Content() fyne.CanvasObject {
 	middle := container.New(besideLayout{addressWidth, homeGap}, v.attention.content, v.address.content)
 	v.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 8, 0, 10), container.New(
 		layout.NewCustomPaddedVBoxLayout(homeGap), tiles, middle, charts, v.events.content)))
-	return container.NewBorder(container.NewVBox(newTitle(tr("page.home")), v.bar), nil, nil, nil, v.scroll)
+	return newBorder(container.NewVBox(newTitle(tr("page.home")), v.bar), nil, nil, nil, v.scroll)
 }
 
 // How large the parts are.

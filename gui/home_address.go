@@ -47,7 +47,7 @@ func newAddressCard(d *desk, b *bar) *addressCard {
 	c.print = newButton(tr("home.address.print"), nil, c.draw)
 	label.Truncation, label.Wrapping = fyne.TextTruncateOff, fyne.TextWrapBreak // the whole of it is what it is here for
 	buttons := container.NewVBox(layout.NewSpacer(), open, c.print, layout.NewSpacer())
-	c.on = container.NewVBox(container.NewBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 5), c.qr), nil, buttons), field)
+	c.on = container.NewVBox(newBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 5), c.qr), nil, buttons), field)
 	c.off = container.NewVBox(newText(tr("home.address.off")),
 		newMainButton(tr("home.go.login_link"), nil, func() { d.open(pageUsers, "") }))
 	c.unset = container.NewVBox(newText(tr("home.address.unset")),
@@ -140,7 +140,7 @@ func (c *addressCard) offer(img image.Image, file []byte) {
 	shut := widget.NewButton(tr("close"), func() { dlg.Hide() })
 	save := newButton(tr("home.poster.save"), theme.DocumentSaveIcon(), func() { c.askWhere(file, problem) })
 	show := newMainButton(tr("home.poster.show"), theme.DocumentPrintIcon(), func() { c.openPoster(file, problem) })
-	dlg = dialog.NewCustomWithoutButtons(tr("home.poster.title"), newFixed(560, container.NewBorder(nil, nil, framed, nil, text)), c.desk.window)
+	dlg = dialog.NewCustomWithoutButtons(tr("home.poster.title"), newFixed(560, newBorder(nil, nil, framed, nil, text)), c.desk.window)
 	dlg.SetButtons([]fyne.CanvasObject{shut, save, show})
 	dlg.Show()
 	c.preview = dlg

@@ -30,9 +30,9 @@ func newAttentionCard(d *desk) *attentionCard {
 	head.Alignment = fyne.TextAlignCenter
 	hint := newHint(tr("home.well.hint"))
 	hint.Alignment = fyne.TextAlignCenter
-	c.well = container.NewBorder(nil, nil, nil, nil, container.NewCenter(newFixed(300, container.NewVBox(icon, head, hint))))
+	c.well = newBorder(nil, nil, nil, nil, container.NewCenter(newFixed(300, container.NewVBox(icon, head, hint))))
 	c.well.Hide()
-	c.content = newPanel(colorSurface, colorLine, 10, 10, container.NewBorder(c.heading, nil, nil, nil, container.NewStack(c.rows, c.well)))
+	c.content = newPanel(colorSurface, colorLine, 10, 10, newBorder(c.heading, nil, nil, nil, container.NewStack(c.rows, c.well)))
 	return c
 }
 
@@ -70,10 +70,10 @@ func (c *attentionCard) newRow(n localapi.Notice) fyne.CanvasObject {
 	icon := container.NewVBox(newFixed(32, newFixedHeight(34, container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(20), widget.NewIcon(l.icon()))))))
 	place := placeOf(n)
 	if place.page == "" {
-		return container.NewBorder(nil, nil, icon, nil, newText(noticeText(n)))
+		return newBorder(nil, nil, icon, nil, newText(noticeText(n)))
 	}
 	button := newButton(tr("home.go."+place.action), nil, func() { c.desk.open(place.page, place.subject) })
-	return container.NewBorder(nil, nil, icon, container.NewCenter(button), newText(noticeText(n)))
+	return newBorder(nil, nil, icon, container.NewCenter(button), newText(noticeText(n)))
 }
 
 // noticeText returns the sentence of a notice in the person's language, or as the service has it.
@@ -153,8 +153,8 @@ func newEventCard(d *desk) *eventCard {
 	c.empty.Hide()
 	all := newButton(tr("home.events.all"), nil, func() { d.open(pageLog, "") })
 	all.Importance = widget.LowImportance
-	head := container.NewBorder(nil, nil, nil, all, newHeading(tr("home.events")))
-	c.content = newPanel(colorSurface, colorLine, 10, 10, container.NewBorder(head, nil, nil, nil, container.NewStack(c.rows, c.empty)))
+	head := newBorder(nil, nil, nil, all, newHeading(tr("home.events")))
+	c.content = newPanel(colorSurface, colorLine, 10, 10, newBorder(head, nil, nil, nil, container.NewStack(c.rows, c.empty)))
 	return c
 }
 
@@ -178,7 +178,7 @@ func (c *eventCard) show(events []localapi.Event) {
 			icon.SetResource(theme.NewColoredResource(theme.RadioButtonFillIcon(), colorBar))
 		}
 		left := container.NewHBox(newFixed(28, newFixedIcon(icon)), newFixed(118, at))
-		c.rows.Add(container.NewBorder(nil, nil, left, nil, text))
+		c.rows.Add(newBorder(nil, nil, left, nil, text))
 	}
 }
 

@@ -118,7 +118,7 @@ func homePicture(d *testDesk, name string) {
 	d.tb.Helper()
 	content := d.window.Content()
 	side := newPanel(colorSide, "", 0, 0, newFixed(194, container.NewStack()))
-	d.window.SetContent(container.NewBorder(nil, nil, side, nil, container.NewPadded(container.NewBorder(newFixedHeight(44, container.NewStack()), nil, nil, nil, content))))
+	d.window.SetContent(newBorder(nil, nil, side, nil, container.NewPadded(newBorder(newFixedHeight(44, container.NewStack()), nil, nil, nil, content))))
 	d.picture(name)
 	d.window.SetContent(content)
 }

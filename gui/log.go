@@ -61,9 +61,9 @@ func newLog(d *desk) view {
 		window: d.window,
 	})
 	v.save = newButton(tr("export.button"), theme.DownloadIcon(), func() { v.newExport().choose() })
-	head := container.NewBorder(nil, nil, newTitle(tr("page.log")), v.save)
-	tools := container.NewBorder(nil, nil, nil, container.NewHBox(newFixed(150, v.family), newFixed(150, v.period), v.refused), v.search)
-	v.content = container.NewBorder(container.NewVBox(head, tools, v.bar), v.detail.content, nil, nil, v.table.content)
+	head := newBorder(nil, nil, newTitle(tr("page.log")), v.save)
+	tools := newBorder(nil, nil, nil, container.NewHBox(newFixed(150, v.family), newFixed(150, v.period), v.refused), v.search)
+	v.content = newBorder(container.NewVBox(head, tools, v.bar), v.detail.content, nil, nil, v.table.content)
 	v.quietly(func() {
 		v.family.SetSelectedIndex(0)
 		v.period.SetSelectedIndex(0)

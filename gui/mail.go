@@ -49,7 +49,7 @@ func newMailView(d *desk) *mailView {
 		titles[i] = tr("mail.tab." + name)
 	}
 	v.tabs = newMailTabs(titles, []fyne.CanvasObject{v.queue.content, v.out.content, v.dns.content, v.programs.content, v.addresses.content}, v.turned)
-	v.content = mailBorder(container.NewVBox(v.strip.content, v.tabs.bar), nil, nil, nil, v.tabs.body)
+	v.content = newBorder(container.NewVBox(v.strip.content, v.tabs.bar), nil, nil, nil, v.tabs.body)
 	return v
 }
 

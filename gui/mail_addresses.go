@@ -24,7 +24,7 @@ func newMailAddresses(d *desk) *mailAddresses {
 	v := &mailAddresses{suppressed: newSuppressed(d), blocked: newBlocked(d), hosts: newTLSHosts(d)}
 	v.tabs = newMailTabs([]string{tr("mail.list.suppressed"), tr("mail.list.blocked"), tr("mail.list.tls")},
 		[]fyne.CanvasObject{v.suppressed.content, v.blocked.content, v.hosts.content}, func(int) { v.read() })
-	v.content = mailBorder(v.tabs.bar, nil, nil, nil, v.tabs.body)
+	v.content = newBorder(v.tabs.bar, nil, nil, nil, v.tabs.body)
 	return v
 }
 
@@ -73,8 +73,8 @@ func newMailList[T any](d *desk, c mailListConfig[T]) *mailList[T] {
 		chosen: func(_ T, ok bool) { mailEnable(l.take, ok) },
 		empty:  newEmpty(theme.ConfirmIcon(), tr("mail."+c.name+".empty"), "", "", nil),
 	})
-	head := mailBorder(nil, nil, nil, mailTop(l.take), newHint(tr("mail."+c.name+".hint")))
-	l.content = mailBorder(container.NewVBox(head, l.bar), nil, nil, nil, l.table.content)
+	head := newBorder(nil, nil, nil, mailTop(l.take), newHint(tr("mail."+c.name+".hint")))
+	l.content = newBorder(container.NewVBox(head, l.bar), nil, nil, nil, l.table.content)
 	return l
 }
 

@@ -67,10 +67,10 @@ func newMailDetail(d *desk) *mailDetail {
 	v.tabs = newMailTabs([]string{tr("mail.part.events"), tr("mail.part.text"), tr("mail.part.html"), tr("mail.part.source")},
 		[]fyne.CanvasObject{v.events.content, v.parts.text, v.parts.html, v.parts.source}, func(int) { v.showPart() })
 	v.tabs.ground(colorSurface)
-	v.head = mailBorder(nil, nil, mailMiddle(v.state), container.NewHBox(v.size, leave), v.subject)
+	v.head = newBorder(nil, nil, mailMiddle(v.state), container.NewHBox(v.size, leave), v.subject)
 	actions := container.NewHBox(v.buttons.retry, v.buttons.hold, v.buttons.release, v.buttons.remove)
-	row := mailBorder(nil, nil, v.tabs.bar, actions, layout.NewSpacer())
-	v.content = newPanel(colorSurface, colorLine, 10, 6, mailBorder(container.NewVBox(v.head, row, v.bar), nil, nil, nil, v.tabs.body))
+	row := newBorder(nil, nil, v.tabs.bar, actions, layout.NewSpacer())
+	v.content = newPanel(colorSurface, colorLine, 10, 6, newBorder(container.NewVBox(v.head, row, v.bar), nil, nil, nil, v.tabs.body))
 	return v
 }
 

@@ -41,8 +41,8 @@ func newMailDNS(d *desk) *mailDNS {
 	v.empty = newEmpty(theme.ComputerIcon(), tr("mail.dns_no_from"), tr("mail.dns_no_from_hint"), tr("mail.tab.settings"), func() { d.open(pageMail, "settings") })
 	v.empty.Hide()
 	v.scroll = mailScroll(v.list)
-	head := mailBorder(nil, nil, nil, mailTop(container.NewHBox(v.again, v.copyAll)), v.summary)
-	v.content = mailBorder(container.NewVBox(head, v.bar), nil, nil, nil, container.NewStack(v.scroll, v.empty))
+	head := newBorder(nil, nil, nil, mailTop(container.NewHBox(v.again, v.copyAll)), v.summary)
+	v.content = newBorder(container.NewVBox(head, v.bar), nil, nil, nil, container.NewStack(v.scroll, v.empty))
 	return v
 }
 
@@ -105,7 +105,7 @@ func (v *mailDNS) card(r localapi.DNSRecord) fyne.CanvasObject {
 		need = tr("mail.dns_required")
 	}
 	state := newPill(mailOrGiven("mail.dns_state."+r.State, r.State), dnsLevel(r))
-	head := mailBorder(nil, nil, newHeading(mailOrGiven("mail.dns_kind."+r.Kind, r.Kind)), container.NewHBox(newSmall(need), mailMiddle(state)), newSmall(mailOrGiven("mail.dns_for."+r.Kind, "")))
+	head := newBorder(nil, nil, newHeading(mailOrGiven("mail.dns_kind."+r.Kind, r.Kind)), container.NewHBox(newSmall(need), mailMiddle(state)), newSmall(mailOrGiven("mail.dns_for."+r.Kind, "")))
 	name, _ := newCopyField(r.Name, v.desk.tell)
 	rows := container.NewVBox(head, dnsRow(tr("mail.dns_name"), name), dnsRow(tr("mail.dns_type"), newText(r.Type)))
 	if r.Value != "" {
@@ -126,7 +126,7 @@ func (v *mailDNS) card(r localapi.DNSRecord) fyne.CanvasObject {
 }
 
 func dnsRow(label string, o fyne.CanvasObject) fyne.CanvasObject {
-	return mailBorder(nil, nil, mailTop(newFixed(110, newSmall(label))), nil, o)
+	return newBorder(nil, nil, mailTop(newFixed(110, newSmall(label))), nil, o)
 }
 
 // dnsLevel says how good a record is. One that Foyer does not need is no error.

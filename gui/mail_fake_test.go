@@ -246,7 +246,7 @@ func showMail(tb testing.TB, f *fakeMail, subject string) (*testDesk, *mailView)
 	v := newMailView(d.desk)
 	side := newPanel(colorSide, "", 0, 8, newFixed(178, widget.NewLabel("")))
 	head := widget.NewLabel("")
-	d.window.SetContent(container.NewBorder(nil, nil, side, nil, container.New(layout.NewCustomPaddedLayout(8, 8, 12, 12), container.NewBorder(head, nil, nil, nil, v.Content()))))
+	d.window.SetContent(newBorder(nil, nil, side, nil, container.New(layout.NewCustomPaddedLayout(8, 8, 12, 12), newBorder(head, nil, nil, nil, v.Content()))))
 	v.Open(subject)
 	d.drain()
 	return d, v

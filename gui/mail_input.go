@@ -35,7 +35,7 @@ func newMailInput(key string, field fyne.CanvasObject) *mailInput {
 	i := &mailInput{key: key, problem: newHint("")}
 	i.problem.Importance = widget.DangerImportance
 	icon := container.NewGridWrap(fyne.NewSquareSize(theme.IconInlineSize()), widget.NewIcon(levelError.icon()))
-	i.wrong = mailBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(6, 0, 6, 0), mailTop(icon)), nil, i.problem)
+	i.wrong = newBorder(nil, nil, container.New(layout.NewCustomPaddedLayout(6, 0, 6, 0), mailTop(icon)), nil, i.problem)
 	i.wrong.Hide()
 	i.box = container.NewVBox(field, i.wrong)
 	return i
@@ -115,7 +115,7 @@ func newMailSecret(changed func(), submit func(string)) *mailSecret {
 	})
 	s.keep = newButton(tr("mail.secret_keep"), nil, func() { s.edit(false) })
 	s.content = container.NewStack(
-		container.NewHBox(mailMiddle(s.state), s.replace), mailBorder(nil, nil, nil, s.keep, s.entry))
+		container.NewHBox(mailMiddle(s.state), s.replace), newBorder(nil, nil, nil, s.keep, s.entry))
 	return s
 }
 

@@ -20,8 +20,8 @@ func newMailOut(d *desk) *mailOut {
 			scroll.ScrollToOffset(fyne.NewPos(0, top))
 		}
 	}
-	form := newCard("", mailBorder(nil, o.form.buttons, nil, nil, scroll))
+	form := newCard("", newBorder(nil, o.form.buttons, nil, nil, scroll))
 	test := newCard(tr("mail.test_title"), mailScroll(container.NewVBox(newHint(tr("mail.test_hint")), o.test.content)))
-	o.content = mailBorder(nil, nil, nil, newFixed(320, test), form)
+	o.content = newBorder(nil, nil, nil, newFixed(320, test), form)
 	return o
 }

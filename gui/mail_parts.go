@@ -59,7 +59,7 @@ func (p *mailParts) frame(tab int, body fyne.CanvasObject, text func() string) f
 		b.Importance = widget.LowImportance
 		button = b
 	}
-	return mailBorder(mailBorder(nil, nil, nil, button, p.notes[tab]), nil, nil, nil, body)
+	return newBorder(newBorder(nil, nil, nil, button, p.notes[tab]), nil, nil, nil, body)
 }
 
 func (p *mailParts) copy(text string) {
@@ -170,7 +170,7 @@ func (p *mailParts) newLink(n int, l mailLink) fyne.CanvasObject {
 			_ = fyne.CurrentApp().OpenURL(u)
 		}
 	})
-	return mailBorder(nil, nil, newFixed(170, text), container.NewHBox(copied, open), address)
+	return newBorder(nil, nil, newFixed(170, text), container.NewHBox(copied, open), address)
 }
 
 // mailMaxSource is how much of a message's source is shown, in bytes.

@@ -48,7 +48,7 @@ func newMailPrograms(d *desk) *mailPrograms {
 	})
 	v.enable()
 	actions := container.NewHBox(v.buttons.add, v.buttons.edit, v.buttons.toggle, v.buttons.password, v.buttons.remove)
-	v.content = mailBorder(container.NewVBox(newHint(tr("mail.programs_hint")), actions, v.bar), newCard(tr("mail.doors"), v.doors), nil, nil, v.table.content)
+	v.content = newBorder(container.NewVBox(newHint(tr("mail.programs_hint")), actions, v.bar), newCard(tr("mail.doors"), v.doors), nil, nil, v.table.content)
 	return v
 }
 
@@ -115,7 +115,7 @@ func (v *mailPrograms) showDoors(doors []localapi.ListenState) {
 		address := widget.NewLabel(d.Address)
 		address.Selectable = true
 		address.TextStyle.Monospace = true
-		v.doors.Add(mailBorder(nil, nil, container.NewHBox(newFixed(120, container.NewHBox(mailMiddle(state))), address, newSmall(mailOrGiven("mail.door_tls."+d.TLS, d.TLS))), nil, newHint(text)))
+		v.doors.Add(newBorder(nil, nil, container.NewHBox(newFixed(120, container.NewHBox(mailMiddle(state))), address, newSmall(mailOrGiven("mail.door_tls."+d.TLS, d.TLS))), nil, newHint(text)))
 	}
 }
 

@@ -63,8 +63,8 @@ func newMailQueue(d *desk) *mailQueue {
 	q.split = container.NewVSplit(q.table.content, q.detail.content)
 	q.split.Offset = 0.4
 	q.setStatus(localapi.MailStatus{})
-	filters := mailBorder(nil, nil, newFixed(200, q.state), container.NewHBox(q.hold, q.release), q.search)
-	q.content = mailBorder(container.NewVBox(filters, q.bar), nil, nil, nil, q.body)
+	filters := newBorder(nil, nil, newFixed(200, q.state), container.NewHBox(q.hold, q.release), q.search)
+	q.content = newBorder(container.NewVBox(filters, q.bar), nil, nil, nil, q.body)
 	q.arrange()
 	return q
 }

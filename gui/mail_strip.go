@@ -43,7 +43,7 @@ func newMailStrip(d *desk) *mailStrip {
 		p.Hide()
 	}
 	pills := container.NewHBox(s.way, s.waiting, s.failed, s.held)
-	s.content = container.NewVBox(mailBorder(nil, nil, mailMiddle(pills), mailMiddle(s.hold), mailMiddle(s.rests)), s.bar)
+	s.content = container.NewVBox(newBorder(nil, nil, mailMiddle(pills), mailMiddle(s.hold), mailMiddle(s.rests)), s.bar)
 	return s
 }
 

@@ -93,7 +93,7 @@ func newMailSteps(steps []localapi.MailStep) fyne.CanvasObject {
 		detail := newText(mailSentence(s.Detail))
 		detail.Selectable = true
 		took := newSmall(tr("mail.took", args{"MS": strconv.FormatInt(s.TookMS, 10)}))
-		box.Add(mailBorder(nil, nil,
+		box.Add(newBorder(nil, nil,
 			container.NewHBox(mailTop(newFixed(92, container.NewHBox(state))), mailTop(newFixed(120, name))), mailTop(took), detail))
 	}
 	return box
@@ -105,17 +105,6 @@ func newMailStepState(s localapi.MailStep) *pill {
 		return newPill(tr("mail.step_ok"), levelOK)
 	}
 	return newPill(tr("mail.step_failed"), levelError)
-}
-
-// mailBorder is container.NewBorder in reading order, which the tab key follows; that has what is in the middle first.
-func mailBorder(top, bottom, left, right, middle fyne.CanvasObject) *fyne.Container {
-	c := container.New(layout.NewBorderLayout(top, bottom, left, right))
-	for _, o := range []fyne.CanvasObject{top, left, middle, right, bottom} {
-		if o != nil {
-			c.Add(o)
-		}
-	}
-	return c
 }
 
 // mailScroll is a scroll whose content keeps clear of its bar and its edge.

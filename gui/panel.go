@@ -81,7 +81,7 @@ func themeColor(name fyne.ThemeColorName) color.Color {
 // newCard returns a card: a heading, "" for none, and what stands below it.
 func newCard(heading string, body fyne.CanvasObject) *panel {
 	if heading != "" {
-		body = container.NewBorder(newHeading(heading), nil, nil, nil, body)
+		body = newBorder(newHeading(heading), nil, nil, nil, body)
 	}
 	return newPanel(colorSurface, colorLine, 10, 10, body)
 }
@@ -114,11 +114,10 @@ func newSmall(text string) *widget.Label {
 	return l
 }
 
-// newReading returns three objects from above to below, of which the second has all the room the others leave; the others may be
-// nil. container.NewBorder does the same, but the tab key goes to its middle first.
-func newReading(above, middle, below fyne.CanvasObject) *fyne.Container {
-	c := container.New(layout.NewBorderLayout(above, below, nil, nil))
-	for _, o := range []fyne.CanvasObject{above, middle, below} {
+// newBorder is container.NewBorder in reading order, which the tab key follows: that one has what is in the middle first.
+func newBorder(top, bottom, left, right fyne.CanvasObject, middle ...fyne.CanvasObject) *fyne.Container {
+	c := container.New(layout.NewBorderLayout(top, bottom, left, right))
+	for _, o := range append(append([]fyne.CanvasObject{top, left}, middle...), right, bottom) {
 		if o != nil {
 			c.Add(o)
 		}
@@ -258,7 +257,7 @@ func newBar() *bar {
 	b.close = widget.NewButtonWithIcon("", theme.CancelIcon(), func() { b.clear() })
 	b.close.Importance = widget.LowImportance
 	b.radius, b.inset = 8, 4
-	b.body = container.NewBorder(nil, nil, b.icon, container.NewHBox(b.action, b.close), b.label)
+	b.body = newBorder(nil, nil, b.icon, container.NewHBox(b.action, b.close), b.label)
 	b.ExtendBaseWidget(b)
 	b.Hide()
 	return b

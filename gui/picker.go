@@ -52,7 +52,7 @@ func newCompanyPicker(d *desk, all string, failed func(error)) *companyPicker {
 		}
 	}
 	p.hint.Hide()
-	p.content = container.NewBorder(p.search, p.hint, nil, nil, p.list)
+	p.content = newBorder(p.search, p.hint, nil, nil, p.list)
 	return p
 }
 
@@ -174,7 +174,7 @@ func newPickList(length func() int, update func(widget.ListItemID, fyne.CanvasOb
 	l.CreateItem = func() fyne.CanvasObject {
 		name := widget.NewLabel("")
 		name.Truncation = fyne.TextTruncateEllipsis
-		return container.NewBorder(nil, nil, nil, newSmall(""), name)
+		return newBorder(nil, nil, nil, newSmall(""), name)
 	}
 	l.ExtendBaseWidget(l)
 	return l

@@ -90,8 +90,8 @@ func newSettings(d *desk) view {
 	v.discard = newButton(tr("discard"), nil, v.reset)
 	foot := container.NewVBox(gap(2), container.NewHBox(v.save, v.discard, v.count))
 	ground := newCard("", container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 14), v.form)))
-	body := container.NewBorder(nil, nil, newFixed(200, side), nil, ground)
-	v.content = container.NewBorder(container.NewVBox(newTitle(tr("page.settings")), v.bar), foot, nil, nil, body)
+	body := newBorder(nil, nil, newFixed(200, side), nil, ground)
+	v.content = newBorder(container.NewVBox(newTitle(tr("page.settings")), v.bar), foot, nil, nil, body)
 	v.choose(settingGroups()[0].name)
 	v.changed()
 	return v

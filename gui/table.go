@@ -111,7 +111,7 @@ func newTable[T any](c tableConfig[T]) *table[T] {
 	t.empty.Hide()
 	t.stack = container.NewStack(t.list, t.empty)
 	ground := newPanel(theme.ColorNameHeaderBackground, "", 0, 0, heads)
-	t.content = newReading(ground, t.stack, t.count)
+	t.content = newBorder(ground, t.count, nil, nil, t.stack)
 	return t
 }
 
@@ -434,7 +434,7 @@ func newCell() *cell {
 	c := &cell{icon: widget.NewIcon(nil), label: widget.NewLabel("")}
 	c.label.Truncation = fyne.TextTruncateEllipsis
 	c.icon.Hide()
-	c.box = container.NewBorder(nil, nil, c.icon, nil, c.label)
+	c.box = newBorder(nil, nil, c.icon, nil, c.label)
 	return c
 }
 

@@ -32,13 +32,13 @@ var (
 func newTile(name string, icon fyne.Resource, tapped func()) *tile {
 	t := &tile{tapped: tapped, value: newTitle("–"), note: newSmall(""), icon: widget.NewIcon(nil)}
 	t.note.Truncation = fyne.TextTruncateEllipsis
-	t.mark = newFixed(24, container.NewBorder(nil, nil, newFixed(3, layout.NewSpacer()), nil, newFixedIcon(t.icon)))
+	t.mark = newFixed(24, newBorder(nil, nil, newFixed(3, layout.NewSpacer()), nil, newFixedIcon(t.icon)))
 	t.mark.Hide()
 	title := newSmall(name)
 	title.Truncation = fyne.TextTruncateEllipsis
 	picture := container.NewCenter(container.NewGridWrap(fyne.NewSquareSize(18), widget.NewIcon(theme.NewColoredResource(icon, colorSoft))))
-	head := container.NewBorder(nil, nil, nil, newFixed(28, picture), title)
-	note := container.NewBorder(nil, nil, t.mark, nil, t.note)
+	head := newBorder(nil, nil, nil, newFixed(28, picture), title)
+	note := newBorder(nil, nil, t.mark, nil, t.note)
 	t.ground = newPanel(colorSurface, colorLine, 10, 4, container.New(&tightLayout{}, head, t.value, note))
 	t.ExtendBaseWidget(t)
 	return t

@@ -67,6 +67,6 @@ func trialStep(step localapi.TrialStep) fyne.CanvasObject {
 	head := widget.NewLabelWithStyle(name, fyne.TextAlignLeading, fyne.TextStyle{Bold: true})
 	took := newSmall(tr("trial.took", args{"Word": word, "Milliseconds": step.TookMS}))
 	icon := container.NewVBox(container.New(layout.NewCustomPaddedLayout(8, 0, 0, 0), widget.NewIcon(l.icon())))
-	return container.NewBorder(nil, nil, icon, nil, container.New(layout.NewCustomPaddedVBoxLayout(-8),
-		container.NewBorder(nil, nil, head, took), newHint(sentence(step.Detail))))
+	return newBorder(nil, nil, icon, nil, container.New(layout.NewCustomPaddedVBoxLayout(-8),
+		newBorder(nil, nil, head, took), newHint(sentence(step.Detail))))
 }

@@ -50,7 +50,7 @@ func (v *usersView) Content() fyne.CanvasObject {
 	}
 	tabs := container.NewVBox(container.NewHBox(v.tabs[0].content, v.tabs[1].content), widget.NewSeparator())
 	head := container.NewVBox(newTitle(tr("page.users")), v.link.content, v.bar, tabs)
-	v.content = newReading(head, container.NewStack(v.accounts.content, v.waiting.content), nil)
+	v.content = newBorder(head, nil, nil, nil, container.NewStack(v.accounts.content, v.waiting.content))
 	v.turnTo(0)
 	return v.content
 }

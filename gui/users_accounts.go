@@ -71,7 +71,7 @@ func newAccountsPane(d *desk, b *bar) *accountsPane {
 		p.table.reload()
 		p.changed()
 	}
-	p.content = newReading(filters, beside, nil)
+	p.content = newBorder(filters, nil, nil, nil, beside)
 	return p
 }
 

@@ -73,7 +73,7 @@ func newAccountDetail(d *desk, b *bar) *accountDetail {
 		newNameRow(a.name, container.NewHBox(container.NewCenter(a.state), shut)), address, a.offRow, a.newActions())
 	body := container.NewVBox(a.facts(), a.identitiesPart(), a.sessionsPart(), a.mailPart(), a.eventsPart())
 	a.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 10), body))
-	a.content = newPanel(colorSurface, colorLine, 10, 10, newReading(head, a.scroll, nil))
+	a.content = newPanel(colorSurface, colorLine, 10, 10, newBorder(head, nil, nil, nil, a.scroll))
 	a.content.Hide()
 	return a
 }
@@ -275,7 +275,7 @@ func (a *accountDetail) showIdentities(identities []localapi.Identity) {
 		}
 		seen := newHint(tr("users.identity_seen", args{"Time": moment(i.SeenAt)}))
 		lines := container.New(layout.NewCustomPaddedVBoxLayout(-10), name, seen)
-		a.links.Add(container.NewBorder(nil, nil, nil, container.NewCenter(remove), lines))
+		a.links.Add(newBorder(nil, nil, nil, container.NewCenter(remove), lines))
 	}
 	if len(identities) == 0 {
 		a.links.Add(newHint(tr("users.identities_none")))

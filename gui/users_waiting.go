@@ -55,7 +55,7 @@ func newWaitingPane(d *desk, b *bar) *waitingPane {
 		fyne.KeyDelete: p.askRemove,
 	}
 	p.split = container.New(&belowLayout{}, p.table.content, p.below)
-	p.content = newReading(newHint(tr("users.waiting_hint")), p.split, nil)
+	p.content = newBorder(newHint(tr("users.waiting_hint")), nil, nil, nil, p.split)
 	return p
 }
 

@@ -26,7 +26,9 @@ type connectorsView struct {
 	stack *fyne.Container
 }
 
-func newConnectors(d *desk) view {
+func newConnectors(d *desk) view { return newConnectorsView(d) }
+
+func newConnectorsView(d *desk) *connectorsView {
 	v := &connectorsView{desk: d, bar: newBar()}
 	v.add = newMainButton(tr("connectors.add"), theme.ContentAddIcon(), v.showKinds)
 	v.table = newTable(tableConfig[localapi.Connector]{

@@ -308,19 +308,21 @@ func (v *settingsView) refused(err error) {
 }
 
 // try asks whether the pages answer at what is typed.
-func (v *settingsView) try() {
-	address := v.fields["public_url"].value()
-	v.test.Disable()
-	v.trial.begin(tr("settings.public_url.testing"))
-	v.desk.run(func(ctx context.Context) func() {
-		t, err := v.desk.client.TestPublicURL(ctx, address)
+func (v *settingsView) try() { tryPublicURL(v.desk, v.fields["public_url"].value(), v.test, v.trial) }
+
+// tryPublicURL asks whether the pages answer at an address, and shows what came of it.
+func tryPublicURL(d *desk, address string, button *widget.Button, trial *trialView) {
+	button.Disable()
+	trial.begin(tr("settings.public_url.testing"))
+	d.run(func(ctx context.Context) func() {
+		t, err := d.client.TestPublicURL(ctx, address)
 		return func() {
-			v.test.Enable()
+			button.Enable()
 			if err != nil {
-				v.trial.fail(err)
+				trial.fail(err)
 				return
 			}
-			v.trial.show(t)
+			trial.show(t)
 		}
 	})
 }

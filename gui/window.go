@@ -21,6 +21,7 @@ const (
 	prefHeight = "window.height"
 	prefPage   = "page"
 	prefTray   = "tray"
+	prefWizard = "wizard.done"
 )
 
 // window is the program's one window: the pages, the way between them, and how the connection stands.
@@ -33,6 +34,7 @@ type window struct {
 	live   *live
 
 	pages          []*page
+	wizard         *page // it is not in the navigation
 	current        *page
 	link           link
 	trayed         bool
@@ -99,6 +101,7 @@ func (w *window) use(client Client) {
 	w.live.state, w.live.changed = w.setConnection, w.changed
 	w.current, w.link = nil, linkUnknown
 	w.pages = pages(w.desk)
+	w.wizard = &page{name: pageWizard, view: newWizard(w.desk)}
 	w.layout()
 }
 
@@ -253,7 +256,9 @@ func (w *window) turnTo(p *page, subject string) {
 		other.ground.setFill(fill)
 		other.button.Refresh()
 	}
-	w.app.Preferences().SetString(prefPage, p.name)
+	if p != w.wizard {
+		w.app.Preferences().SetString(prefPage, p.name)
+	}
 	p.view.Open(subject)
 }
 

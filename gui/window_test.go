@@ -20,6 +20,7 @@ import (
 // windowClient is a service that only says who is there.
 type windowClient struct {
 	Client
+	empty   bool // it has no companies
 	version localapi.Version
 	err     error
 }
@@ -27,6 +28,9 @@ type windowClient struct {
 func (c *windowClient) Version(context.Context) (localapi.Version, error) { return c.version, c.err }
 
 func (c *windowClient) CompanyPage(context.Context, localapi.CompanyFilter, string, int) (localapi.Page[localapi.CompanySummary], error) {
+	if c.empty {
+		return localapi.Page[localapi.CompanySummary]{}, c.err
+	}
 	return localapi.Page[localapi.CompanySummary]{Items: []localapi.CompanySummary{{Name: "Acme Ltd"}}, Total: 1}, c.err
 }
 

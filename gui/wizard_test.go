@@ -1,0 +1,144 @@
+package gui
+
+import (
+	"context"
+	"testing"
+
+	"fyne.io/fyne/v2/test"
+
+	"foyer/app"
+	"foyer/app/localapi"
+)
+
+// newService is a service that nobody has set up.
+type newService struct {
+	*fakeCompanies
+	settings *settingsService
+}
+
+func (s *newService) Settings(ctx context.Context) (localapi.Settings, error) {
+	return s.settings.Settings(ctx)
+}
+
+func (s *newService) SetSettings(ctx context.Context, changes map[string]string) (localapi.Settings, error) {
+	return s.settings.SetSettings(ctx, changes)
+}
+
+func (s *newService) TestPublicURL(ctx context.Context, address string) (localapi.Trial, error) {
+	return s.settings.TestPublicURL(ctx, address)
+}
+
+func (s *newService) Connectors(context.Context) ([]localapi.Connector, error) { return nil, nil }
+
+func openWizard(t *testing.T) (*testDesk, *wizardView, *newService) {
+	t.Helper()
+	s := &newService{fakeCompanies: newFakeCompanies(), settings: sampleSettings()}
+	s.companies = nil
+	d := newTestDesk(t, s)
+	v := newWizard(d.desk)
+	d.show(v, "")
+	return d, v, s
+}
+
+func TestWizard(t *testing.T) {
+	d, v, s := openWizard(t)
+	d.sees("Set up Foyer", "1. Your office", "7. Done", "Name of the office")
+	d.picture("wizard-office")
+	office, ok := v.steps[0].(*wizardFields)
+	if !ok || d.window.Canvas().Focused() != office.fields["site_name"].entry {
+		t.Fatalf("the keyboard begins at %T", d.window.Canvas().Focused())
+	}
+	office.fields["site_name"].entry.SetText("Novák Partners")
+	office.fields["site_name"].entry.OnSubmitted("") // Enter
+	d.drain()
+	if v.at != 1 || s.settings.now["site_name"].Text != "Novák Partners" {
+		t.Fatalf("Enter leads to step %d with the name %q", v.at, s.settings.now["site_name"].Text)
+	}
+
+	s.settings.trial = localapi.Trial{OK: true, Verdict: "the pages answer there"}
+	d.tap("Does it work?")
+	d.sees("The pages answer there.")
+	d.picture("wizard-address")
+	d.tap("Next")
+	d.sees("How mail leaves", "Send a test mail")
+	d.picture("wizard-mail")
+	d.tap("Later")
+
+	company, ok := v.steps[3].(*wizardCompany)
+	if !ok || v.at != 3 {
+		t.Fatalf("the wizard is at step %d", v.at)
+	}
+	company.form.name.SetText("Acme Ltd")
+	company.form.field.add("acme.example ")
+	d.tick()
+	d.sees("Try an address")
+	d.picture("wizard-company")
+	d.tap("Next")
+	if len(s.companies) != 1 || s.companies[0].Name != "Acme Ltd" || v.at != 4 {
+		t.Fatalf("the companies are %+v, the step %d", s.companies, v.at)
+	}
+
+	link, ok := v.steps[4].(*wizardFields)
+	if !ok {
+		t.Fatal("the fifth step is not the link")
+	}
+	link.fields["login_link"].check.SetChecked(true)
+	d.picture("wizard-link")
+	d.tap("Next")
+	d.sees("No connector yet")
+	d.picture("wizard-connectors")
+	d.tap("Next")
+	d.sees("1 company has a list.", "People on the lists can sign up.", "https://accounts.office.example/register")
+	d.picture("wizard-done")
+	d.tap("Finish")
+	if !d.prefs.Bool(prefWizard) || len(d.opened) != 1 || d.opened[0] != "home " {
+		t.Errorf("after the end: done %v, opened %q", d.prefs.Bool(prefWizard), d.opened)
+	}
+}
+
+func TestWizardRefusal(t *testing.T) {
+	d, v, s := openWizard(t)
+	v.goTo(1)
+	d.drain()
+	address, ok := v.steps[1].(*wizardAddress)
+	if !ok {
+		t.Fatal("the second step is not the address")
+	}
+	address.fields["public_url"].entry.SetText("office")
+	s.settings.err = app.Fieldf("public_url", "setting_invalid", "public_url cannot be set so: write https:// first").With("Why", "write https:// first")
+	d.tap("Next")
+	d.sees("Write https:// first.")
+	if v.at != 1 || !v.Unsaved() {
+		t.Errorf("the wizard is at step %d, unsaved %v", v.at, v.Unsaved())
+	}
+	test.Tap(v.items[4])
+	d.sees("Leave without saving?")
+	d.tap("Leave without saving")
+	if v.at != 4 {
+		t.Errorf("the wizard is at step %d, not at the one that was chosen", v.at)
+	}
+}
+
+func TestWizardOffered(t *testing.T) {
+	w, settle := newTestWindow(t)
+	client, ok := w.desk.client.(*windowClient)
+	if !ok {
+		t.Fatal("the window has another client")
+	}
+	if w.current == w.wizard {
+		t.Fatal("the wizard is opened for a service that has companies")
+	}
+	client.empty = true
+	w.offerWizard()
+	settle()
+	if w.current != w.wizard {
+		t.Error("a service without companies does not open the wizard")
+	}
+	w.open(pageHome, "")
+	w.app.Preferences().SetBool(prefWizard, true)
+	w.offerWizard()
+	settle()
+	if w.current == w.wizard {
+		t.Error("the wizard comes again although it was gone through")
+	}
+}

@@ -130,7 +130,7 @@ func (f *fakeCompanies) CheckList(_ context.Context, d localapi.ListDraft) (loca
 			have[e.Entry], warning[e.Entry] = true, e.Warning
 		}
 	}
-	for _, typed := range strings.Fields(d.Entries) {
+	for typed := range strings.FieldsSeq(d.Entries) {
 		e, err := app.ParseEntry(typed)
 		token := typed
 		if err == nil {
@@ -184,11 +184,11 @@ func (f *fakeCompanies) SaveCompany(_ context.Context, name string, save localap
 		return localapi.CompanySaved{}, err
 	}
 	saved := localapi.CompanySaved{}
-	for _, gone := range strings.Fields(save.Remove) {
+	for gone := range strings.FieldsSeq(save.Remove) {
 		saved.OffList += len(f.off[gone])
 		c.Entries = slices.DeleteFunc(c.Entries, func(e localapi.Entry) bool { return e.Entry == gone })
 	}
-	for _, more := range strings.Fields(save.Add) {
+	for more := range strings.FieldsSeq(save.Add) {
 		if owner := f.owner(more, name); owner != "" {
 			other, _ := f.find(owner)
 			other.Entries = slices.DeleteFunc(other.Entries, func(e localapi.Entry) bool { return e.Entry == more })
@@ -278,7 +278,7 @@ func (c *companiesTest) wantChips(want string) {
 }
 
 func TestCompaniesPictures(t *testing.T) {
-	if os.Getenv("FOYER_PICTURES") == "" { //nolint:forbidigo // of a test
+	if os.Getenv("FOYER_PICTURES") == "" {
 		t.Skip("FOYER_PICTURES is not set")
 	}
 	f := newFakeCompanies()
@@ -684,8 +684,8 @@ func TestCompaniesRemove(t *testing.T) {
 	if !c.button("Remove company").Disabled() {
 		t.Error("it can be removed without its name typed")
 	}
-	typed, ok := c.window.Canvas().Focused().(fyne.Focusable)
-	if !ok {
+	typed := c.window.Canvas().Focused()
+	if typed == nil {
 		t.Fatal("nothing has the focus")
 	}
 	test.Type(typed, "Birch & Sons")
@@ -743,7 +743,8 @@ func TestCompaniesTry(t *testing.T) {
 			"Sign-up form", "Nothing would be sent.", "google", "Refused, openly.", "[Go to Acme]",
 		}},
 		{localapi.AllowTest{ReasonCode: "refused_by_entry", Company: "Acme", Entry: "!jo@acme.example", Covering: []localapi.Covering{
-			{Entry: "!jo@acme.example", Company: "Acme"}, {Entry: "acme.example", Company: "Acme"}}}, []string{"!jo@acme.example of Acme refuses this address. It wins because it names exactly this address"}},
+			{Entry: "!jo@acme.example", Company: "Acme"}, {Entry: "acme.example", Company: "Acme"},
+		}}, []string{"!jo@acme.example of Acme refuses this address. It wins because it names exactly this address"}},
 		{localapi.AllowTest{ReasonCode: "company_disabled", Company: "Acme", Entry: "acme.example"}, []string{"a disabled company lets in nobody"}},
 		{localapi.AllowTest{ReasonCode: "of a newer service", Reason: "it is so"}, []string{"It is so."}},
 	} {
@@ -799,14 +800,14 @@ func TestCompaniesTabOrder(t *testing.T) {
 	}
 	c.window.Canvas().Unfocus()
 	for i, w := range want {
-		test.FocusNext(c.window.Canvas())
+		c.window.Canvas().FocusNext()
 		if got := c.window.Canvas().Focused(); got != w {
 			t.Fatalf("stop %d of the tab key is %T %q, want %T %q", i, got, describe(got), w, describe(w))
 		}
 	}
 	var last fyne.Focusable
 	for range 10 {
-		test.FocusNext(c.window.Canvas())
+		c.window.Canvas().FocusNext()
 		if got := c.window.Canvas().Focused(); got == form.save && last != form.discard {
 			t.Errorf("before the button that saves comes %q", describe(last))
 		}

@@ -178,7 +178,7 @@ func wayRows(ways []localapi.Way) fyne.CanvasObject {
 // verdictText says in words what the gate has decided, and why that entry has won over the others.
 func verdictText(v localapi.AllowTest) string {
 	values := args{"Entry": v.Entry, "Company": v.Company, "Address": v.Address}
-	text := ""
+	var text string
 	switch v.ReasonCode {
 	case "listed":
 		text = tr("companies.verdict.listed", values)

@@ -80,8 +80,8 @@ func (d *desk) confirm(title, question, action string, do func()) {
 	d.ask(title, newText(question), action, widget.DangerImportance, do)
 }
 
-// ask shows content and does something when the person says so by the button action. It returns the dialog.
-func (d *desk) ask(title string, content fyne.CanvasObject, action string, importance widget.Importance, do func()) *dialog.CustomDialog {
+// ask shows content and does something when the person says so by the button action.
+func (d *desk) ask(title string, content fyne.CanvasObject, action string, importance widget.Importance, do func()) {
 	var dlg *dialog.CustomDialog
 	yes := widget.NewButton(action, func() {
 		dlg.Hide()
@@ -93,7 +93,6 @@ func (d *desk) ask(title string, content fyne.CanvasObject, action string, impor
 	dlg.SetButtons([]fyne.CanvasObject{no, yes})
 	dlg.Show()
 	d.window.Canvas().Focus(no)
-	return dlg
 }
 
 // confirmTyped is confirm for what is worst: the button can be pressed only when word has been typed.

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	if err := loadTexts(); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run()) //nolint:forbidigo // the end of a test's main
+	os.Exit(m.Run())
 }
 
 // testDesk is a desk with a window for the test of one view. Works wait until the test runs them with drain.
@@ -216,7 +216,7 @@ func (d *testDesk) seesNot(texts ...string) {
 // picture writes what the window shows, in both themes and both sizes, below build/gui when FOYER_PICTURES is set: to look at.
 func (d *testDesk) picture(name string) {
 	d.tb.Helper()
-	if os.Getenv("FOYER_PICTURES") == "" { //nolint:forbidigo // of a test
+	if os.Getenv("FOYER_PICTURES") == "" {
 		return
 	}
 	pictures(d.tb, d.app, d.window, name)

@@ -28,7 +28,7 @@ func pictures(tb testing.TB, a fyne.App, w fyne.Window, name string) {
 			for range 4 { // texts that wrap have another height now, and what holds them, and what holds that
 				w.Content().Refresh()
 			}
-			file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s-%.0f.png", name, word, size.Width))) //nolint:gosec // a picture of a test
+			file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s-%.0f.png", name, word, size.Width)))
 			if err != nil {
 				tb.Fatal(err)
 			}

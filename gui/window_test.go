@@ -147,7 +147,7 @@ func contains(all string, texts ...string) bool {
 
 func TestWindowConnected(t *testing.T) {
 	w, _ := newTestWindow(t)
-	if os.Getenv("FOYER_PICTURES") != "" { //nolint:forbidigo // of a test
+	if os.Getenv("FOYER_PICTURES") != "" {
 		pictures(t, w.app, w.win, "window")
 	}
 	if all := textsOf(w.win); !contains(all, "You are anna (uid 1000)", "https://accounts.office.example", "[Companies]") {

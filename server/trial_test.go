@@ -166,7 +166,7 @@ func TestPagesAnswers(t *testing.T) {
 		{"another", says(200, `{"status":"ok","instance":"i2"}`), false, "another Foyer"},
 		{"an older one", says(200, `{"status":"ok"}`), false, "something else answers"},
 		{"something else", says(404, "<html>SECRETCANARY"), false, "status 404"},
-		{"a login", http.RedirectHandler("/SECRETCANARY", 302).ServeHTTP, false, "leads browsers elsewhere"},
+		{"a login", http.RedirectHandler("/SECRETCANARY", http.StatusFound).ServeHTTP, false, "leads browsers elsewhere"},
 		{"too much", says(200, strings.Repeat("SECRETCANARY", 6000)), false, "larger than 64 KiB"},
 		{"long header", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X", strings.Repeat("SECRETCANARY", 10_000))

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"database/sql"
-	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,10 +76,12 @@ func TestEveryTableHasItsTopics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer db.Close()
 	rows, err := db.QueryContext(t.Context(), "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%' ORDER BY name")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer rows.Close()
 	var got []string
 	for rows.Next() {
 		var name string
@@ -89,7 +90,7 @@ func TestEveryTableHasItsTopics(t *testing.T) {
 		}
 		got = append(got, name)
 	}
-	if err := errors.Join(rows.Err(), rows.Close(), db.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 	if want := store.TablesWithTopics(); !slices.Equal(got, want) {

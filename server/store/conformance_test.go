@@ -77,6 +77,8 @@ func conform(t *testing.T, open func(tb testing.TB) engine) {
 		"sessions listed":      testAccountSessions,
 		"move and reset":       testMoveAndReset,
 		"stats":                testStats,
+		"events filtered":      testEventFilter,
+		"messages searched":    testMessageSearch,
 		"accounts' identities": testAccountListIdentities,
 		"resend":               testResend,
 		"settings":             testSettings,

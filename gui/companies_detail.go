@@ -232,14 +232,6 @@ func (c *companyForm) edited() {
 	enable(c.discard, (dirty || c.isNew()) && !c.busy)
 }
 
-func enable(b *widget.Button, on bool) {
-	if on {
-		b.Enable()
-	} else {
-		b.Disable()
-	}
-}
-
 func (c *companyForm) entriesEdited() {
 	c.check.said = ""
 	c.check.soon()

@@ -134,12 +134,3 @@ func (v *connectView) startDemo() {
 		}
 	})
 }
-
-// visible shows or hides an object.
-func visible(o fyne.CanvasObject, on bool) {
-	if on {
-		o.Show()
-	} else {
-		o.Hide()
-	}
-}

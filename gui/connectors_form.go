@@ -287,17 +287,9 @@ func (f *connectorForm) changed() {
 	if f.save == nil {
 		return
 	}
-	if f.unsaved() {
-		f.save.Enable()
-	} else {
-		f.save.Disable()
-	}
+	enable(f.save, f.unsaved())
 	if f.test != nil {
-		if f.unsaved() {
-			f.test.Disable()
-		} else {
-			f.test.Enable()
-		}
+		enable(f.test, !f.unsaved())
 	}
 }
 

@@ -27,25 +27,29 @@ func newFact(label string) (*fyne.Container, *widget.Label) {
 	head := newSmall(label)
 	value := newText("")
 	value.Selectable = true
-	return container.New(&factLayout{}, head, value), value
+	return container.New(&labelLayout{factWidth}, head, value), value
 }
 
-// factLayout puts a label of a fixed width before a value.
-type factLayout struct{}
+// Widths of labels that stand before values: in a card of its own, and in a narrow one.
+const (
+	factWidth = 170
+	pairWidth = 128
+)
 
-const factWidth = 170
+// labelLayout puts a label of a fixed width before a value that may take several lines.
+type labelLayout struct{ width float32 }
 
 // MinSize returns the size of both.
-func (factLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(factWidth+120, max(objects[0].MinSize().Height, objects[1].MinSize().Height))
+func (l *labelLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(l.width+60, max(objects[0].MinSize().Height, objects[1].MinSize().Height))
 }
 
 // Layout places both.
-func (factLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	objects[0].Resize(fyne.NewSize(factWidth, objects[0].MinSize().Height))
+func (l *labelLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	objects[0].Resize(fyne.NewSize(l.width, objects[0].MinSize().Height))
 	objects[0].Move(fyne.NewPos(0, 2))
-	objects[1].Resize(fyne.NewSize(size.Width-factWidth, size.Height))
-	objects[1].Move(fyne.NewPos(factWidth, 0))
+	objects[1].Resize(fyne.NewSize(size.Width-l.width, size.Height))
+	objects[1].Move(fyne.NewPos(l.width, 0))
 }
 
 // newCopyField returns a value that is only read with a button that copies it. tell says that it was done.

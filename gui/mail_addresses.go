@@ -70,7 +70,7 @@ func newMailList[T any](d *desk, c mailListConfig[T]) *mailList[T] {
 		columns: c.columns, key: c.key, run: d.run, window: d.window,
 		load:   whole(c.load),
 		failed: func(err error) { d.failed(l.bar, err) },
-		chosen: func(_ T, ok bool) { mailEnable(l.take, ok) },
+		chosen: func(_ T, ok bool) { enable(l.take, ok) },
 		empty:  newEmpty(theme.ConfirmIcon(), tr("mail."+c.name+".empty"), "", "", nil),
 	})
 	head := newBorder(nil, nil, nil, mailTop(l.take), newHint(tr("mail."+c.name+".hint")))

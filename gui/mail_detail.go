@@ -133,7 +133,7 @@ func (v *mailDetail) show() {
 	if v.here {
 		v.subject.SetText(m.Subject + "  ·  " + m.Recipient)
 	}
-	mailShow(v.state, v.here)
+	visible(v.state, v.here)
 	v.state.set(mailStateText(m.State), mailStateLevel(m.State))
 	v.head.Refresh()
 	v.events.show(m, v.here)
@@ -147,10 +147,10 @@ func (v *mailDetail) enable() {
 	if v.here && !v.working {
 		can = mailMay(v.message.State, v.transport)
 	}
-	mailEnable(v.buttons.retry, can.retry)
-	mailEnable(v.buttons.hold, can.hold)
-	mailEnable(v.buttons.release, can.release)
-	mailEnable(v.buttons.remove, can.remove)
+	enable(v.buttons.retry, can.retry)
+	enable(v.buttons.hold, can.hold)
+	enable(v.buttons.release, can.release)
+	enable(v.buttons.remove, can.remove)
 }
 
 // showPart shows the part of the message whose tab is chosen.
@@ -262,7 +262,7 @@ func newMailEvents() *mailEvents {
 }
 
 func (e *mailEvents) show(m localapi.MessageDetail, here bool) {
-	mailShow(e.inner, here)
+	visible(e.inner, here)
 	e.verdict.SetText(mailVerdict(m))
 	from := m.Sender
 	if from == "" {
@@ -273,9 +273,9 @@ func (e *mailEvents) show(m localapi.MessageDetail, here bool) {
 		"attempts": strconv.Itoa(m.Attempts), "next": momentOf(m.NextAttempt), "expires": momentOf(m.ExpiresAt),
 	} {
 		e.facts[name].SetText(text)
-		mailShow(e.boxes[name], text != "")
+		visible(e.boxes[name], text != "")
 	}
-	mailShow(e.last, len(m.Steps) > 0)
+	visible(e.last, len(m.Steps) > 0)
 	e.steps.Objects = []fyne.CanvasObject{newMailSteps(m.Steps)}
 	e.inner.Refresh()
 }

@@ -62,8 +62,8 @@ func (v *mailDNS) read() {
 			v.again.Enable()
 			v.bar.clear()
 			missing := app.ReasonOf(err) == "mail_from_missing"
-			mailShow(v.empty, missing)
-			mailShow(v.scroll, !missing)
+			visible(v.empty, missing)
+			visible(v.scroll, !missing)
 			if err != nil {
 				if !missing {
 					v.desk.failed(v.bar, err)
@@ -95,7 +95,7 @@ func (v *mailDNS) show(records []localapi.DNSRecord) {
 	} else {
 		v.summary.SetText(trn("mail.dns_wrong", wrong))
 	}
-	mailEnable(v.copyAll, dnsLines(records) != "")
+	enable(v.copyAll, dnsLines(records) != "")
 }
 
 // card shows one record: how it is, what to paste, what was found and what to do.

@@ -187,10 +187,10 @@ func (f *mailForm) arrange() {
 		f.meaning.SetText(tr("mail.meaning." + way))
 	}
 	for _, i := range f.inputs {
-		mailShow(i.box, i.matters())
+		visible(i.box, i.matters())
 	}
-	mailEnable(f.save, f.unsaved() && !f.saving)
-	mailEnable(f.undo, f.unsaved() && !f.saving)
+	enable(f.save, f.unsaved() && !f.saving)
+	enable(f.undo, f.unsaved() && !f.saving)
 	f.content.Refresh()
 }
 

@@ -63,7 +63,7 @@ func (i *mailInput) matters() bool { return i.shown == nil || i.shown() }
 // say shows what is wrong with the field; "" is nothing.
 func (i *mailInput) say(text string) {
 	i.problem.SetText(text)
-	mailShow(i.wrong, text != "")
+	visible(i.wrong, text != "")
 	i.box.Refresh()
 }
 
@@ -126,14 +126,14 @@ func (s *mailSecret) set(isSet bool) {
 	} else {
 		s.state.set(tr("mail.secret_missing"), levelInfo)
 	}
-	mailShow(s.keep, isSet)
+	visible(s.keep, isSet)
 	s.edit(!isSet)
 }
 
 // edit shows the field to type in, or the state.
 func (s *mailSecret) edit(on bool) {
 	s.entry.SetText("")
-	mailShow(s.content.Objects[0], !on)
-	mailShow(s.content.Objects[1], on)
+	visible(s.content.Objects[0], !on)
+	visible(s.content.Objects[1], on)
 	s.content.Refresh()
 }

@@ -132,7 +132,7 @@ func (v *mailPrograms) on(do func(localapi.Program)) func() {
 func (v *mailPrograms) enable() {
 	p, ok := v.table.selectedRow()
 	for _, b := range []*widget.Button{v.buttons.edit, v.buttons.toggle, v.buttons.password, v.buttons.remove} {
-		mailEnable(b, ok)
+		enable(b, ok)
 	}
 	v.buttons.toggle.SetText(tr("mail.program_disable"))
 	if ok && !p.Enabled {

@@ -133,8 +133,8 @@ func (q *mailQueue) setStatus(status localapi.MailStatus) {
 
 // enable allows what can be done with all mails.
 func (q *mailQueue) enable() {
-	mailEnable(q.hold, q.waiting() > 0 && !q.working)
-	mailEnable(q.release, q.status.Messages[mailHeld] > 0 && !q.working)
+	enable(q.hold, q.waiting() > 0 && !q.working)
+	enable(q.release, q.status.Messages[mailHeld] > 0 && !q.working)
 }
 
 func (q *mailQueue) waiting() int {

@@ -81,11 +81,11 @@ func (s *mailStrip) set(status localapi.MailStatus) {
 	s.way.set(mailOrGiven("mail.way."+status.Transport, status.Transport), way)
 	waiting := status.Messages[mailQueued] + status.Messages[mailSending] + status.Messages[mailDeferred]
 	s.waiting.set(trn("mail.waiting", waiting), levelInfo)
-	mailShow(s.waiting, waiting > 0)
+	visible(s.waiting, waiting > 0)
 	failed := status.Messages[mailFailed]
 	s.failed.set(trn("mail.failed", failed), levelError)
-	mailShow(s.failed, failed > 0)
-	mailShow(s.held, status.Held)
+	visible(s.failed, failed > 0)
+	visible(s.held, status.Held)
 	var rests []string
 	for _, d := range status.Destinations {
 		if d.RestsUntil != nil {

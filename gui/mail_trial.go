@@ -44,7 +44,7 @@ func newMailTest(d *desk) *mailTest {
 	t := &mailTest{desk: d, address: widget.NewEntry(), bar: newBar(), state: newPill("", levelInfo), verdict: newText(""), steps: container.NewVBox(), cancel: func() {}}
 	t.address.PlaceHolder = tr("mail.test_example")
 	t.address.OnSubmitted = func(string) { t.start() }
-	t.address.OnChanged = func(string) { mailEnable(t.send, strings.TrimSpace(t.address.Text) != "" && t.id == "") }
+	t.address.OnChanged = func(string) { enable(t.send, strings.TrimSpace(t.address.Text) != "" && t.id == "") }
 	t.langs = newMailChoices("mail.lang.", "en", "sk")
 	t.lang = widget.NewSelect(t.langs.texts, nil)
 	t.send = newButton(tr("mail.test_send"), theme.MailSendIcon(), t.start)
@@ -145,7 +145,7 @@ func (t *mailTest) stop(ok bool) {
 	t.cancel = func() {}
 	t.id = ""
 	t.send.SetText(tr("mail.test_send"))
-	mailEnable(t.send, strings.TrimSpace(t.address.Text) != "")
+	enable(t.send, strings.TrimSpace(t.address.Text) != "")
 	if t.ended != nil {
 		t.ended(ok)
 	}

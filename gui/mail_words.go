@@ -124,24 +124,6 @@ func mailSentence(text string) string {
 // mailTop keeps an object at the top of the room it has.
 func mailTop(o fyne.CanvasObject) fyne.CanvasObject { return container.NewVBox(o) }
 
-// mailEnable enables or disables a button.
-func mailEnable(b *widget.Button, on bool) {
-	if on {
-		b.Enable()
-	} else {
-		b.Disable()
-	}
-}
-
-// mailShow shows or hides an object.
-func mailShow(o fyne.CanvasObject, on bool) {
-	if on {
-		o.Show()
-	} else {
-		o.Hide()
-	}
-}
-
 // mailBusy disables a button and says on it that its work is under way, until it is called back.
 func mailBusy(b *widget.Button, text string) (done func()) {
 	before := b.Text

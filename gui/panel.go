@@ -298,3 +298,21 @@ func newEmpty(icon fyne.Resource, heading, text, action string, do func()) fyne.
 	}
 	return container.NewCenter(container.NewGridWrap(fyne.NewSize(420, box.MinSize().Height+20), box))
 }
+
+// enable enables or disables a button.
+func enable(b *widget.Button, on bool) {
+	if on {
+		b.Enable()
+	} else {
+		b.Disable()
+	}
+}
+
+// visible shows or hides an object.
+func visible(o fyne.CanvasObject, on bool) {
+	if on {
+		o.Show()
+	} else {
+		o.Hide()
+	}
+}

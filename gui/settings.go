@@ -231,15 +231,12 @@ func (v *settingsView) changed() {
 		return
 	}
 	n := len(v.typed())
-	if n == 0 {
-		v.save.Disable()
-		v.discard.Disable()
-		v.count.SetText("")
-		return
+	enable(v.save, n > 0)
+	enable(v.discard, n > 0)
+	v.count.SetText("")
+	if n > 0 {
+		v.count.SetText(trn("settings.changes", n))
 	}
-	v.save.Enable()
-	v.discard.Enable()
-	v.count.SetText(trn("settings.changes", n))
 }
 
 // reset puts back what the service has.
@@ -394,11 +391,7 @@ func (f *settingField) value() string {
 // wrong says what is wrong with the value; "" that nothing is.
 func (f *settingField) wrong(text string) {
 	f.error.SetText(text)
-	if text == "" {
-		f.error.Hide()
-	} else {
-		f.error.Show()
-	}
+	visible(f.error, text != "")
 }
 
 // fits reports whether the setting has the words of a search, in its name or what it means.

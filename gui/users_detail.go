@@ -87,7 +87,7 @@ func (a *accountDetail) facts() fyne.CanvasObject {
 	fact := func(key string) (*fyne.Container, *widget.Label) {
 		value := newText("")
 		value.Selectable = true
-		return container.New(&pairLayout{}, newSmall(tr(key)), value), value
+		return container.New(&labelLayout{pairWidth}, newSmall(tr(key)), value), value
 	}
 	box := container.New(layout.NewCustomPaddedVBoxLayout(-8))
 	add := func(key string) *widget.Label {
@@ -98,7 +98,7 @@ func (a *accountDetail) facts() fyne.CanvasObject {
 	a.company = widget.NewHyperlink("", nil)
 	a.company.Wrapping = fyne.TextWrapWord
 	a.company.OnTapped = func() { a.desk.open(pageCompanies, a.account.Company) }
-	box.Add(container.New(&pairLayout{}, newSmall(tr("users.company")), a.company))
+	box.Add(container.New(&labelLayout{pairWidth}, newSmall(tr("users.company")), a.company))
 	a.phone = add("users.phone")
 	a.groups = add("users.groups")
 	a.created = add("users.created")
@@ -369,22 +369,4 @@ func (a *accountDetail) focus() {
 			return
 		}
 	}
-}
-
-// pairLayout puts a small label of a fixed width before a value that may take several lines.
-type pairLayout struct{}
-
-const pairWidth = 128
-
-// MinSize returns the size of both.
-func (pairLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(pairWidth+60, max(objects[0].MinSize().Height, objects[1].MinSize().Height))
-}
-
-// Layout places both.
-func (pairLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	objects[0].Resize(fyne.NewSize(pairWidth, objects[0].MinSize().Height))
-	objects[0].Move(fyne.NewPos(0, 2))
-	objects[1].Resize(fyne.NewSize(size.Width-pairWidth, size.Height))
-	objects[1].Move(fyne.NewPos(pairWidth, 0))
 }

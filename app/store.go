@@ -173,7 +173,7 @@ type AdminStore interface {
 	// MoveAccount places an account in another company. NotFound, also when there is no such company.
 	MoveAccount(ctx context.Context, addr Address, company string, ev Event) error
 	// SendReset gives an account a new reset link and writes its mail, whatever the limits are. NotFound; Conflict,
-	// "account_disabled", "company_disabled" or "suppressed".
+	// "account_disabled", "company_disabled", "suppressed" or "blocked".
 	SendReset(ctx context.Context, r Request) (Message, error)
 	// RemoveAccount removes an account with everything that belongs to it. NotFound.
 	RemoveAccount(ctx context.Context, addr Address, ev Event) error

@@ -18,3 +18,6 @@ ALTER TABLE session ADD COLUMN connector TEXT NOT NULL DEFAULT '';
 CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_refused ON audit (at) WHERE outcome <> 'ok';
 CREATE INDEX audit_made ON audit (at, action) WHERE outcome = 'ok' AND action IN ('registration.signup', 'account.confirm');
+
+-- What has failed lately, of all that has.
+CREATE INDEX message_failed ON message (ended_at) WHERE state = 'failed';

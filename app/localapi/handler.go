@@ -275,7 +275,7 @@ func (h *handler) adapt(rt route) http.Handler {
 		header.Set(headerVersion, h.Version)
 		if s, ok := answer.(stream); ok {
 			header.Set("Content-Type", s.mediaType)
-			answer, err = nil, s.send()
+			err = s.send()
 		} else {
 			w.WriteHeader(status)
 			err = json.NewEncoder(w).Encode(answer)

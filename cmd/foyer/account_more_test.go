@@ -83,12 +83,9 @@ func TestAccountCommands(t *testing.T) {
 // TestAccountListFlags expects each flag to arrive as what it says, and to be answered by.
 func TestAccountListFlags(t *testing.T) {
 	term := newTerminal(t)
-	for _, a := range []app.Account{
-		{Email: address(t, "amy@acme.com"), Company: "Acme", State: app.AccountDisabled, ListMatch: true, CreatedAt: then},
-		{Email: address(t, "bob@beta.com"), Company: "Beta", State: app.AccountActive, CreatedAt: then},
-	} {
-		term.office.accounts = append(term.office.accounts, a)
-	}
+	term.office.accounts = append(term.office.accounts,
+		app.Account{Email: address(t, "amy@acme.com"), Company: "Acme", State: app.AccountDisabled, ListMatch: true, CreatedAt: then},
+		app.Account{Email: address(t, "bob@beta.com"), Company: "Beta", State: app.AccountActive, CreatedAt: then})
 	term.office.companies = append(term.office.companies, app.Company{Name: "Beta"})
 	for _, tt := range []struct{ args, want string }{
 		{"", "jane amy bob"},

@@ -247,7 +247,7 @@ func (o *office) Accounts(ctx context.Context, q app.AccountQuery) (app.AccountP
 		}
 	}
 	for _, a := range o.accounts {
-		if strings.Contains(a.Email.Key(), q.Search) && (q.Company == "" || a.Company == q.Company) && (q.State == "" || a.State == q.State) && !(q.OffList && a.ListMatch) {
+		if strings.Contains(a.Email.Key(), q.Search) && (q.Company == "" || a.Company == q.Company) && (q.State == "" || a.State == q.State) && (!q.OffList || !a.ListMatch) {
 			out.Accounts = append(out.Accounts, a)
 		}
 	}

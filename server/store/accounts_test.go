@@ -244,11 +244,26 @@ SELECT n, 'p' || n || '@c' || (n % $2 + 1) || '.example', 'p' || n || '@c' || (n
 func BenchmarkAccounts(b *testing.B) {
 	s := crowd(b, 5000, 100_000)
 	for _, q := range []app.AccountQuery{
-		{}, {Reverse: true}, {Sort: app.SortByName}, {Sort: app.SortByName, Reverse: true}, {Sort: app.SortByCompany}, {Sort: app.SortByCompany, Reverse: true},
-		{Sort: app.SortByCreated}, {Sort: app.SortByCreated, Reverse: true}, {State: app.AccountDisabled}, {State: app.AccountDisabled, Sort: app.SortByName},
-		{State: app.AccountDisabled, Sort: app.SortByCreated}, {State: app.AccountDisabled, Sort: app.SortByCompany}, {State: app.AccountActive, Sort: app.SortByCompany},
-		{Company: "Company 17", Sort: app.SortByName}, {Company: "Company 17", Sort: app.SortByCreated}, {Search: "p9999"}, {Search: "p9999", Sort: app.SortByCompany},
-		{Search: "p9999", Sort: app.SortByName}, {Search: "example"}, {OffList: true},
+		{},
+		{Reverse: true},
+		{Sort: app.SortByName},
+		{Sort: app.SortByName, Reverse: true},
+		{Sort: app.SortByCompany},
+		{Sort: app.SortByCompany, Reverse: true},
+		{Sort: app.SortByCreated},
+		{Sort: app.SortByCreated, Reverse: true},
+		{State: app.AccountDisabled},
+		{State: app.AccountDisabled, Sort: app.SortByName},
+		{State: app.AccountDisabled, Sort: app.SortByCreated},
+		{State: app.AccountDisabled, Sort: app.SortByCompany},
+		{State: app.AccountActive, Sort: app.SortByCompany},
+		{Company: "Company 17", Sort: app.SortByName},
+		{Company: "Company 17", Sort: app.SortByCreated},
+		{Search: "p9999"},
+		{Search: "p9999", Sort: app.SortByCompany},
+		{Search: "p9999", Sort: app.SortByName},
+		{Search: "example"},
+		{OffList: true},
 	} {
 		b.Run(fmt.Sprintf("%+v", q), func(b *testing.B) {
 			q.Limit = 100

@@ -93,6 +93,11 @@ func testMoveAndReset(t *testing.T, w world) {
 	if _, err := w.SendReset(ctx, r); err != nil {
 		t.Errorf("unblocked: %v", err)
 	}
+	if err := w.finish(w.claim(start.Add(time.Second))[0].ID, noSuchUser); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.SendReset(ctx, r)
+	w.refuses(err, app.Conflict, "suppressed")
 	if _, err := w.EnableCompany(ctx, "Beta", false, admin); err != nil {
 		t.Fatal(err)
 	}
@@ -174,8 +179,14 @@ SELECT n, 'confirm', 'a@office.example', 'p@c1.example', 'p@c1.example', 'p@c1.e
 	}
 	day := func(n int) time.Time { return first.Add(time.Duration(n) * 24 * time.Hour) }
 	for _, q := range []app.EventQuery{
-		{}, {Refused: true}, {Since: day(1)}, {Until: day(10)}, {Since: day(1), Until: day(2), Refused: true}, {Since: day(1), Until: day(360), Refused: true},
-		{Since: day(300), Refused: true, Action: "account.confirm"}, {Since: day(1), Until: day(360), Before: 500_000},
+		{},
+		{Refused: true},
+		{Since: day(1)},
+		{Until: day(10)},
+		{Since: day(1), Until: day(2), Refused: true},
+		{Since: day(1), Until: day(360), Refused: true},
+		{Since: day(300), Refused: true, Action: "account.confirm"},
+		{Since: day(1), Until: day(360), Before: 500_000},
 	} {
 		b.Run(fmt.Sprintf("events=%+v", q), func(b *testing.B) {
 			q.Limit = 100

@@ -25,16 +25,19 @@ func (s *Store) AddEvent(ctx context.Context, ev app.Event) error {
 // Events returns one page of the audit, the newest first. A page of all events goes by their IDs; one that is bounded by
 // times, or has refusals only, by their times, of which there are indexes. The two differ when the clock was set back.
 func (s *Store) Events(_ context.Context, q app.EventQuery) ([]app.Event, error) {
-	w, order := eventFilter(q), "id DESC"
+	order := "id DESC"
 	if !q.Since.IsZero() || !q.Until.IsZero() || q.Refused {
 		order = "at DESC, id DESC"
 	}
-	if err := w.before(s.read, q.Before, order); err != nil {
+	behind, err := behindEvent(s.read, &q, order)
+	if err != nil {
 		return nil, errorOf("list audit", err)
 	}
+	w := eventFilter(q)
+	behind(&w)
 	w.args = append(w.args, q.Limit)
 	var events []app.Event
-	err := s.read.each(`SELECT id, at, actor, ip, action, outcome, subject, company, entry, detail
+	err = s.read.each(`SELECT id, at, actor, ip, action, outcome, subject, company, entry, detail
 FROM audit
 WHERE 1 = 1`+w.text+" ORDER BY "+order+" LIMIT "+placeholders(len(w.args), 1), w.args, func(rows *sql.Rows) error {
 		var ev app.Event
@@ -47,23 +50,25 @@ WHERE 1 = 1`+w.text+" ORDER BY "+order+" LIMIT "+placeholders(len(w.args), 1), w
 	return events, errorOf("list audit", err)
 }
 
-// before adds the condition that an event comes behind the one with an ID.
-func (w *where) before(h *handle, id int64, order string) error {
-	if id == 0 {
-		return nil
+// behindEvent returns the condition that an event comes behind the last one of the page before. In an order by time it moves
+// the end of the query there too: SQLite looks up one bound of an index, and would go through all before it by the other.
+func behindEvent(h *handle, q *app.EventQuery, order string) (func(w *where), error) {
+	if q.Before == 0 {
+		return func(*where) {}, nil
 	}
+	byID := func(w *where) { w.and("id < ?", q.Before) }
 	if order == "id DESC" {
-		w.and("id < ?", id)
-		return nil
+		return byID, nil
 	}
 	var at int64
-	err := h.one("SELECT at FROM audit WHERE id = $1", []any{id}, &at)
+	err := h.one("SELECT at FROM audit WHERE id = $1", []any{q.Before}, &at)
 	if errors.Is(err, sql.ErrNoRows) {
-		w.and("id < ?", id) // it is deleted by now, with those that are older
-		return nil
+		return byID, nil // it is deleted by now, with those that are older
 	}
-	w.and("at <= ? AND (at < ? OR id < ?)", at, at, id)
-	return err
+	if end := timeOf(at + 1); q.Until.IsZero() || end.Before(q.Until) {
+		q.Until = end
+	}
+	return func(w *where) { w.and("(+at < ? OR +id < ?)", at, q.Before) }, err
 }
 
 func eventFilter(q app.EventQuery) (w where) {

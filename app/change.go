@@ -19,12 +19,13 @@ const (
 	TopicMessages      Topic = "messages"
 	TopicEvents        Topic = "events" // of the audit; sessions begin and end with one
 	TopicPrograms      Topic = "programs"
+	TopicAttention     Topic = "attention" // what takes long to find out of it; the rest of it changes with the other topics
 )
 
 // Topics returns all topics.
 func Topics() []Topic {
 	return []Topic{
-		TopicAccounts, TopicRegistrations, TopicCompanies, TopicConnectors, TopicSettings, TopicMessages, TopicEvents, TopicPrograms,
+		TopicAccounts, TopicRegistrations, TopicCompanies, TopicConnectors, TopicSettings, TopicMessages, TopicEvents, TopicPrograms, TopicAttention,
 	}
 }
 

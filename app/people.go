@@ -52,8 +52,8 @@ func (s *Service) MoveAccount(ctx context.Context, actor, email, company string)
 }
 
 // SendReset sends the owner of an account the mail with which a new password is chosen, and returns it. The limits of
-// visitors do not count. NotFound; Invalid; Conflict, "account_disabled", "company_disabled", or "suppressed" when mail to
-// the address has failed for good.
+// visitors do not count. NotFound; Invalid; Conflict, "account_disabled", "company_disabled", "suppressed" when mail to
+// the address has failed for good, or "blocked" when its owner wants none.
 func (s *Service) SendReset(ctx context.Context, actor, email string) (Message, error) {
 	addr, err := ParseAddress(email)
 	if err != nil {

@@ -76,6 +76,7 @@ type Service struct {
 	listener      MailListener // or nil
 	providerTrial ProviderTrial
 	pagesTrial    PagesTrial
+	lists         *lists
 }
 
 // limiterKeys bounds the memory of the limiter to a few megabytes.
@@ -90,7 +91,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
 		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
-		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial,
+		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial, lists: newLists(),
 	}
 	if s.clockOff == nil {
 		s.clockOff = func(Connector) (time.Duration, bool) { return 0, false }
@@ -255,10 +256,12 @@ func (s *seen[K]) putBack(at map[K]time.Time) {
 }
 
 // Janitor tidies until ctx is done: every minute it writes when sessions were last seen and deletes what is past
-// its time. Faults are logged and tried again.
+// its time. Faults are logged and tried again. It also finds out what Attention has no time for.
 func (s *Service) Janitor(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
+	wanted := s.lists.wanted
+	var rested <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -266,6 +269,10 @@ func (s *Service) Janitor(ctx context.Context) {
 			return
 		case <-tick.C:
 			s.tidy(ctx)
+		case <-wanted:
+			wanted, rested = nil, time.After(s.checkLists(ctx))
+		case <-rested:
+			wanted, rested = s.lists.wanted, nil
 		}
 	}
 }

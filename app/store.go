@@ -173,7 +173,7 @@ type AdminStore interface {
 	// MoveAccount places an account in another company. NotFound, also when there is no such company.
 	MoveAccount(ctx context.Context, addr Address, company string, ev Event) error
 	// SendReset gives an account a new reset link and writes its mail, whatever the limits are. NotFound; Conflict,
-	// "account_disabled", "company_disabled" or "suppressed".
+	// "account_disabled", "company_disabled", "suppressed" or "blocked".
 	SendReset(ctx context.Context, r Request) (Message, error)
 	// RemoveAccount removes an account with everything that belongs to it. NotFound.
 	RemoveAccount(ctx context.Context, addr Address, ev Event) error
@@ -235,6 +235,10 @@ type AdminStore interface {
 
 	// Stats counts what happened on so many days of 24 hours, of which the first begins at first.
 	Stats(ctx context.Context, first time.Time, days int) (Stats, error)
+	// AttentionFacts returns what wants attention at a moment, as far as it is known at once.
+	AttentionFacts(ctx context.Context, now time.Time) (AttentionFacts, error)
+	// ListHealth goes through all lists and accounts, and takes its time. An entry that was made before old can be Unused.
+	ListHealth(ctx context.Context, old time.Time) (ListHealth, error)
 	// Events returns one page of the audit, the newest first.
 	Events(ctx context.Context, q EventQuery) ([]Event, error)
 	// Purge deletes what is past its time: registrations, tokens, sessions, ended messages, audit events.

@@ -495,6 +495,13 @@ func (o *office) Stats(_ context.Context, days int, offset time.Duration) (app.S
 	return out, nil
 }
 
+func (o *office) Attention(context.Context) ([]app.Concern, error) {
+	return []app.Concern{
+		{Code: "connector_blocked", Error: true, Subject: "google", Text: "set client_id", Args: map[string]string{"Finding": "client_id_missing"}},
+		{Code: "mail_failed", Count: 2, Text: "2 mails have failed"},
+	}, o.do("", "attention")
+}
+
 func (o *office) Watch() *app.Watch { return o.changes.Watch() }
 
 func firstError(errs ...error) error {

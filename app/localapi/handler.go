@@ -89,6 +89,7 @@ type Backend interface {
 	SendReset(ctx context.Context, actor, email string) (app.Message, error)
 
 	Stats(ctx context.Context, days int, offset time.Duration) (app.Stats, error)
+	Attention(ctx context.Context) ([]app.Concern, error)
 	Watch() *app.Watch
 }
 
@@ -220,6 +221,7 @@ func (h *handler) peopleRoutes() []route {
 		{method: "GET", path: pathEvents, serve: h.events},
 		{method: "GET", path: pathWatch, serve: h.watch},
 		{method: "GET", path: pathStats, serve: h.stats},
+		{method: "GET", path: pathAttention, serve: h.attention},
 	}
 }
 

@@ -2,6 +2,7 @@ package localapi_test
 
 import (
 	"log/slog"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -83,5 +84,24 @@ func TestPeopleTravel(t *testing.T) {
 	}
 	if err != nil || !slices.Equal(stats.Days, days) || stats.Accounts != 3 || stats.Disabled != 1 || stats.Registrations != 4 || stats.Companies != 2 {
 		t.Errorf("stats %+v, %v", stats, err)
+	}
+}
+
+func TestAttention(t *testing.T) {
+	backend := newOffice(t)
+	client := serve(t, backend)
+	notices, err := client.Attention(t.Context())
+	want := []localapi.Notice{
+		{Code: "connector_blocked", Level: "error", Subject: "google", Text: "set client_id", Args: map[string]string{"Finding": "client_id_missing"}},
+		{Code: "mail_failed", Level: "warning", Count: 2, Text: "2 mails have failed", Args: map[string]string{}},
+	}
+	if err != nil || !reflect.DeepEqual(notices, want) {
+		t.Errorf("got %+v, %v\nwant %+v", notices, err, want)
+	}
+	handler := localapi.NewHandler(localapi.HandlerConfig{Backend: backend, Log: slog.New(slog.DiscardHandler)})
+	for route, status := range map[string]int{"GET /v1/attention?limit=1": 400, "POST /v1/attention": 405} {
+		if got, body := ask(t, handler, root, route); got != status {
+			t.Errorf("%s: %d %s, want %d", route, got, body, status)
+		}
 	}
 }

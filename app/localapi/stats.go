@@ -84,3 +84,25 @@ func statsOf(s app.Stats, offset time.Duration) Stats {
 	}
 	return out
 }
+
+func (h *handler) attention(r *request) (any, error) {
+	if _, err := r.query(); err != nil {
+		return nil, err
+	}
+	concerns, err := h.Backend.Attention(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return page(concerns, -1, noticeOf, nil), nil
+}
+
+func noticeOf(c app.Concern) Notice {
+	n := Notice{Code: c.Code, Level: "warning", Subject: c.Subject, Count: c.Count, Text: c.Text, Args: c.Args}
+	if c.Error {
+		n.Level = "error"
+	}
+	if n.Args == nil {
+		n.Args = map[string]string{}
+	}
+	return n
+}

@@ -25,6 +25,7 @@ const (
 	TopicMessages      = string(app.TopicMessages)
 	TopicEvents        = string(app.TopicEvents)
 	TopicPrograms      = string(app.TopicPrograms)
+	TopicAttention     = string(app.TopicAttention)
 )
 
 // Change tells that something under these topics is not as it was. It says where to look, not what.

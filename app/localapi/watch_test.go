@@ -68,7 +68,7 @@ func TestWatchTellsEveryTopic(t *testing.T) {
 	}
 	want := []string{
 		localapi.TopicAccounts, localapi.TopicRegistrations, localapi.TopicCompanies, localapi.TopicConnectors, localapi.TopicSettings,
-		localapi.TopicMessages, localapi.TopicEvents, localapi.TopicPrograms,
+		localapi.TopicMessages, localapi.TopicEvents, localapi.TopicPrograms, localapi.TopicAttention,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

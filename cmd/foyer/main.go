@@ -105,7 +105,7 @@ the same machine, through its admin socket. "foyer demo" shows it in a minute.`,
 		root.AddCommand(cmd)
 	}
 	for _, cmd := range []*cobra.Command{
-		p.companyCommand(), p.allowCommand(), p.connectorCommand(), p.programCommand(), p.accountCommand(), p.registrationCommand(),
+		p.attentionCommand(), p.companyCommand(), p.allowCommand(), p.connectorCommand(), p.programCommand(), p.accountCommand(), p.registrationCommand(),
 		p.settingsCommand(), p.mailCommand(), p.auditCommand(),
 	} {
 		cmd.GroupID = groupAdmin

@@ -38,6 +38,9 @@ type office struct {
 	records    []app.DNSRecord // of the office's mail
 	tested     []app.Message   // what becomes of a test mail, each time it is looked at
 	trial      app.Trial       // of everything that is tried out
+	sessions   []app.Session   // of each account
+	concerns   []app.Concern
+	asked      app.AccountQuery // the last one
 	fail       error
 }
 
@@ -73,6 +76,10 @@ func newOffice(t *testing.T) *office {
 		events: []app.Event{
 			{ID: 2, At: then, Actor: "visitor", IP: "192.0.2.7", Action: app.ActSignUp, Outcome: "not_listed", Subject: "eve@evil.example"},
 			{ID: 1, At: then, Actor: "root (uid 0)", Action: app.ActCompanyAdd, Outcome: app.OK, Subject: "Acme", Company: "Acme", Entry: "acme.com"},
+		},
+		sessions: []app.Session{
+			{CreatedAt: then, SeenAt: then.Add(time.Hour), IP: "192.0.2.1", Browser: "Firefox", Through: "entra"},
+			{CreatedAt: then.Add(-time.Hour), SeenAt: then, IP: "2001:db8::1"},
 		},
 		blocked:  map[string]time.Time{"victim@acme.com": then},
 		settings: settings,
@@ -232,6 +239,7 @@ func (o *office) TestAddress(_ context.Context, email string) (app.Address, app.
 }
 
 func (o *office) Accounts(ctx context.Context, q app.AccountQuery) (app.AccountPage, error) {
+	o.asked = q
 	var out app.AccountPage
 	if q.Company != "" {
 		if _, err := o.Company(ctx, q.Company); err != nil {
@@ -476,18 +484,22 @@ func (o *office) Events(_ context.Context, q app.EventQuery) ([]app.Event, error
 
 func (o *office) AccountSessions(ctx context.Context, email string) ([]app.Session, error) {
 	_, err := o.Account(ctx, email)
-	return []app.Session{{CreatedAt: time.Unix(1, 0), SeenAt: time.Unix(1, 0).Add(time.Hour), IP: "192.0.2.1", Browser: "Firefox", Through: "entra"}}, err
+	return o.sessions, err
 }
 
 func (o *office) EndSessions(ctx context.Context, _, email string) (int, error) {
 	_, err := o.Account(ctx, email)
-	return 3, errors.Join(err, o.fail)
+	return len(o.sessions), errors.Join(err, o.fail)
 }
 
 func (o *office) MoveAccount(ctx context.Context, _, email, company string) (app.Account, error) {
 	a, err := o.Account(ctx, email)
+	if err != nil {
+		return a, err
+	}
+	_, err = o.Company(ctx, company)
 	a.Company = company
-	return a, errors.Join(err, o.fail)
+	return a, err
 }
 
 func (o *office) SendReset(ctx context.Context, _, email string) (app.Message, error) {
@@ -505,6 +517,8 @@ func (o *office) Stats(_ context.Context, days int, offset time.Duration) (app.S
 	}
 	return out, nil
 }
+
+func (o *office) Attention(context.Context) ([]app.Concern, error) { return o.concerns, o.fail }
 
 func (o *office) Watch() *app.Watch { return new(app.Changes).Watch() }
 

@@ -129,8 +129,10 @@ func accountPage(h *handle, q app.AccountQuery) (app.AccountPage, error) {
 // readAccounts returns up to limit accounts behind a cursor, and the cursor behind them, "" when there are no more.
 func readAccounts(h *handle, q app.AccountQuery, w where, after string, limit int) ([]app.Account, string, error) {
 	order := accountOrders()[q.Sort]
+	tie := "a.email_key"
 	if q.Search != "" {
-		order.from = accountOrders()[app.SortByEmail].from // all are looked at: table by table, and the few are sorted then
+		// All are looked at, as they lie in their table, and the few are sorted then: the + keeps SQLite from an index.
+		order.column, tie, order.from = "+"+order.column, "+"+tie, " FROM account a CROSS JOIN company c WHERE c.id = +a.company_id"
 	}
 	than, direction := " > ?", ""
 	if q.Reverse {
@@ -158,7 +160,7 @@ func readAccounts(h *handle, q app.AccountQuery, w where, after string, limit in
 	last := accountCursor{Sort: q.Sort}
 	more := false
 	err := h.each(accountColumns+", "+order.column+order.from+w.text+
-		" ORDER BY "+order.column+direction+", a.email_key"+direction+" LIMIT "+placeholders(len(w.args), 1), w.args, func(rows *sql.Rows) error {
+		" ORDER BY "+order.column+direction+", "+tie+direction+" LIMIT "+placeholders(len(w.args), 1), w.args, func(rows *sql.Rows) error {
 		if more = len(accounts) == limit; more {
 			return nil
 		}

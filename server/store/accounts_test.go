@@ -71,11 +71,14 @@ func testAccountList(t *testing.T, w world) {
 		{app.AccountQuery{Limit: 2, Sort: app.SortByCreated, Reverse: true}, "ed cB a"},
 		{app.AccountQuery{Limit: 2, State: app.AccountActive}, "aB ce"},
 		{app.AccountQuery{Limit: 2, State: app.AccountDisabled}, "d"},
+		{app.AccountQuery{Limit: 2, State: app.AccountDisabled, Sort: app.SortByCompany}, "d"},
 		{app.AccountQuery{Limit: 1, OffList: true}, "c e"},
 		{app.AccountQuery{Limit: 2, OffList: true, Sort: app.SortByName, Reverse: true}, "ec"},
 		{app.AccountQuery{Limit: 9, OffList: true, Company: "Zeta"}, ""},
 		{app.AccountQuery{Limit: 1, Company: "acme", Sort: app.SortByName}, "c B e"},
 		{app.AccountQuery{Limit: 2, Search: "jana", Sort: app.SortByCompany}, "Be a"},
+		{app.AccountQuery{Limit: 1, Search: "jana", Sort: app.SortByName, Reverse: true}, "e a B"},
+		{app.AccountQuery{Limit: 2, Search: "acme", Sort: app.SortByCreated}, "Bc e"},
 	} {
 		if got := w.pages(test.q); got != test.want {
 			t.Errorf("%+v: %q, want %q", test.q, got, test.want)
@@ -160,6 +163,48 @@ func testEventFilter(t *testing.T, w world) {
 	}
 }
 
+// testEventPages reads events of a clock that was set back in pages: bounded by times they go by their times, and each
+// comes once.
+func testEventPages(t *testing.T, w world) {
+	ctx := t.Context()
+	for _, hour := range []int{1, 2, 7, 3, 3, 4} {
+		ev := app.Event{At: start.Add(time.Duration(hour) * time.Hour), Actor: "test", Action: app.ActSignIn, Outcome: "signin_wrong"}
+		if err := w.AddEvent(ctx, ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		q    app.EventQuery
+		want string
+	}{
+		{app.EventQuery{}, "433721"},
+		{app.EventQuery{Refused: true}, "743321"},
+		{app.EventQuery{Since: start.Add(2 * time.Hour)}, "74332"},
+		{app.EventQuery{Since: start.Add(2 * time.Hour), Until: start.Add(7 * time.Hour)}, "4332"},
+	} {
+		for limit := 1; limit < 4; limit++ {
+			got := ""
+			test.q.Limit, test.q.Before = limit, 0
+			for {
+				events, err := w.Events(ctx, test.q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, ev := range events {
+					got += fmt.Sprint(int(ev.At.Sub(start).Hours()))
+				}
+				if len(events) < limit {
+					break
+				}
+				test.q.Before = events[limit-1].ID
+			}
+			if got != test.want {
+				t.Errorf("%+v: %q, want %q", test.q, got, test.want)
+			}
+		}
+	}
+}
+
 func testMessageSearch(t *testing.T, w world) {
 	for _, to := range []string{"Jane@acme.example", "jo@beta.example"} {
 		m := message(app.MailTest, address(t, to), "x")
@@ -209,10 +254,15 @@ func BenchmarkAccounts(b *testing.B) {
 		{Sort: app.SortByCreated, Reverse: true},
 		{State: app.AccountDisabled},
 		{State: app.AccountDisabled, Sort: app.SortByName},
+		{State: app.AccountDisabled, Sort: app.SortByCreated},
+		{State: app.AccountDisabled, Sort: app.SortByCompany},
+		{State: app.AccountActive, Sort: app.SortByCompany},
 		{Company: "Company 17", Sort: app.SortByName},
 		{Company: "Company 17", Sort: app.SortByCreated},
 		{Search: "p9999"},
 		{Search: "p9999", Sort: app.SortByCompany},
+		{Search: "p9999", Sort: app.SortByName},
+		{Search: "example"},
 		{OffList: true},
 	} {
 		b.Run(fmt.Sprintf("%+v", q), func(b *testing.B) {

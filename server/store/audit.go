@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 
 	"foyer/app"
@@ -21,14 +22,24 @@ func (s *Store) AddEvent(ctx context.Context, ev app.Event) error {
 	return s.write(ctx, "write audit", func(tx *handle) error { return s.audit(tx, ev) })
 }
 
-// Events returns one page of the audit, the newest first.
+// Events returns one page of the audit, the newest first. A page of all events goes by their IDs; one that is bounded by
+// times, or has refusals only, by their times, of which there are indexes. The two differ when the clock was set back.
 func (s *Store) Events(_ context.Context, q app.EventQuery) ([]app.Event, error) {
-	var events []app.Event
+	order := "id DESC"
+	if !q.Since.IsZero() || !q.Until.IsZero() || q.Refused {
+		order = "at DESC, id DESC"
+	}
+	behind, err := behindEvent(s.read, &q, order)
+	if err != nil {
+		return nil, errorOf("list audit", err)
+	}
 	w := eventFilter(q)
+	behind(&w)
 	w.args = append(w.args, q.Limit)
-	err := s.read.each(`SELECT id, at, actor, ip, action, outcome, subject, company, entry, detail
+	var events []app.Event
+	err = s.read.each(`SELECT id, at, actor, ip, action, outcome, subject, company, entry, detail
 FROM audit
-WHERE 1 = 1`+w.text+" ORDER BY id DESC LIMIT "+placeholders(len(w.args), 1), w.args, func(rows *sql.Rows) error {
+WHERE 1 = 1`+w.text+" ORDER BY "+order+" LIMIT "+placeholders(len(w.args), 1), w.args, func(rows *sql.Rows) error {
 		var ev app.Event
 		var at int64
 		err := rows.Scan(&ev.ID, &at, &ev.Actor, &ev.IP, &ev.Action, &ev.Outcome, &ev.Subject, &ev.Company, &ev.Entry, &ev.Detail)
@@ -39,16 +50,33 @@ WHERE 1 = 1`+w.text+" ORDER BY id DESC LIMIT "+placeholders(len(w.args), 1), w.a
 	return events, errorOf("list audit", err)
 }
 
-func eventFilter(q app.EventQuery) (w where) {
-	if q.Before != 0 {
-		w.and("id < ?", q.Before)
+// behindEvent returns the condition that an event comes behind the last one of the page before. In an order by time it moves
+// the end of the query there too: SQLite looks up one bound of an index, and would go through all before it by the other.
+func behindEvent(h *handle, q *app.EventQuery, order string) (func(w *where), error) {
+	if q.Before == 0 {
+		return func(*where) {}, nil
 	}
-	// Times are turned into IDs by their index: the list goes by ID, and must not go through all that are too old.
+	byID := func(w *where) { w.and("id < ?", q.Before) }
+	if order == "id DESC" {
+		return byID, nil
+	}
+	var at int64
+	err := h.one("SELECT at FROM audit WHERE id = $1", []any{q.Before}, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return byID, nil // it is deleted by now, with those that are older
+	}
+	if end := timeOf(at + 1); q.Until.IsZero() || end.Before(q.Until) {
+		q.Until = end
+	}
+	return func(w *where) { w.and("(+at < ? OR +id < ?)", at, q.Before) }, err
+}
+
+func eventFilter(q app.EventQuery) (w where) {
 	if !q.Since.IsZero() {
-		w.and("at >= ? AND id >= (SELECT MIN(id) FROM audit WHERE at >= ?)", millis(q.Since), millis(q.Since))
+		w.and("at >= ?", millis(q.Since))
 	}
 	if !q.Until.IsZero() {
-		w.and("at < ? AND id <= (SELECT MAX(id) FROM audit WHERE at < ?)", millis(q.Until), millis(q.Until))
+		w.and("at < ?", millis(q.Until))
 	}
 	switch family, ok := strings.CutSuffix(q.Action, "."); {
 	case ok:
@@ -57,7 +85,7 @@ func eventFilter(q app.EventQuery) (w where) {
 		w.and("action = ?", q.Action)
 	}
 	if q.Refused {
-		w.and("outcome <> ?", app.OK)
+		w.and("outcome <> 'ok'") // in words, by which the index of the few is found
 		for _, action := range app.FoundActions() {
 			w.and("action <> ?", string(action))
 		}

@@ -46,3 +46,6 @@ func (s *Store) Exec(tb testing.TB, statement string, args ...any) {
 		tb.Fatal(err)
 	}
 }
+
+// FillDisk makes the store take the disk for a full one.
+func (s *Store) FillDisk() { s.disk.full.Store(true) }

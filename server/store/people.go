@@ -76,6 +76,9 @@ func (s *Store) SendReset(ctx context.Context, r app.Request) (m app.Message, er
 		if suppressed, err := isSuppressed(tx, a.Email); err != nil || suppressed {
 			return orSuppressed(err, a.Email)
 		}
+		if blocked, err := isBlocked(tx, a.Email, r.CreatedAt); err != nil || blocked {
+			return orBlocked(err, a.Email)
+		}
 		if _, err := tx.exec("DELETE FROM reset_link WHERE account_id = $1", a.ID); err != nil {
 			return err
 		}
@@ -102,4 +105,12 @@ func orSuppressed(err error, addr app.Address) error {
 		return err
 	}
 	return app.Errorf(app.Conflict, "suppressed", "mail to %s has failed for good; foyer mail suppressed says why, and foyer mail unsuppress %s lets it get mail again", addr, addr)
+}
+
+// orBlocked returns err, or the Conflict that the owner of an address wants no mail.
+func orBlocked(err error, addr app.Address) error {
+	if err != nil {
+		return err
+	}
+	return app.Errorf(app.Conflict, "blocked", "the owner of %s said that a mail of ours was not for them, so they get none; foyer mail unblock %s lets them get mail again", addr, addr)
 }

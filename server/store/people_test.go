@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -77,6 +78,26 @@ func testMoveAndReset(t *testing.T, w world) {
 	if ev := w.events()[0]; ev.Action != app.ActSendReset || ev.Actor != adminDid("").Actor || ev.Company != "Beta" {
 		t.Errorf("event %+v", ev)
 	}
+	if err := w.BlockAddress(ctx, a.Email, start.Add(time.Hour), admin); err != nil {
+		t.Fatal(err)
+	}
+	told := len(w.events())
+	_, err = w.SendReset(ctx, r)
+	w.refuses(err, app.Conflict, "blocked")
+	if _, err := w.AccountByResetToken(ctx, token.Hash(), start); app.ReasonOf(err) != "link_unknown" || len(w.events()) != told {
+		t.Errorf("a link after a refusal: %v, %d events, want %d", err, len(w.events()), told)
+	}
+	if err := w.Unblock(ctx, a.Email, admin); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.SendReset(ctx, r); err != nil {
+		t.Errorf("unblocked: %v", err)
+	}
+	if err := w.finish(w.claim(start.Add(time.Second))[0].ID, noSuchUser); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.SendReset(ctx, r)
+	w.refuses(err, app.Conflict, "suppressed")
 	if _, err := w.EnableCompany(ctx, "Beta", false, admin); err != nil {
 		t.Fatal(err)
 	}
@@ -135,26 +156,45 @@ func testStats(t *testing.T, w world) {
 	}
 }
 
-// BenchmarkStats measures a year of an office with 100,000 accounts, 50,000 mails and a million events.
+// BenchmarkStats measures a month and a year of an office with 100,000 accounts, 50,000 mails and a million events, and pages
+// of the latter.
 func BenchmarkStats(b *testing.B) {
 	s := crowd(b, 5000, 100_000)
 	const numbers = "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < $1) INSERT INTO "
 	first := time.Now().Add(-364 * 24 * time.Hour)
 	s.Exec(b, numbers+`audit (id, at, actor, ip, action, outcome, subject, company, entry, detail)
-SELECT n, $2 + n * 31000, 'visitor', '192.0.2.1', CASE n % 20 WHEN 0 THEN 'registration.signup' WHEN 1 THEN 'account.confirm' ELSE 'account.signin' END, 'ok', 'p@c1.example', '', '', ''
+SELECT n, $2 + n * 31000, 'visitor', '192.0.2.1', CASE n % 20 WHEN 0 THEN 'registration.signup' WHEN 1 THEN 'account.confirm' ELSE 'account.signin' END,
+	CASE WHEN n % 20 = 2 OR n = 7 THEN 'signin_wrong' ELSE 'ok' END, 'p@c1.example', '', '', ''
 FROM number`, 1_000_000, first.UnixMilli())
 	s.Exec(b, numbers+`message (id, kind, sender, recipient, recipient_key, recipient_base, recipient_domain, subject, message_id, state, attempts, reply, created_at, expires_at)
 SELECT n, 'confirm', 'a@office.example', 'p@c1.example', 'p@c1.example', 'p@c1.example', 'c1.example', 'Confirm', 'x', 'delivered', 1, '250 ok', $2 + n * 600000, 0 FROM number`, 50_000, first.UnixMilli())
-	for b.Loop() {
-		if _, err := s.Stats(b.Context(), first, 365); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.Run("events since", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := s.Events(b.Context(), app.EventQuery{Since: first.Add(24 * time.Hour), Until: first.Add(48 * time.Hour), Refused: true, Limit: 100}); err != nil {
-				b.Fatal(err)
+	for _, days := range []int{30, 365} {
+		b.Run(fmt.Sprint("days=", days), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Stats(b.Context(), first.Add(time.Duration(365-days)*24*time.Hour), days); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
+		})
+	}
+	day := func(n int) time.Time { return first.Add(time.Duration(n) * 24 * time.Hour) }
+	for _, q := range []app.EventQuery{
+		{},
+		{Refused: true},
+		{Since: day(1)},
+		{Until: day(10)},
+		{Since: day(1), Until: day(2), Refused: true},
+		{Since: day(1), Until: day(360), Refused: true},
+		{Since: day(300), Refused: true, Action: "account.confirm"},
+		{Since: day(1), Until: day(360), Before: 500_000},
+	} {
+		b.Run(fmt.Sprintf("events=%+v", q), func(b *testing.B) {
+			q.Limit = 100
+			for b.Loop() {
+				if _, err := s.Events(b.Context(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

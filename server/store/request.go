@@ -130,13 +130,21 @@ func countMails(tx *handle, r app.Request, f *app.RequestFacts) error {
 			return err
 		}
 	}
-	err := tx.one("SELECT 1 FROM mail_block WHERE email_key = $1 AND until > $2", []any{key, millis(now)}, new(int))
-	f.Blocked = err == nil
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	var err error
+	if f.Blocked, err = isBlocked(tx, r.Email, now); err != nil {
 		return err
 	}
 	f.Suppressed, err = isSuppressed(tx, r.Email)
 	return err
+}
+
+// isBlocked reports whether the owner of an address wants no mail of ours at the moment.
+func isBlocked(h *handle, addr app.Address, now time.Time) (bool, error) {
+	err := h.one("SELECT 1 FROM mail_block WHERE email_key = $1 AND until > $2", []any{addr.Key(), millis(now)}, new(int))
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // links writes the registration or the reset link that the decision asks for. It is written in any case;

@@ -58,6 +58,7 @@ func Run(a fyne.App, c Config) error {
 	b := newBackground(fyne.Do)
 	defer b.stop()
 	w := newWindow(a, c, b)
+	defer func() { w.end() }() // however the program ends: a demonstration does not outlive it
 	w.show()
 	a.Run()
 	return nil

@@ -193,7 +193,6 @@ func (w *window) quit() {
 		w.app.Preferences().SetFloat(prefWidth, float64(size.Width))
 		w.app.Preferences().SetFloat(prefHeight, float64(size.Height))
 		w.win.SetCloseIntercept(nil)
-		w.end()
 		w.app.Quit()
 	})
 }

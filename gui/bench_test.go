@@ -188,7 +188,7 @@ func (b *bench) tap(what string, do func(), there func() bool) float64 {
 // scrollRows is how far a list is scrolled.
 const scrollRows = 3000
 
-// scroll measures the frames of a list that is scrolled by a third of its height each, with what is read on the way.
+// scroll measures the frames of a list that is scrolled by its height each, with what is read on the way.
 func (b *bench) scroll(what string, there func() bool, list *widget.List, state func() (rows int, loading bool)) {
 	b.t.Helper()
 	b.pump(what, there)
@@ -199,7 +199,7 @@ func (b *bench) scroll(what string, there func() bool, list *widget.List, state 
 		begin := time.Now()
 		b.settle()
 		before := offset
-		list.ScrollToOffset(offset + list.Size().Height/3)
+		list.ScrollToOffset(offset + list.Size().Height)
 		if offset = list.GetScrollOffset(); offset == before { // the end of what is here
 			b.pump(what, func() bool { n, loading := state(); return n > rows || !loading })
 			waits = append(waits, millis(time.Since(begin)))

@@ -111,7 +111,6 @@ func benchWindow(t *testing.T, p *process) {
 	report("start to the first window, ms (median of 5)", starts[len(starts)/2], startLimit, "at most 1.5 s")
 
 	cmd, window, _ := start()
-	// Each page says by its calls that it was opened: the program asks for nothing else.
 	for round := range 2 {
 		for page := 1; page <= 7; page++ {
 			display.xdotool("key", "--window", window, fmt.Sprintf("ctrl+%d", page))

@@ -94,7 +94,9 @@ func newBench(t *testing.T, socket string) *bench {
 // home measures the first page, on which there is no list but much that is counted.
 func (b *bench) home() {
 	v := pageAs[*homeView](b, pageHome)
-	answers := func() bool { return v.companies.value.Text != "" && len(v.events.events) > 0 && v.mail.value.Text != "" }
+	answers := func() bool {
+		return v.companies.value.Text != "" && len(v.events.events) > 0 && v.mail.value.Text != ""
+	}
 	b.pump("connect", func() bool { return b.window.link == linkUp && v.companies != nil && answers() })
 	b.open("home", pageHome, answers)
 }

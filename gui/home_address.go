@@ -33,6 +33,7 @@ type addressCard struct {
 	unset fyne.CanvasObject // nobody has said where the pages are
 
 	preview *dialog.CustomDialog
+	box     *fyne.Container // of the three
 	content fyne.CanvasObject
 }
 
@@ -55,7 +56,8 @@ func newAddressCard(d *desk, b *bar) *addressCard {
 	c.on.Hide()
 	c.off.Hide()
 	c.unset.Hide()
-	c.content = newCard(tr("home.address"), container.NewVBox(c.on, c.off, c.unset))
+	c.box = container.NewVBox(c.on, c.off, c.unset)
+	c.content = newCard(tr("home.address"), c.box)
 	return c
 }
 
@@ -78,6 +80,7 @@ func (c *addressCard) show(s localapi.Settings) {
 		}
 		c.on.Show()
 	}
+	c.box.Refresh() // lays out what was hidden when the window got its size
 	c.address = address
 }
 

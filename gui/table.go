@@ -158,23 +158,24 @@ func (t *table[T]) showOrder() {
 	}
 }
 
-// restart reads another list than the one that is shown, from its beginning.
+// restart reads another list than the one that is shown, from its beginning. Its first rows are shown as soon as there are any.
 func (t *table[T]) restart() {
 	t.query++
 	t.list.ScrollToTop()
-	t.refill(nil, "", pageSize)
+	t.refill(nil, "", 1)
 }
 
 // reload reads the rows that are shown anew, at least the first page. What is chosen stays chosen, and what is in sight stays
 // in its place.
 func (t *table[T]) reload() {
 	t.query++
-	t.refill(nil, "", max(pageSize, len(t.rows)))
+	t.refill(nil, "", max(1, len(t.rows)))
 }
 
-// refill adds pages to rows until there are enough, and shows them all at once then.
+// refill adds pages to rows until there are enough, and shows them all at once then. The service gives short pages, and empty
+// ones, where it has to look at many rows for a few.
 func (t *table[T]) refill(rows []T, after string, enough int) {
-	q := tableQuery{after: after, limit: min(max(enough-len(rows), 1), maxPageSize), sort: t.order, reverse: t.reverse}
+	q := tableQuery{after: after, limit: min(max(enough-len(rows), pageSize), maxPageSize), sort: t.order, reverse: t.reverse}
 	t.fetch(q, func(page localapi.Page[T]) bool {
 		rows = append(rows, page.Items...)
 		if page.Next != "" && len(rows) < enough {

@@ -123,6 +123,7 @@ func (v *wizardView) show(i int) {
 		v.next.SetIcon(theme.ConfirmIcon())
 	}
 	v.next.Enable()
+	v.desk.log.Debug("step shown", "step", name)
 	v.steps[i].read()
 	if first := v.steps[i].first(); first != nil {
 		v.desk.window.Canvas().Focus(first)

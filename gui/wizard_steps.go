@@ -72,6 +72,7 @@ func (s *wizardFields) show(settings localapi.Settings) {
 			field.set(settings[key].Text)
 		}
 	}
+	s.desk.log.Debug("settings shown", "keys", strings.Join(s.order, " "))
 }
 
 func (s *wizardFields) save(done func(ok bool)) {
@@ -183,6 +184,7 @@ func (s *wizardCompany) read() {
 			case !s.began:
 				s.began = true
 				s.form.begin()
+				s.desk.log.Debug("new company shown")
 			}
 		}
 	})
@@ -219,7 +221,7 @@ func newWizardConnectors(d *desk) wizardStep {
 }
 
 func (s *wizardConnectors) object() fyne.CanvasObject {
-	return container.New(&leastHeight{420}, s.view.Content())
+	return container.New(&leastSize{fyne.NewSize(0, 420)}, s.view.Content())
 }
 func (s *wizardConnectors) first() fyne.Focusable { return nil }
 func (s *wizardConnectors) unsaved() bool         { return s.view.Unsaved() }
@@ -238,16 +240,6 @@ func (s *wizardConnectors) save(done func(ok bool)) {
 	}
 	done(true)
 }
-
-// leastHeight gives an object in a scroll the height it needs to be of use.
-type leastHeight struct{ height float32 }
-
-func (l *leastHeight) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	size := objects[0].MinSize()
-	return fyne.NewSize(size.Width, max(size.Height, l.height))
-}
-
-func (l *leastHeight) Layout(objects []fyne.CanvasObject, size fyne.Size) { objects[0].Resize(size) }
 
 // wizardDone says how the service stands now.
 type wizardDone struct {

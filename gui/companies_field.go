@@ -21,6 +21,7 @@ type chipField struct {
 	changed func()            // the chips are others, or what is typed is
 	double  func(name string) // what was typed is there already
 	grown   func()            // it needs more room, or less
+	entered func()            // Enter was pressed with nothing typed; nil for nothing
 	height  float32           // how much it needed before
 	chips   map[*token]*chip  // of tokens
 	flow    *fyne.Container   // the chips and the place to type
@@ -281,6 +282,8 @@ func (e *chipEntry) TypedKey(k *fyne.KeyEvent) {
 	switch {
 	case enter && f.at >= 0:
 		f.edit()
+	case enter && e.Text == "" && f.entered != nil:
+		f.entered()
 	case enter:
 		f.commit()
 	case k.Name == fyne.KeyEscape && f.at >= 0:

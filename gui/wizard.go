@@ -50,7 +50,7 @@ type wizardView struct {
 func newWizard(d *desk) *wizardView {
 	v := &wizardView{desk: d, passed: map[int]bool{}, names: []string{"office", "address", "mail", "company", "link", "connectors", "done"}}
 	v.steps = []wizardStep{
-		newWizardFields(d, v.forward, "site_name", "contact"), newWizardAddress(d, v.forward), newWizardMail(d), newWizardCompany(d),
+		newWizardFields(d, v.forward, "site_name", "contact"), newWizardAddress(d, v.forward), newWizardMail(d), newWizardCompany(d, v.forward),
 		newWizardFields(d, v.forward, "login_link"), newWizardConnectors(d), newWizardDone(d),
 	}
 	list := container.NewVBox()

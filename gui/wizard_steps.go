@@ -156,13 +156,14 @@ type wizardCompany struct {
 	content *fyne.Container
 }
 
-func newWizardCompany(d *desk) wizardStep {
+func newWizardCompany(d *desk, submit func()) wizardStep {
 	s := &wizardCompany{desk: d, form: newCompanyForm(d)}
 	refresh := func() { s.content.Refresh() }
 	s.try = newAddressTry(d, func(string) {}, refresh)
 	s.content = container.NewVBox(s.form.bar, s.form.body, s.form.foot, s.try.strip, s.try.card)
 	s.form.grown, s.form.gone = refresh, func() {}
 	s.form.kept = func(string) { s.saved() }
+	s.form.name.OnSubmitted, s.form.field.entered = func(string) { submit() }, submit
 	return s
 }
 

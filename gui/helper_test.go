@@ -215,7 +215,7 @@ func (d *testDesk) seesNot(texts ...string) {
 	}
 }
 
-// picture writes what the window shows, in both themes and both sizes, below build/gui when FOYER_PICTURES is set: to look at.
+// picture writes what the window shows, in both themes and both sizes, below build/screenshots when FOYER_PICTURES is set: to look at.
 func (d *testDesk) picture(name string) {
 	d.tb.Helper()
 	if os.Getenv("FOYER_PICTURES") == "" { //nolint:forbidigo // of a test

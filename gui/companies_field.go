@@ -13,7 +13,7 @@ import (
 
 // chipField is a field whose entries are chips, with a place to type more of them at its end.
 type chipField struct {
-	*panel
+	panel
 	tokens  []*token
 	at      int // the chip the keys are at, -1 for none
 	off     bool
@@ -46,7 +46,8 @@ func newChipField(changed func(), double func(name string), grown func()) *chipF
 	f.scroll = container.NewVScroll(f.flow)
 	f.scroll.SetMinSize(fyne.NewSize(0, chipRows*(chipHeight+chipGap)))
 	f.holder = container.NewStack(f.flow)
-	f.panel = newPanel(theme.ColorNameInputBackground, theme.ColorNameInputBorder, 6, 5, f.holder)
+	f.fill, f.line, f.radius, f.inset, f.body = theme.ColorNameInputBackground, theme.ColorNameInputBorder, 6, 5, f.holder
+	f.ExtendBaseWidget(f)
 	return f
 }
 

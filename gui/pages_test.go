@@ -282,3 +282,17 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// TestFieldGround expects what a field stands on to be as large as the field, after the window was made smaller and larger.
+func TestFieldGround(t *testing.T) {
+	w, settle := newOfficeWindow(t)
+	w.open(pageCompanies, "Acme Ltd")
+	settle()
+	field := w.current.view.(*companiesView).form.field
+	for _, width := range []float32{1280, 1024, 1400} {
+		w.win.Resize(fyne.NewSize(width, 760))
+		if got, want := field.ground.Size(), field.Size(); got.Width != want.Width || got.Width < 300 {
+			t.Errorf("in a window of %v the field is %v and its ground %v", width, want, got)
+		}
+	}
+}

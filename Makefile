@@ -58,10 +58,11 @@ fuzz: need ## run each fuzz target for FUZZTIME (30s)
 	@TAGS='$(TAGS)' .ci/fuzz $(FUZZTIME)
 
 .PHONY: screenshots
-screenshots: ## picture every page in a browser, into build/screenshots
+screenshots: ## picture every page of the browser and of the desktop program, into build/screenshots
 	@.ci/need test
 	@.ci/need headers '$(TAGS)'
-	@go test -count=1 -tags '$(TAGS)' -run "^(TestMainJob|TestSignInWithProvider)" -v ./cmd/foyer/
+	@go test -count=1 -tags '$(TAGS)' -run "^(TestMainJob|TestSignInWithProvider|TestDesktop$$)" -v ./cmd/foyer/
+	@FOYER_PICTURES=1 go test -count=1 -tags '$(TAGS)' ./gui/
 
 .PHONY: check
 check: format tidy lint vuln ## everything CI checks but the tests

@@ -254,7 +254,7 @@ func (r *swatchRenderer) Refresh() { r.raster.Refresh() }
 
 // tip is the little box with the numbers of a day.
 type tip struct {
-	*panel
+	panel
 	series []series
 	day    *widget.Label
 	values []*widget.Label // one for each of series
@@ -265,7 +265,9 @@ func newTip() *tip {
 	t := &tip{day: newSmall(""), rows: container.New(&tightLayout{})}
 	t.day.TextStyle.Bold = true
 	t.day.Importance = widget.MediumImportance
-	t.panel = newPanel(theme.ColorNameOverlayBackground, colorLine, 6, 2, container.New(&tightLayout{}, t.day, t.rows))
+	t.fill, t.line, t.radius, t.inset = theme.ColorNameOverlayBackground, colorLine, 6, 2
+	t.body = container.New(&tightLayout{}, t.day, t.rows)
+	t.ExtendBaseWidget(t)
 	t.Hide()
 	return t
 }

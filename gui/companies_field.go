@@ -13,7 +13,7 @@ import (
 
 // chipField is a field whose entries are chips, with a place to type more of them at its end.
 type chipField struct {
-	*panel
+	panel
 	tokens  []*token
 	at      int // the chip the keys are at, -1 for none
 	off     bool
@@ -21,6 +21,7 @@ type chipField struct {
 	changed func()            // the chips are others, or what is typed is
 	double  func(name string) // what was typed is there already
 	grown   func()            // it needs more room, or less
+	entered func()            // Enter was pressed with nothing typed; nil for nothing
 	height  float32           // how much it needed before
 	chips   map[*token]*chip  // of tokens
 	flow    *fyne.Container   // the chips and the place to type
@@ -45,7 +46,8 @@ func newChipField(changed func(), double func(name string), grown func()) *chipF
 	f.scroll = container.NewVScroll(f.flow)
 	f.scroll.SetMinSize(fyne.NewSize(0, chipRows*(chipHeight+chipGap)))
 	f.holder = container.NewStack(f.flow)
-	f.panel = newPanel(theme.ColorNameInputBackground, theme.ColorNameInputBorder, 6, 5, f.holder)
+	f.fill, f.line, f.radius, f.inset, f.body = theme.ColorNameInputBackground, theme.ColorNameInputBorder, 6, 5, f.holder
+	f.ExtendBaseWidget(f)
 	return f
 }
 
@@ -281,6 +283,8 @@ func (e *chipEntry) TypedKey(k *fyne.KeyEvent) {
 	switch {
 	case enter && f.at >= 0:
 		f.edit()
+	case enter && e.Text == "" && f.entered != nil:
+		f.entered()
 	case enter:
 		f.commit()
 	case k.Name == fyne.KeyEscape && f.at >= 0:

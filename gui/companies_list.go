@@ -30,6 +30,7 @@ func (v *companiesView) newTable() *table[localapi.CompanySummary] {
 		opened: func(localapi.CompanySummary) { v.desk.window.Canvas().Focus(v.form.name) },
 		empty:  container.NewVBox(v.nothing),
 		window: v.desk.window,
+		told:   v.desk.listed("companies"),
 	})
 	t.list.CreateItem = func() fyne.CanvasObject { return newCompanyRow(t) }
 	t.list.UpdateItem = func(id widget.ListItemID, o fyne.CanvasObject) {

@@ -51,6 +51,7 @@ func newConnectorsView(d *desk) *connectorsView {
 		empty: newEmpty(theme.LoginIcon(), tr("connectors.empty.title"), tr("connectors.empty.text"),
 			tr("connectors.add"), v.showKinds),
 		window: d.window,
+		told:   d.listed("connectors"),
 	})
 	head := newBorder(nil, nil, newTitle(tr("page.connectors")), v.add)
 	v.list = newBorder(container.NewVBox(head, newHint(tr("connectors.lead")), v.bar), nil, nil, nil, v.table.content)

@@ -1,6 +1,7 @@
 package gui
 
 import (
+	"log/slog"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -61,6 +62,12 @@ type desk struct {
 	lost   func(err error)                                      // the connection is lost: the window says so
 	wizard func()                                               // opens the wizard of the first run
 	prefs  fyne.Preferences
+	log    *slog.Logger
+}
+
+// listed returns what notes in the log, for support, how many rows a list shows.
+func (d *desk) listed(list string) func(rows, total int) {
+	return func(rows, total int) { d.log.Debug("list shown", "list", list, "rows", rows, "total", total) }
 }
 
 // failed shows in a view's bar what went wrong. A lost connection is said by the window instead.

@@ -123,3 +123,22 @@ func (l *widthLayout) MinSize(objects []fyne.CanvasObject) fyne.Size {
 }
 
 func (l *widthLayout) Layout(objects []fyne.CanvasObject, size fyne.Size) { objects[0].Resize(size) }
+
+// leastSize lays objects over each other, and gives them at least the size they need to be of use.
+type leastSize struct{ size fyne.Size }
+
+func (l *leastSize) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	size := l.size
+	for _, o := range objects {
+		if o.Visible() {
+			size = size.Max(o.MinSize())
+		}
+	}
+	return size
+}
+
+func (l *leastSize) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	for _, o := range objects {
+		o.Resize(size)
+	}
+}

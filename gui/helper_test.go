@@ -2,6 +2,7 @@ package gui
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -58,6 +59,7 @@ func newTestDesk(tb testing.TB, c Client) *testDesk {
 		open:   func(page, subject string) { d.opened = append(d.opened, page+" "+subject) },
 		lost:   func(err error) { d.losses = append(d.losses, err) },
 		wizard: func() { d.opened = append(d.opened, "wizard") },
+		log:    slog.New(slog.DiscardHandler),
 	}
 	return d
 }
@@ -213,7 +215,7 @@ func (d *testDesk) seesNot(texts ...string) {
 	}
 }
 
-// picture writes what the window shows, in both themes and both sizes, below build/gui when FOYER_PICTURES is set: to look at.
+// picture writes what the window shows, in both themes and both sizes, below build/screenshots when FOYER_PICTURES is set: to look at.
 func (d *testDesk) picture(name string) {
 	d.tb.Helper()
 	if os.Getenv("FOYER_PICTURES") == "" {

@@ -23,6 +23,11 @@ const (
 	linkMismatch              // it is of another version
 )
 
+// String returns the link's word in the log.
+func (l link) String() string {
+	return [...]string{"unknown", "up", "absent", "stopped", "silent", "forbidden", "mismatch"}[l]
+}
+
 // connection is a link with what there is to say of it.
 type connection struct {
 	link    link

@@ -59,6 +59,7 @@ func newLog(d *desk) view {
 		chosen: v.detail.show,
 		empty:  newEmpty(theme.HistoryIcon(), tr("log.empty.title"), tr("log.empty.text"), tr("log.empty.clear"), v.clear),
 		window: d.window,
+		told:   d.listed("events"),
 	})
 	v.save = newButton(tr("export.button"), theme.DownloadIcon(), func() { v.newExport().choose() })
 	head := newBorder(nil, nil, newTitle(tr("page.log")), v.save)

@@ -67,7 +67,7 @@ func newMailList[T any](d *desk, c mailListConfig[T]) *mailList[T] {
 	})
 	l.take.Disable()
 	l.table = newTable(tableConfig[T]{
-		columns: c.columns, key: c.key, run: d.run, window: d.window,
+		columns: c.columns, key: c.key, run: d.run, window: d.window, told: d.listed(c.name),
 		load:   whole(c.load),
 		failed: func(err error) { d.failed(l.bar, err) },
 		chosen: func(_ T, ok bool) { enable(l.take, ok) },

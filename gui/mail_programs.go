@@ -45,6 +45,7 @@ func newMailPrograms(d *desk) *mailPrograms {
 		opened: v.edit,
 		empty:  newEmpty(theme.MailSendIcon(), tr("mail.programs_empty"), tr("mail.programs_empty_hint"), "", nil),
 		window: d.window,
+		told:   d.listed("programs"),
 	})
 	v.enable()
 	actions := container.NewHBox(v.buttons.add, v.buttons.edit, v.buttons.toggle, v.buttons.password, v.buttons.remove)

@@ -59,6 +59,7 @@ func newMailQueue(d *desk) *mailQueue {
 		menu:   q.menu,
 		empty:  newEmpty(theme.MailComposeIcon(), tr("mail.empty"), tr("mail.empty_hint"), "", nil),
 		window: d.window,
+		told:   d.listed("messages"),
 	})
 	q.split = container.NewVSplit(q.table.content, q.detail.content)
 	q.split.Offset = 0.4

@@ -281,7 +281,16 @@ func (b *bar) offer(l level, text, action string, do func()) {
 	} else {
 		b.action.Show()
 	}
+	if b.Visible() {
+		return
+	}
 	b.Show()
+	// Fyne makes room for what has grown since the last frame: not for a bar that was cleared and says something again in one.
+	for _, w := range fyne.CurrentApp().Driver().AllWindows() {
+		if content := w.Content(); content != nil {
+			content.Refresh()
+		}
+	}
 }
 
 // newEmpty returns what a list shows that has nothing: why, and what to do about it; action "" offers nothing.

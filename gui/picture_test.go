@@ -11,10 +11,10 @@ import (
 	"fyne.io/fyne/v2/theme"
 )
 
-// pictures writes what a window shows to build/gui: light and dark, as large as a small and as a usual screen.
+// pictures writes what a window shows to build/screenshots: light and dark, as large as a small and as a usual screen.
 func pictures(tb testing.TB, a fyne.App, w fyne.Window, name string) {
 	tb.Helper()
-	dir := filepath.Join("..", "build", "gui")
+	dir := filepath.Join("..", "build", "screenshots")
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		tb.Fatal(err)
 	}
@@ -24,11 +24,12 @@ func pictures(tb testing.TB, a fyne.App, w fyne.Window, name string) {
 		l.fixed = new(variant)
 		a.Settings().SetTheme(l)
 		for _, size := range []fyne.Size{fyne.NewSize(1024, 700), fyne.NewSize(1280, 800)} {
-			w.Resize(size)
-			for range 4 { // texts that wrap have another height now, and what holds them, and what holds that
+			// Texts that wrap have another height now, and what holds them, and what holds that.
+			for n := range 8 {
+				w.Resize(size.SubtractWidthHeight(float32(7-n), 0))
 				w.Content().Refresh()
 			}
-			file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s-%.0f.png", name, word, size.Width)))
+			file, err := os.Create(filepath.Join(dir, fmt.Sprintf("gui-%s-%s-%.0f.png", name, word, size.Width)))
 			if err != nil {
 				tb.Fatal(err)
 			}

@@ -45,6 +45,7 @@ type tableConfig[T any] struct {
 	menu   func(row T) []*fyne.MenuItem // of a secondary click; nil for none
 	empty  fyne.CanvasObject            // shown when there are no rows
 	sort   string                       // what rows are in the order of first
+	told   func(rows, total int)        // is told how many rows are here, and of how many; nil for nothing
 	window fyne.Window
 }
 
@@ -275,6 +276,9 @@ func (t *table[T]) shown() {
 	t.showOrder()
 	t.keepChoice()
 	t.list.Refresh()
+	if t.told != nil {
+		t.told(len(t.rows), t.total)
+	}
 }
 
 func (t *table[T]) countText() string {

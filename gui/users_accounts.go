@@ -91,7 +91,7 @@ func (p *accountsPane) tableConfig() tableConfig[localapi.Account] {
 		opened: func(localapi.Account) { p.detail.focus() },
 		menu:   func(localapi.Account) []*fyne.MenuItem { return p.detail.menu() },
 		empty:  container.NewStack(p.nobody.content, p.nothing),
-		sort:   "email", window: p.desk.window,
+		sort:   "email", window: p.desk.window, told: p.desk.listed("accounts"),
 	}
 }
 

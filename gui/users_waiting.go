@@ -77,7 +77,7 @@ func (p *waitingPane) tableConfig() tableConfig[localapi.Registration] {
 				return p.desk.client.RegistrationPage(ctx, q.after, q.limit)
 			}
 		},
-		run: p.desk.run, failed: p.failed, chosen: p.choose, window: p.desk.window,
+		run: p.desk.run, failed: p.failed, chosen: p.choose, window: p.desk.window, told: p.desk.listed("registrations"),
 		opened: func(r) { p.desk.window.Canvas().Focus(p.resend) },
 		menu:   p.menu,
 		empty:  newEmpty(theme.MailComposeIcon(), tr("users.waiting_none"), tr("users.waiting_none_text"), "", nil),

@@ -24,6 +24,12 @@ const (
 	prefWizard = "wizard.done"
 )
 
+// windowWidth and windowHeight are how large the window is at least, without its menu.
+const (
+	windowWidth  = 1000
+	windowHeight = 612
+)
+
 // window is the program's one window: the pages, the way between them, and how the connection stands.
 type window struct {
 	app    fyne.App
@@ -95,7 +101,7 @@ func (w *window) use(client Client) {
 	w.stop()
 	w.desk = &desk{
 		client: client, window: w.win, run: w.back.run, later: w.later, open: w.open, lost: w.lost,
-		tell: w.toast.say, wizard: w.startWizard, prefs: w.app.Preferences(),
+		tell: w.toast.say, wizard: w.startWizard, prefs: w.app.Preferences(), log: w.config.Log,
 	}
 	w.live = newLive(client, w.config.Host, w.back.post)
 	w.live.state, w.live.changed = w.setConnection, w.changed
@@ -158,7 +164,7 @@ func (w *window) layout() {
 	padded := container.New(layout.NewCustomPaddedLayout(8, 8, 12, 12), main)
 	w.shell = newBorder(nil, nil, side, nil, padded)
 	w.base = container.NewStack(w.connect.content)
-	w.win.SetContent(container.NewStack(w.base, w.toast.box))
+	w.win.SetContent(container.New(&leastSize{fyne.NewSize(windowWidth, windowHeight)}, w.base, w.toast.box))
 	w.win.SetMainMenu(w.menu())
 	w.setConnection(connection{})
 }
@@ -258,6 +264,7 @@ func (w *window) turnTo(p *page, subject string) {
 	if p != w.wizard {
 		w.app.Preferences().SetString(prefPage, p.name)
 	}
+	w.config.Log.Debug("page shown", "page", p.name)
 	p.view.Open(subject)
 }
 
@@ -275,6 +282,7 @@ func (w *window) lost(error) { w.live.retry() }
 func (w *window) setConnection(c connection) {
 	before := w.link
 	w.link = c.link
+	w.config.Log.Debug("connection", "state", c.link, "text", c.text)
 	if c.link == linkUp {
 		w.connected(c, before)
 		return

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/test"
 
 	"foyer/app"
@@ -152,5 +153,28 @@ func TestWindowConnected(t *testing.T) {
 	}
 	if all := textsOf(w.win); !contains(all, "You are anna (uid 1000)", "https://accounts.office.example", "[Companies]") {
 		t.Errorf("the window does not say who is there and where the pages are:\n%s", all)
+	}
+}
+
+// TestBarMakesRoom says something, clears it and says something again before a frame is drawn: what stands below makes room.
+func TestBarMakesRoom(t *testing.T) {
+	d := newTestDesk(t, nil)
+	title, b, below := newTitle("title"), newBar(), newText("below")
+	d.window.SetContent(newBorder(container.NewVBox(title, b), nil, nil, nil, below))
+	b.say(levelError, "wrong")
+	b.clear()
+	d.window.Content().Refresh()
+	b.say(levelError, "still wrong")
+	if got, want := below.Position().Y, title.MinSize().Height+b.MinSize().Height; got < want {
+		t.Errorf("what stands below a bar begins at %v, want %v at least", got, want)
+	}
+}
+
+// TestLeastWindow expects a window that cannot be made too small for its pages.
+func TestLeastWindow(t *testing.T) {
+	w, _ := newTestWindow(t)
+	least := w.win.Content().MinSize()
+	if least.Width < 1000 || least.Height < 600 || least.Width > 1024 || least.Height > 660 {
+		t.Errorf("the window is at least %v", least)
 	}
 }

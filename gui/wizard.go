@@ -50,7 +50,7 @@ type wizardView struct {
 func newWizard(d *desk) *wizardView {
 	v := &wizardView{desk: d, passed: map[int]bool{}, names: []string{"office", "address", "mail", "company", "link", "connectors", "done"}}
 	v.steps = []wizardStep{
-		newWizardFields(d, v.forward, "site_name", "contact"), newWizardAddress(d, v.forward), newWizardMail(d), newWizardCompany(d),
+		newWizardFields(d, v.forward, "site_name", "contact"), newWizardAddress(d, v.forward), newWizardMail(d), newWizardCompany(d, v.forward),
 		newWizardFields(d, v.forward, "login_link"), newWizardConnectors(d), newWizardDone(d),
 	}
 	list := container.NewVBox()
@@ -123,6 +123,7 @@ func (v *wizardView) show(i int) {
 		v.next.SetIcon(theme.ConfirmIcon())
 	}
 	v.next.Enable()
+	v.desk.log.Debug("step shown", "step", name)
 	v.steps[i].read()
 	if first := v.steps[i].first(); first != nil {
 		v.desk.window.Canvas().Focus(first)

@@ -72,6 +72,7 @@ func (s *wizardFields) show(settings localapi.Settings) {
 			field.set(settings[key].Text)
 		}
 	}
+	s.desk.log.Debug("settings shown", "keys", strings.Join(s.order, " "))
 }
 
 func (s *wizardFields) save(done func(ok bool)) {
@@ -155,13 +156,14 @@ type wizardCompany struct {
 	content *fyne.Container
 }
 
-func newWizardCompany(d *desk) wizardStep {
+func newWizardCompany(d *desk, submit func()) wizardStep {
 	s := &wizardCompany{desk: d, form: newCompanyForm(d)}
 	refresh := func() { s.content.Refresh() }
 	s.try = newAddressTry(d, func(string) {}, refresh)
 	s.content = container.NewVBox(s.form.bar, s.form.body, s.form.foot, s.try.strip, s.try.card)
 	s.form.grown, s.form.gone = refresh, func() {}
 	s.form.kept = func(string) { s.saved() }
+	s.form.name.OnSubmitted, s.form.field.entered = func(string) { submit() }, submit
 	return s
 }
 
@@ -183,6 +185,7 @@ func (s *wizardCompany) read() {
 			case !s.began:
 				s.began = true
 				s.form.begin()
+				s.desk.log.Debug("new company shown")
 			}
 		}
 	})
@@ -219,7 +222,7 @@ func newWizardConnectors(d *desk) wizardStep {
 }
 
 func (s *wizardConnectors) object() fyne.CanvasObject {
-	return container.New(&leastHeight{420}, s.view.Content())
+	return container.New(&leastSize{fyne.NewSize(0, 420)}, s.view.Content())
 }
 func (s *wizardConnectors) first() fyne.Focusable { return nil }
 func (s *wizardConnectors) unsaved() bool         { return s.view.Unsaved() }
@@ -238,16 +241,6 @@ func (s *wizardConnectors) save(done func(ok bool)) {
 	}
 	done(true)
 }
-
-// leastHeight gives an object in a scroll the height it needs to be of use.
-type leastHeight struct{ height float32 }
-
-func (l *leastHeight) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	size := objects[0].MinSize()
-	return fyne.NewSize(size.Width, max(size.Height, l.height))
-}
-
-func (l *leastHeight) Layout(objects []fyne.CanvasObject, size fyne.Size) { objects[0].Resize(size) }
 
 // wizardDone says how the service stands now.
 type wizardDone struct {

@@ -86,7 +86,7 @@ var libraries = []library{
 // topLevel is everything that stands at the top of the source tree, besides dot-files. The last three are made, not
 // kept.
 var topLevel = []string{
-	"app", "assets", "cmd", "gui", "server", "go.mod", "go.sum", "FyneApp.toml",
+	"app", "assets", "cmd", "docs", "gui", "server", "go.mod", "go.sum", "FyneApp.toml",
 	"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
 	"bin", "build", "dist",
 }

@@ -19,8 +19,9 @@ import (
 
 // display is an X server without a screen.
 type display struct {
-	tb   testing.TB
-	name string // for DISPLAY
+	tb     testing.TB
+	name   string // for DISPLAY
+	frames string // the directory of the file with what it shows
 }
 
 // newDisplay starts an X server. Where there is none, the test is skipped.
@@ -36,8 +37,9 @@ func newDisplay(tb testing.TB, args ...string) *display {
 		tb.Fatal(err)
 	}
 	defer read.Close()
+	frames := tb.TempDir()
 	// It chooses a number that is free, and writes it when it can be reached.
-	cmd := exec.Command("Xvfb", append([]string{"-displayfd", "3", "-nolisten", "tcp", "-screen", "0", "1280x800x24"}, args...)...)
+	cmd := exec.Command("Xvfb", append([]string{"-displayfd", "3", "-nolisten", "tcp", "-screen", "0", "1280x800x24", "-fbdir", frames}, args...)...)
 	cmd.ExtraFiles = []*os.File{write}
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -53,7 +55,7 @@ func newDisplay(tb testing.TB, args ...string) *display {
 	if err != nil {
 		tb.Fatalf("Xvfb gives no number: %v", err)
 	}
-	return &display{tb: tb, name: ":" + strings.TrimSpace(number)}
+	return &display{tb: tb, name: ":" + strings.TrimSpace(number), frames: frames}
 }
 
 // env is the environment of a program on the display, with a home of its own.

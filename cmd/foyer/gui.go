@@ -41,11 +41,11 @@ func (p *program) hasDisplay() bool {
 }
 
 // openGUI shows the desktop program until it is closed. It has to be called on the main goroutine.
-func (p *program) openGUI() error {
+func (p *program) openGUI(level slog.Level) error {
 	if err := p.checkDisplay(); err != nil {
 		return fmt.Errorf("the desktop program cannot be opened: %w; %s", err, useCommands)
 	}
-	logger := slog.New(slog.NewTextHandler(p.err, nil))
+	logger := slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: level}))
 	log.SetFlags(0)                      //nolint:forbidigo // Fyne knows no other log than the standard one
 	log.SetOutput(&fyneLog{log: logger}) //nolint:forbidigo // as above
 	executable, err := os.Executable()
@@ -60,9 +60,18 @@ func (p *program) openGUI() error {
 	desktop.SetMetadata(fyne.AppMetadata{
 		ID: guiID, Name: guiName, Version: version(), Icon: image, Migrations: map[string]bool{"fyneDo": true},
 	})
+	makeCache()
 	a := desktop.NewWithID(guiID)
 	a.SetIcon(image)
 	return gui.Run(a, gui.Config{Client: p.client, Host: &host{executable: executable}, Version: version(), Log: logger})
+}
+
+// makeCache makes the person's directory for caches, which a new home does not have. Fyne makes its own only in one that is there,
+// and complains otherwise; it works without.
+func makeCache() {
+	if dir, err := os.UserCacheDir(); err == nil {
+		_ = os.MkdirAll(dir, 0o700)
+	}
 }
 
 // fyneLog hands on what Fyne logs, which is a reason, its cause, and a place in Fyne, in one line each.

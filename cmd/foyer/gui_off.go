@@ -2,7 +2,10 @@
 
 package main
 
-import "errors"
+import (
+	"errors"
+	"log/slog"
+)
 
 func endQuiet() {}
 
@@ -10,6 +13,6 @@ func endQuiet() {}
 func (p *program) hasDisplay() bool { return false }
 
 // openGUI returns an error: this build was made without the desktop program.
-func (p *program) openGUI() error {
+func (p *program) openGUI(slog.Level) error {
 	return errors.New("this build was made without the desktop program; use the commands instead, foyer --help lists them")
 }

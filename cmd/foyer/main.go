@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,7 +80,7 @@ the same machine, through its admin socket. "foyer demo" shows it in a minute.`,
 		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if p.hasDisplay() {
-				return p.openGUI()
+				return p.openGUI(slog.LevelWarn)
 			}
 			return cmd.Help()
 		},
@@ -172,13 +173,16 @@ func (p *program) socketPath() string {
 
 // guiCommand is there in every build, so that one without the desktop program can say so.
 func (p *program) guiCommand() *cobra.Command {
-	return &cobra.Command{
+	level := slog.LevelWarn
+	cmd := &cobra.Command{
 		Use:     "gui",
 		Short:   "The desktop program",
-		Example: "  foyer gui",
+		Example: "  foyer gui\n  foyer gui --log-level debug",
 		Args:    exactly(0),
-		RunE:    func(*cobra.Command, []string) error { return p.openGUI() },
+		RunE:    func(*cobra.Command, []string) error { return p.openGUI(level) },
 	}
+	cmd.Flags().TextVar(&level, "log-level", level, "`LEVEL` of what is logged: debug, info, warn or error")
+	return cmd
 }
 
 // group returns a command that only has others below it.

@@ -141,7 +141,8 @@ const toastTime = 4 * time.Second
 func newToast(later func(time.Duration, func()) func()) *toast {
 	t := &toast{label: widget.NewLabel(""), later: later, cancel: func() {}}
 	t.panel = newPanel(colorOKTint, colorLine, 8, 4, container.NewHBox(widget.NewIcon(levelOK.icon()), t.label))
-	t.box = container.NewVBox(layout.NewSpacer(), container.NewHBox(layout.NewSpacer(), t.panel, newFixed(theme.Padding(), layout.NewSpacer())), newFixed(1, widget.NewLabel("")))
+	// Above, where there are no buttons it could lie on.
+	t.box = container.NewVBox(gap(4), container.NewHBox(layout.NewSpacer(), t.panel, newFixed(theme.Padding()*2, layout.NewSpacer())))
 	t.box.Hide()
 	return t
 }

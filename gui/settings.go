@@ -63,6 +63,7 @@ type settingsView struct {
 	test    *widget.Button
 	program *programSettings
 	form    *fyne.Container
+	scroll  *container.Scroll
 	none    *widget.Label
 	count   *widget.Label
 	save    *widget.Button
@@ -89,7 +90,8 @@ func newSettings(d *desk) view {
 	v.save = newMainButton(tr("save"), theme.DocumentSaveIcon(), v.submit)
 	v.discard = newButton(tr("discard"), nil, v.reset)
 	foot := container.NewVBox(gap(2), container.NewHBox(v.save, v.discard, v.count))
-	ground := newCard("", container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 14), v.form)))
+	v.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 14), v.form))
+	ground := newCard("", v.scroll)
 	body := newBorder(nil, nil, newFixed(200, side), nil, ground)
 	v.content = newBorder(container.NewVBox(newTitle(tr("page.settings")), v.bar), foot, nil, nil, body)
 	v.choose(settingGroups()[0].name)
@@ -192,7 +194,8 @@ func (v *settingsView) lay() {
 	if len(v.form.Objects) == 0 {
 		v.form.Add(v.none)
 	}
-	v.form.Refresh()
+	v.scroll.ScrollToTop()
+	v.scroll.Refresh()
 }
 
 func (v *settingsView) layGroup(g settingGroup, text string) {

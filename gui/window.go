@@ -180,6 +180,7 @@ func (w *window) show() {
 	w.win.SetCloseIntercept(w.close)
 	w.connectNow()
 	w.tray()
+	w.followFocus()
 	w.win.Show()
 }
 

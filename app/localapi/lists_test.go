@@ -46,7 +46,7 @@ func TestSaveCompanyTravels(t *testing.T) {
 	backend := newOffice(t)
 	backend.companies["Acme"] = app.Company{Name: "Acme", Enabled: true}
 	client := serve(t, backend)
-	save := localapi.CompanySave{Name: "Acme Ltd", Add: "a.com b.com", Remove: "c.com", Move: true, Tenants: tenant}
+	save := localapi.CompanySave{Name: "Acme Ltd", Add: "a.com b.com", Remove: "c.com", Move: "b.com", Tenants: tenant}
 	got, err := client.SaveCompany(t.Context(), "Acme", save)
 	if err != nil || got.Name != "Acme Ltd" || got.Enabled || got.OffList != 3 {
 		t.Errorf("saved: got %+v, %v", got, err)

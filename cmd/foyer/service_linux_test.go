@@ -200,10 +200,14 @@ func TestReplaceFile(t *testing.T) {
 // because it happens to be the same now, and that nothing is written through a link.
 func TestReplaceFileOfOthers(t *testing.T) {
 	for name, prepare := range map[string]func(path, other string) error{
-		"a link":          func(path, other string) error { return os.Symlink(other, path) },
-		"writable":        func(path, _ string) error { return errors.Join(os.WriteFile(path, []byte("one"), 0o755), os.Chmod(path, 0o777)) },
-		"a link as .new":  func(path, other string) error { return os.Symlink(other, path+".new") },
-		"of another user": func(path, _ string) error { return errors.Join(os.WriteFile(path, []byte("one"), 0o755), os.Chown(path, 12345, 12345)) },
+		"a link": func(path, other string) error { return os.Symlink(other, path) },
+		"writable": func(path, _ string) error {
+			return errors.Join(os.WriteFile(path, []byte("one"), 0o755), os.Chmod(path, 0o777))
+		},
+		"a link as .new": func(path, other string) error { return os.Symlink(other, path+".new") },
+		"of another user": func(path, _ string) error {
+			return errors.Join(os.WriteFile(path, []byte("one"), 0o755), os.Chown(path, 12345, 12345))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "of another user" && os.Geteuid() != 0 {

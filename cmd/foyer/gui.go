@@ -62,7 +62,9 @@ func (p *program) openGUI() error {
 	})
 	a := desktop.NewWithID(guiID)
 	a.SetIcon(image)
-	return gui.Run(a, gui.Config{Client: p.client, Host: &host{executable: executable}, Version: version(), Log: logger})
+	machine := &host{executable: executable}
+	defer machine.demos.end()
+	return gui.Run(a, gui.Config{Client: p.client, Host: machine, Version: version(), Log: logger})
 }
 
 // fyneLog hands on what Fyne logs, which is a reason, its cause, and a place in Fyne, in one line each.

@@ -63,6 +63,29 @@ func TestSaveCompanyTravels(t *testing.T) {
 	}
 }
 
+// TestSearchBound asks for more than a database takes for a pattern.
+func TestSearchBound(t *testing.T) {
+	backend := newOffice(t)
+	client := serve(t, backend)
+	for n, want := range map[int]string{1000: "", 1001: "search_long", 30_000: "search_long"} {
+		text := strings.Repeat("_", n)
+		for what, ask := range map[string]func() error{
+			"companies": func() error {
+				_, err := client.CompanyPage(t.Context(), localapi.CompanyFilter{Search: text}, "", 1)
+				return err
+			},
+			"events": func() error {
+				_, err := client.EventPage(t.Context(), localapi.EventFilter{Search: text}, "", 1)
+				return err
+			},
+		} {
+			if err := ask(); app.ReasonOf(err) != want {
+				t.Errorf("%s, %d bytes: got %v, want %q", what, n, err, want)
+			}
+		}
+	}
+}
+
 func TestCompanyPages(t *testing.T) {
 	backend := newOffice(t)
 	for _, name := range []string{"beta", "Alpha", "Čierna", "delta Corp", "Epsilon Corp"} {

@@ -15,7 +15,7 @@ type CompanyChange struct {
 	Enabled bool
 	Add     string // fields of entries
 	Remove  string
-	Move    bool   // take entries from the companies that have them
+	Move    string // fields of those to add that may be taken from the companies that have them
 	Tenants string // the tenants it shall have, as a field
 }
 
@@ -25,7 +25,7 @@ type CompanySave struct {
 	Enabled bool
 	Add     []Entry
 	Remove  []Entry
-	Move    bool
+	Move    []Entry
 	Tenants []string
 }
 
@@ -45,7 +45,7 @@ func (s *Service) SaveCompany(ctx context.Context, actor, name string, change Co
 }
 
 func (c CompanyChange) parse() (CompanySave, error) {
-	save := CompanySave{Name: c.Name, Enabled: c.Enabled, Move: c.Move}
+	save := CompanySave{Name: c.Name, Enabled: c.Enabled}
 	err := CheckCompanyName(c.Name)
 	if err != nil {
 		return save, err
@@ -54,6 +54,9 @@ func (c CompanyChange) parse() (CompanySave, error) {
 		return save, err
 	}
 	if save.Remove, err = ParseEntries(c.Remove); err != nil {
+		return save, err
+	}
+	if save.Move, err = ParseEntries(c.Move); err != nil {
 		return save, err
 	}
 	save.Tenants, err = ParseTenants(c.Tenants)

@@ -98,12 +98,14 @@ func (c *companyForm) setBusy(busy bool) {
 // send saves what was begun. It is sent as what to add and what to remove: what somebody else has done to the list meanwhile stays.
 func (c *companyForm) send() {
 	add, remove := c.delta()
-	move := false
+	var move []string
 	for _, t := range c.field.tokens {
-		move = move || t.owner != "" && t.move
+		if t.owner != "" && t.move {
+			move = append(move, t.key)
+		}
 	}
 	change := localapi.CompanySave{
-		Name: c.newName(), Enabled: c.enabled.Checked, Add: strings.Join(add, "\n"), Remove: strings.Join(remove, "\n"), Move: move,
+		Name: c.newName(), Enabled: c.enabled.Checked, Add: strings.Join(add, "\n"), Remove: strings.Join(remove, "\n"), Move: strings.Join(move, "\n"),
 		Tenants: strings.Join(c.newTenants(), "\n"),
 	}
 	name, begun := c.base.Name, c.isNew()
@@ -148,7 +150,7 @@ func (c *companyForm) endedElsewhere(name string, err error) {
 // empty and lets in nobody. It returns the name of the company once there is one.
 func (c *companyForm) add(ctx context.Context, change localapi.CompanySave) (localapi.Company, string, error) {
 	client := c.desk.client
-	if !change.Move && change.Tenants == "" {
+	if change.Move == "" && change.Tenants == "" {
 		company, err := client.AddCompany(ctx, change.Name, change.Add)
 		return company, "", err
 	}

@@ -549,7 +549,7 @@ func TestCompaniesMove(t *testing.T) {
 		t.Fatal("it was saved before the answer")
 	}
 	c.tap("Save") // of the question
-	want := localapi.CompanySave{Name: "Birch & Sons", Enabled: true, Add: "acme.example", Move: true}
+	want := localapi.CompanySave{Name: "Birch & Sons", Enabled: true, Add: "acme.example", Move: "acme.example"}
 	if len(c.fake.saves) != 1 || c.fake.saves[0] != want {
 		t.Errorf("saved %+v, want %+v", c.fake.saves, want)
 	}

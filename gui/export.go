@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -145,12 +146,27 @@ func fileError(err error) error {
 }
 
 // harmless returns the text of a cell so that no spreadsheet takes it for a formula: what people have typed into a form
-// must not reckon on the administrator's machine.
+// must not reckon on the administrator's machine. A spreadsheet of a country that writes 1,5 for one and a half begins a
+// new cell at a semicolon, whatever the quotes say, and others at a tab or a line's end. Those of the East know a full-width =.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
+	var out strings.Builder
+	begins := true
+	for i, r := range cell {
+		switch {
+		case strings.ContainsRune(";\t\r\n", r):
+			if i == 0 && r != ';' {
+				out.WriteByte('\'')
+			}
+			begins = true
+		case begins && strings.ContainsRune("=+-@＝＋－＠", r):
+			out.WriteByte('\'')
+			begins = false
+		case begins && r != '"' && r != 0 && !unicode.IsSpace(r):
+			begins = false
+		}
+		out.WriteRune(r)
 	}
-	return cell
+	return out.String()
 }
 
 // end closes the file and says that it is there.

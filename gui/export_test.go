@@ -54,6 +54,21 @@ func newExport(d *testDesk, pages []localapi.Page[string], failed func(error)) *
 	}
 }
 
+func TestHarmless(t *testing.T) {
+	for cell, want := range map[string]string{
+		"": "", "plain": "plain", "a=b": "a=b", "Smith, -5": "Smith, -5", "a - b": "a - b", "2026-11-26": "2026-11-26", "a; b": "a; b",
+		"=1+1": "'=1+1", "+421": "'+421", "-2": "'-2", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "\nx": "'\nx",
+		" =1+1": " '=1+1", "\u00a0=1": "\u00a0'=1", "\t=1": "'\t'=1", "\x00=1": "\x00'=1",
+		"＝1+1": "'＝1+1", "＋1": "'＋1", "－1": "'－1", "＠x": "'＠x",
+		// A spreadsheet that parts cells by semicolons does not see the quotes that a comma asks for.
+		"Ann;=HYPERLINK(1)": "Ann;'=HYPERLINK(1)", "Ann, x; \"=1": "Ann, x; \"'=1", "two\n=1": "two\n'=1", "two\t=1": "two\t'=1",
+	} {
+		if got := harmless(cell); got != want {
+			t.Errorf("%q: got %q, want %q", cell, got, want)
+		}
+	}
+}
+
 func TestExport(t *testing.T) {
 	d := newTestDesk(t, nil)
 	pages := []localapi.Page[string]{

@@ -207,8 +207,12 @@ func (p *htmlReader) end() {
 	p.kind, p.from = mailBlock{}, 0
 }
 
-// mayOpen reports whether an address is one that a browser or a mail program opens, not a program or a file.
+// mayOpen reports whether an address is one that a browser or a mail program opens, not a program or a file, and leads where
+// it seems to: not to what stands behind https://bank.example@, and not the other way round.
 func mayOpen(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && ((u.Scheme == "https" || u.Scheme == "http") && u.Host != "" || u.Scheme == "mailto")
+	if err != nil || u.User != nil || mailText([]byte(address), "") != address {
+		return false
+	}
+	return (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" || u.Scheme == "mailto"
 }

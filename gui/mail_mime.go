@@ -81,7 +81,7 @@ func (r *mailReader) part(h mailHeader, body io.Reader, depth int) {
 	}
 	switch shown := mailText(text, parameters["charset"]); {
 	case disposition == "attachment" || !strings.HasPrefix(kind, "text/"):
-		r.content.files = append(r.content.files, mailFile{name: name, kind: kind, size: size})
+		r.content.files = append(r.content.files, mailFile{name: strings.Join(strings.Fields(mailText([]byte(name), "")), " "), kind: kind, size: size})
 		return
 	case kind == "text/html":
 		r.content.html = joinParts(r.content.html, shown)

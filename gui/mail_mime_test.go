@@ -73,6 +73,28 @@ func TestParseMailOdd(t *testing.T) {
 	}
 }
 
+func TestMayOpen(t *testing.T) {
+	for address, want := range map[string]bool{
+		"https://office.example/a?b=c#d": true, "http://office.example": true, "mailto:ann@customer.example": true, "HTTPS://office.example": true,
+		"javascript:alert(1)": false, "file:///etc/passwd": false, "https:///etc/passwd": false, "//office.example": false, "data:text/html,x": false,
+		"https://bank.example@evil.example/": false, "https://bank.example:x@evil.example/": false, "ssh://office.example": false, "": false,
+		"https://evil.example/\u202emoc.knab//:sptth": false, "https://office.example/\u00ad": true,
+	} {
+		if got := mayOpen(address); got != want {
+			t.Errorf("%q: got %v, want %v", address, got, want)
+		}
+	}
+}
+
+// TestAttachedName has a name that would be read from right to left, and one of many lines.
+func TestAttachedName(t *testing.T) {
+	got := parseMail("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/pdf\r\n" +
+		"Content-Disposition: attachment; filename*=utf-8''a%E2%80%AEfdp.exe%0A%0Ab\r\n\r\nx\r\n--b--\r\n").files
+	if len(got) != 1 || got[0].name != "afdp.exe b" {
+		t.Errorf("got %+v, want the name %q", got, "afdp.exe b")
+	}
+}
+
 func FuzzParseMail(f *testing.F) {
 	f.Add(testMail)
 	f.Add("Content-Type: text/html\r\n\r\n<a href=https://x.example><p>a</a></p><br><td><h1>")

@@ -357,14 +357,15 @@ func (t *table[T]) open(i int) {
 	}
 }
 
-// copyRow puts a row on the clipboard, its columns parted by tabs as spreadsheets take them.
+// copyRow puts a row on the clipboard, its columns parted by tabs as spreadsheets take them. What it holds begins no other cell
+// there, and no formula.
 func (t *table[T]) copyRow(i int) {
 	if i >= len(t.rows) {
 		return
 	}
 	cells := make([]string, len(t.columns))
 	for n, c := range t.columns {
-		cells[n] = c.text(t.rows[i])
+		cells[n] = harmless(strings.Join(strings.Fields(c.text(t.rows[i])), " "))
 	}
 	fyne.CurrentApp().Clipboard().SetContent(strings.Join(cells, "\t"))
 }

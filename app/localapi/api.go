@@ -31,6 +31,9 @@ const (
 const (
 	defaultPage = 100
 	maxPage     = 1000
+
+	// maxSearch bounds what is searched for, in bytes.
+	maxSearch = 1000
 )
 
 // The paths of the API. What stands in braces is one path segment, percent-encoded by the client.

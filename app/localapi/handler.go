@@ -415,6 +415,10 @@ func (r *request) query(known ...string) (map[string]string, error) {
 		}
 		out[name] = all[0]
 	}
+	// Nothing that is searched in is as long, and SQLite takes no pattern of more than 50000 bytes.
+	if len(out["search"]) > maxSearch {
+		return nil, app.Fieldf("search", "search_long", "what is searched for is longer than %d bytes", maxSearch)
+	}
 	return out, nil
 }
 

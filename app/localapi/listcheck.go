@@ -48,7 +48,7 @@ type CompanySave struct {
 	Enabled bool   `json:"enabled"`
 	Add     string `json:"add"` // fields as typed
 	Remove  string `json:"remove"`
-	Move    bool   `json:"move"`    // take entries from the companies that have them
+	Move    string `json:"move"`    // fields of those to add that may be taken from the companies that have them; no others are
 	Tenants string `json:"tenants"` // the Entra tenants it shall have, as a field
 }
 

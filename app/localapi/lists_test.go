@@ -46,7 +46,7 @@ func TestSaveCompanyTravels(t *testing.T) {
 	backend := newOffice(t)
 	backend.companies["Acme"] = app.Company{Name: "Acme", Enabled: true}
 	client := serve(t, backend)
-	save := localapi.CompanySave{Name: "Acme Ltd", Add: "a.com b.com", Remove: "c.com", Move: true, Tenants: tenant}
+	save := localapi.CompanySave{Name: "Acme Ltd", Add: "a.com b.com", Remove: "c.com", Move: "b.com", Tenants: tenant}
 	got, err := client.SaveCompany(t.Context(), "Acme", save)
 	if err != nil || got.Name != "Acme Ltd" || got.Enabled || got.OffList != 3 {
 		t.Errorf("saved: got %+v, %v", got, err)
@@ -60,6 +60,29 @@ func TestSaveCompanyTravels(t *testing.T) {
 	}
 	if _, err := client.SaveCompany(t.Context(), "Nobody", save); app.CodeOf(err) != app.NotFound {
 		t.Errorf("a company that is not there: got %v, want not found", err)
+	}
+}
+
+// TestSearchBound asks for more than a database takes for a pattern.
+func TestSearchBound(t *testing.T) {
+	backend := newOffice(t)
+	client := serve(t, backend)
+	for n, want := range map[int]string{1000: "", 1001: "search_long", 30_000: "search_long"} {
+		text := strings.Repeat("_", n)
+		for what, ask := range map[string]func() error{
+			"companies": func() error {
+				_, err := client.CompanyPage(t.Context(), localapi.CompanyFilter{Search: text}, "", 1)
+				return err
+			},
+			"events": func() error {
+				_, err := client.EventPage(t.Context(), localapi.EventFilter{Search: text}, "", 1)
+				return err
+			},
+		} {
+			if err := ask(); app.ReasonOf(err) != want {
+				t.Errorf("%s, %d bytes: got %v, want %q", what, n, err, want)
+			}
+		}
 	}
 }
 

@@ -63,7 +63,9 @@ func (p *program) openGUI(level slog.Level) error {
 	makeCache()
 	a := desktop.NewWithID(guiID)
 	a.SetIcon(image)
-	return gui.Run(a, gui.Config{Client: p.client, Host: &host{executable: executable}, Version: version(), Log: logger})
+	machine := &host{executable: executable}
+	defer machine.demos.end()
+	return gui.Run(a, gui.Config{Client: p.client, Host: machine, Version: version(), Log: logger})
 }
 
 // makeCache makes the person's directory for caches, which a new home does not have. Fyne makes its own only in one that is there,

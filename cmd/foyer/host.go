@@ -5,25 +5,22 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
 	"foyer/app"
-	"foyer/app/localapi"
 	"foyer/gui"
 )
 
 // host is this machine, as the desktop program needs it.
-type host struct{ executable string }
+type host struct {
+	executable string
+	demos      demos
+}
 
 // stateTime bounds what the service manager is asked for.
 const stateTime = 5 * time.Second
@@ -81,84 +78,13 @@ func controlError(err error, verb, words string) error {
 	}
 }
 
-// demoStart is how long a demonstration may take until it answers.
-const demoStart = 20 * time.Second
-
 // Demo starts a demonstration in a directory of its own, at any free port, and returns its client and what ends it.
 func (h *host) Demo(ctx context.Context) (gui.Client, func(), error) {
-	dir, err := os.MkdirTemp("", "foyer-demo-")
+	client, stop, err := h.demos.start(ctx, h.executable)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a directory for the demonstration: %w", err)
-	}
-	// It goes on when ctx is done: ctx is the start's only.
-	cmd := exec.Command(h.executable, "demo", "--data", dir, "--listen", "127.0.0.1:0") //nolint:gosec,noctx // this program; stop ends it
-	words := &lastWords{}
-	cmd.Stderr = words
-	if err := cmd.Start(); err != nil {
-		return nil, nil, fmt.Errorf("start the demonstration: %w", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	stop := sync.OnceFunc(func() {
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			_ = cmd.Process.Kill() // it has ended, or this is Windows, which knows no signals
-		}
-		<-ended
-		_ = os.RemoveAll(dir) // the system's own directory for such things; nothing of it is needed
-	})
-	client := &localapi.Client{Socket: filepath.Join(dir, "admin.sock")}
-	if err := answers(ctx, client, ended, words); err != nil {
-		go stop()
 		return nil, nil, err
 	}
 	return client, stop, nil
-}
-
-// answers waits until a service answers.
-func answers(ctx context.Context, client *localapi.Client, ended chan error, words *lastWords) error {
-	ctx, cancel := context.WithTimeout(ctx, demoStart)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if v, err := client.Version(ctx); err == nil && v.Permitted {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return app.Errorf(app.Unavailable, "demo_silent", "the demonstration did not answer in time")
-		case err := <-ended:
-			ended <- err // for whoever waits next
-			return app.Errorf(app.Unavailable, "demo_failed", "the demonstration did not start: %s", words)
-		case <-tick.C:
-		}
-	}
-}
-
-// lastWords keeps the end of what a program says, for when it fails.
-type lastWords struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-var _ io.Writer = (*lastWords)(nil)
-
-// Write keeps the last of it.
-func (w *lastWords) Write(p []byte) (int, error) {
-	const most = 2000
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.text = append(w.text, p...)
-	w.text = w.text[max(0, len(w.text)-most):]
-	return len(p), nil
-}
-
-// String returns the last line.
-func (w *lastWords) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(string(w.text)), "\n")
-	return safe(strings.TrimPrefix(lines[len(lines)-1], "foyer: "))
 }
 
 // Tray tells whether the desktop has a place for programs that stay without a window: on Linux one that speaks the protocol of

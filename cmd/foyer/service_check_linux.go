@@ -85,10 +85,7 @@ func configText(c server.Config) (string, error) {
 func userNames(given []string) ([]string, error) {
 	var names []string
 	for _, word := range given {
-		u, err := user.Lookup(word)
-		if err != nil {
-			u, err = user.LookupId(word)
-		}
+		u, err := lookupUser(word, user.Lookup, user.LookupId)
 		if err != nil {
 			return nil, app.Errorf(app.Invalid, "operator_unknown", "there is no user %q on this machine", word)
 		}
@@ -97,6 +94,17 @@ func userNames(given []string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// lookupUser returns the user of a name or a number. What can be a number is one first: sudo tells a number, and where a directory
+// names people by numbers, one of these names may be the number of somebody else.
+func lookupUser(word string, byName, byID func(string) (*user.User, error)) (*user.User, error) {
+	if _, err := strconv.ParseUint(word, 10, 32); err == nil {
+		if u, err := byID(word); err == nil {
+			return u, nil
+		}
+	}
+	return byName(word)
 }
 
 // isOperator reports whether a user may administer already: by the configuration, or as a member of the group.

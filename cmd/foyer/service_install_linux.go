@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"foyer/app"
 	"foyer/server"
@@ -163,7 +164,7 @@ func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bo
 		}
 		changed = changed || did
 	}
-	if pl.program != pl.self {
+	if pl.program != packageProgram { // also when it runs from there: it may be somebody's who has moved it there
 		did, err := copyProgram(pl.self, pl.program, undo)
 		if err != nil {
 			return false, err
@@ -242,17 +243,28 @@ func makeDirs(dirs []string, undo *undoing) error {
 		if exists(dir) {
 			continue
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make %s: %w", dir, err)
-		}
-		undo.add(func() error { return ignoreFull(os.Remove(dir)) })
 		uid, gid, err := serviceIDs()
 		if err != nil {
 			return err
 		}
-		if err := os.Chown(dir, uid, gid); err != nil {
-			return fmt.Errorf("give %s to the service: %w", dir, err)
+		if err := makeDir(dir, uid, gid, undo); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// makeDir makes a directory for one user alone. Those above it are for everybody, or the user would not get there.
+func makeDir(dir string, uid, gid int, undo *undoing) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // as said above
+		return fmt.Errorf("make the directory of %s: %w", dir, err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	undo.add(func() error { return ignoreFull(os.Remove(dir)) })
+	if err := os.Lchown(dir, uid, gid); err != nil {
+		return fmt.Errorf("give %s to the service: %w", dir, err)
 	}
 	return nil
 }
@@ -277,7 +289,7 @@ func serviceIDs() (uid, gid int, err error) {
 }
 
 // replaceFile makes path hold what from gives: under another name first, durably, then by a rename, so that there is never
-// half a file, and a program may run. A file that holds it already is left alone.
+// half a file, and a program may run. A file that holds it already is left alone, if nobody else can write it.
 func replaceFile(path string, from io.Reader, mode os.FileMode, undo *undoing) (changed bool, err error) {
 	data, err := io.ReadAll(from)
 	if err != nil {
@@ -285,7 +297,7 @@ func replaceFile(path string, from io.Reader, mode os.FileMode, undo *undoing) (
 	}
 	old, err := os.ReadFile(path) //nolint:gosec // one of three paths
 	switch {
-	case err == nil && bytes.Equal(old, data):
+	case err == nil && bytes.Equal(old, data) && isOurs(path, mode):
 		return false, nil
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return false, fmt.Errorf("read %s: %w", path, err)
@@ -323,8 +335,23 @@ func keep(path string, there bool, undo *undoing) error {
 	return nil
 }
 
+// isOurs reports whether path is a file, not a link to one, that belongs to this user and has the mode. A program that was
+// brought to its place by mv is still the property of whoever has downloaded it, who could make another of it.
+func isOurs(path string, mode os.FileMode) bool {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode() != mode {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int64(stat.Uid) == int64(os.Geteuid())
+}
+
+// writeDurably makes a new file. What is there by that name is not written to: it may be a link.
 func writeDurably(path string, data []byte, mode os.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode) //nolint:gosec // one of three paths
+	if err := ignoreMissing(os.Remove(path)); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) //nolint:gosec // one of three paths
 	if err != nil {
 		return err
 	}

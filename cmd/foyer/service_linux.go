@@ -221,16 +221,9 @@ func (m *systemd) purge(context.Context) ([]string, error) {
 	}
 	dir := cmp.Or(config.DataDir, server.DefaultDataDir)
 	var gone []string
-	switch entries, err := os.ReadDir(dir); {
-	case errors.Is(err, os.ErrNotExist):
-	case err != nil:
-		return nil, fmt.Errorf("data directory: %w", err)
-	case len(entries) > 0 && !isDataDir(dir):
-		return nil, app.Errorf(app.Conflict, "purge_data", "%s holds no data of Foyer: look what it is, and delete it yourself", dir)
-	default:
-		if err := os.RemoveAll(dir); err != nil {
-			return nil, fmt.Errorf("delete the data: %w", err)
-		}
+	if there, err := purgeDir(dir); err != nil {
+		return nil, err
+	} else if there {
 		gone = append(gone, dir)
 	}
 	if err := os.Remove(m.config); err == nil {
@@ -243,6 +236,28 @@ func (m *systemd) purge(context.Context) ([]string, error) {
 		return gone, fmt.Errorf("delete the directory of the configuration: %w", err)
 	}
 	return gone, nil
+}
+
+// purgeDir deletes a data directory, and reports whether there was one.
+func purgeDir(dir string) (there bool, err error) {
+	dir = filepath.Clean(dir) // behind a slash, a link is not one
+	// The link alone would go, the data stay, and nobody has agreed to what it leads to.
+	if info, err := os.Lstat(dir); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		return false, app.Errorf(app.Conflict, "purge_link", "%s is a link: delete what it leads to, and the link, yourself", dir)
+	}
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("data directory: %w", err)
+	case len(entries) > 0 && !isDataDir(dir):
+		return false, app.Errorf(app.Conflict, "purge_data", "%s holds no data of Foyer: look what it is, and delete it yourself", dir)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return false, fmt.Errorf("delete the data: %w", err)
+	}
+	return true, nil
 }
 
 // isDataDir reports whether a directory is one that Foyer has made its own.

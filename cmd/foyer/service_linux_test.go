@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -192,6 +193,111 @@ func TestReplaceFile(t *testing.T) {
 	holds("three")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("mode: got %v, %v", info.Mode(), err)
+	}
+}
+
+// TestReplaceFileOfOthers expects that a program which somebody else could change, or which is a link to one, does not stay
+// because it happens to be the same now, and that nothing is written through a link.
+func TestReplaceFileOfOthers(t *testing.T) {
+	for name, prepare := range map[string]func(path, other string) error{
+		"a link": func(path, other string) error { return os.Symlink(other, path) },
+		"writable": func(path, _ string) error {
+			return errors.Join(os.WriteFile(path, []byte("one"), 0o755), os.Chmod(path, 0o777))
+		},
+		"a link as .new": func(path, other string) error { return os.Symlink(other, path+".new") },
+		"of another user": func(path, _ string) error {
+			return errors.Join(os.WriteFile(path, []byte("one"), 0o755), os.Chown(path, 12345, 12345))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "of another user" && os.Geteuid() != 0 {
+				t.Skip("not run as root: only root gives files away")
+			}
+			dir := t.TempDir()
+			path, other := filepath.Join(dir, "foyer"), filepath.Join(dir, "other")
+			if err := errors.Join(os.WriteFile(other, []byte("one"), 0o755), prepare(path, other)); err != nil {
+				t.Fatal(err)
+			}
+			if changed, err := replaceFile(path, strings.NewReader("one"), 0o755, &undoing{}); err != nil || !changed {
+				t.Errorf("changed: got %v, %v", changed, err)
+			}
+			if !isOurs(path, 0o755) {
+				t.Error("it is not a file of this user alone")
+			}
+			mine, err := os.Stat(path)
+			theirs, errOther := os.Stat(other)
+			if err := errors.Join(err, errOther); err != nil || os.SameFile(mine, theirs) {
+				t.Errorf("it is the other file: %v", err)
+			}
+		})
+	}
+}
+
+func TestMakeDir(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	var undo undoing
+	if err := makeDir(dir, os.Geteuid(), os.Getegid(), &undo); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Dir(dir): 0o755} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: got %v, %v, want %v", path, info.Mode(), err, want)
+		}
+	}
+	if err := undo.run(); err != nil || exists(dir) {
+		t.Errorf("taken back: %v, there %v", err, exists(dir))
+	}
+}
+
+func TestPurgeDir(t *testing.T) {
+	root := t.TempDir()
+	data, link, foreign := filepath.Join(root, "data"), filepath.Join(root, "link"), filepath.Join(root, "foreign")
+	err := errors.Join(os.Mkdir(data, 0o700), os.WriteFile(filepath.Join(data, "foyer.lock"), nil, 0o600), os.Symlink(data, link),
+		os.Mkdir(foreign, 0o700), os.WriteFile(filepath.Join(foreign, "file"), nil, 0o600), os.Symlink(foreign, filepath.Join(data, "out")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		dir    string
+		there  bool
+		reason string
+		left   bool
+	}{
+		{link, false, "purge_link", true},
+		{link + "/", false, "purge_link", true},
+		{foreign, false, "purge_data", true},
+		{data, true, "", false},
+		{data, false, "", false},
+	} {
+		if there, err := purgeDir(test.dir); there != test.there || app.ReasonOf(err) != test.reason || exists(test.dir) != test.left {
+			t.Errorf("%s: got %v, %v, still there %v", test.dir, there, err, exists(test.dir))
+		}
+	}
+	if !exists(filepath.Join(foreign, "file")) {
+		t.Error("what a link within leads to was deleted")
+	}
+}
+
+// TestLookupUser has a directory that calls somebody 1001, which is the number of somebody else.
+func TestLookupUser(t *testing.T) {
+	names := map[string]*user.User{"1001": {Uid: "20001", Username: "1001"}, "anna": {Uid: "1001", Username: "anna"}, "4242": {Uid: "20002", Username: "4242"}}
+	ids := map[string]*user.User{"20001": names["1001"], "1001": names["anna"], "20002": names["4242"]}
+	find := func(in map[string]*user.User) func(string) (*user.User, error) {
+		return func(word string) (*user.User, error) {
+			if u := in[word]; u != nil {
+				return u, nil
+			}
+			return nil, user.UnknownUserError(word)
+		}
+	}
+	for word, want := range map[string]string{"1001": "anna", "anna": "anna", "20001": "1001", "4242": "4242", "nobody": ""} {
+		got := ""
+		if u, err := lookupUser(word, find(names), find(ids)); err == nil {
+			got = u.Username
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", word, got, want)
+		}
 	}
 }
 

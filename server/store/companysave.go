@@ -44,8 +44,13 @@ func applyDiff(tx *handle, c app.Company, save app.CompanySave, d app.CompanyDif
 			return err
 		}
 	}
+	// Each by itself: what another company has got since the person was asked is not taken from it.
+	move := map[app.Entry]bool{}
+	for _, entry := range save.Move {
+		move[entry] = true
+	}
 	for _, entry := range d.Add {
-		if err := addEntry(tx, c.ID, c.Name, entry, save.Move, now); err != nil {
+		if err := addEntry(tx, c.ID, c.Name, entry, move[entry], now); err != nil {
 			return err
 		}
 	}

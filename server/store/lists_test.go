@@ -158,7 +158,7 @@ func testSaveCompany(t *testing.T, w world) {
 	s := w.session(jane)
 	before := len(w.events())
 	c, off, err := service.SaveCompany(ctx, "root", "a", app.CompanyChange{
-		Name: "Ä s.r.o.", Enabled: false, Add: "!a.example moved.example c.example", Remove: "a.example gone.example c.example", Move: true, Tenants: tenantB,
+		Name: "Ä s.r.o.", Enabled: false, Add: "!a.example moved.example c.example", Remove: "a.example gone.example c.example", Move: "moved.example", Tenants: tenantB,
 	})
 	if err != nil || off != 1 {
 		t.Fatalf("saved: %v, %d off the list, want jane", err, off)
@@ -201,6 +201,8 @@ func testSaveCompanyRefused(t *testing.T, w world) {
 		reason string
 	}{
 		{"A", app.CompanyChange{Name: "A2", Add: "new.example !x@shared.example"}, app.Conflict, "entry_taken"},
+		{"A", app.CompanyChange{Name: "A2", Add: "b.example !x@shared.example", Move: "b.example"}, app.Conflict, "entry_taken"},
+		{"A", app.CompanyChange{Name: "A2", Add: "b.example", Move: "what?"}, app.Invalid, "entry_invalid"},
 		{"A", app.CompanyChange{Name: "b", Add: "new.example"}, app.Conflict, "company_taken"},
 		{"A", app.CompanyChange{Name: "A2", Add: "!a.example"}, app.Conflict, "entry_both"},
 		{"A", app.CompanyChange{Name: "A2", Remove: "a.example", Add: "new.example co.uk"}, app.Invalid, "public_suffix"},

@@ -58,6 +58,7 @@ var libraries = []library{
 	{path: "github.com/gin-gonic/gin", rooms: []string{"server/web"}},
 	{path: "github.com/go-gl/glfw", rooms: []string{"cmd/foyer"}},
 	{path: "github.com/go-jose/go-jose", rooms: []string{"server/oidc"}, tests: []string{"server/oidc", "server", "cmd/foyer"}},
+	{path: "github.com/godbus/dbus", rooms: []string{"cmd/foyer"}},
 	{path: "github.com/kardianos/service", rooms: []string{"cmd/foyer"}},
 	{path: "github.com/mattn/go-sqlite3", rooms: []string{"server/store"}, tests: []string{"server/store", "cmd/foyer"}},
 	{path: "github.com/miekg/dns", rooms: []string{"server/mail"}, tests: []string{"server/mail", "server", "cmd/foyer"}},

@@ -61,27 +61,28 @@ type window struct {
 	base    *fyne.Container // the shell, or what there is without a connection
 }
 
-// page is a view with its place in the navigation.
+// page is a view with its place in the navigation. The view is made when it is first turned to, so that the window is there soon.
 type page struct {
 	name    string
 	icon    fyne.Resource
 	key     fyne.KeyName
-	view    view
+	make    func(d *desk) view
+	view    view // nil until then
 	content fyne.CanvasObject
 	button  *widget.Button
 	ground  *panel
 }
 
 // pages returns the pages in the order of the navigation.
-func pages(d *desk) []*page {
+func pages() []*page {
 	return []*page{
-		{name: pageHome, icon: theme.HomeIcon(), key: fyne.Key1, view: newHome(d)},
-		{name: pageCompanies, icon: theme.StorageIcon(), key: fyne.Key2, view: newCompanies(d)},
-		{name: pageConnectors, icon: theme.LoginIcon(), key: fyne.Key3, view: newConnectors(d)},
-		{name: pageUsers, icon: theme.AccountIcon(), key: fyne.Key4, view: newUsers(d)},
-		{name: pageMail, icon: theme.MailComposeIcon(), key: fyne.Key5, view: newMail(d)},
-		{name: pageLog, icon: theme.HistoryIcon(), key: fyne.Key6, view: newLog(d)},
-		{name: pageSettings, icon: theme.SettingsIcon(), key: fyne.Key7, view: newSettings(d)},
+		{name: pageHome, icon: theme.HomeIcon(), key: fyne.Key1, make: newHome},
+		{name: pageCompanies, icon: theme.StorageIcon(), key: fyne.Key2, make: newCompanies},
+		{name: pageConnectors, icon: theme.LoginIcon(), key: fyne.Key3, make: newConnectors},
+		{name: pageUsers, icon: theme.AccountIcon(), key: fyne.Key4, make: newUsers},
+		{name: pageMail, icon: theme.MailComposeIcon(), key: fyne.Key5, make: newMail},
+		{name: pageLog, icon: theme.HistoryIcon(), key: fyne.Key6, make: newLog},
+		{name: pageSettings, icon: theme.SettingsIcon(), key: fyne.Key7, make: newSettings},
 	}
 }
 
@@ -104,10 +105,20 @@ func (w *window) use(client Client) {
 		tell: w.toast.say, wizard: w.startWizard, prefs: w.app.Preferences(), log: w.config.Log,
 	}
 	w.live = newLive(client, w.config.Host, w.back.post)
-	w.live.state, w.live.changed = w.setConnection, w.changed
+	of := w.live
+	w.live.state = func(c connection) {
+		if w.live == of { // what the service before has still said is of no interest
+			w.setConnection(c)
+		}
+	}
+	w.live.changed = func(t topics) {
+		if w.live == of {
+			w.changed(t)
+		}
+	}
 	w.current, w.link = nil, linkUnknown
-	w.pages = pages(w.desk)
-	w.wizard = &page{name: pageWizard, view: newWizard(w.desk)}
+	w.pages = pages()
+	w.wizard = &page{name: pageWizard, make: func(d *desk) view { return newWizard(d) }}
 	w.layout()
 }
 
@@ -248,9 +259,7 @@ func (w *window) open(name, subject string) {
 
 func (w *window) turnTo(p *page, subject string) {
 	w.current = p
-	if p.content == nil {
-		p.content = p.view.Content()
-	}
+	w.makePage(p)
 	w.body.Objects = []fyne.CanvasObject{p.content}
 	w.body.Refresh()
 	for _, other := range w.pages {
@@ -267,6 +276,14 @@ func (w *window) turnTo(p *page, subject string) {
 	}
 	w.config.Log.Debug("page shown", "page", p.name)
 	p.view.Open(subject)
+}
+
+// makePage makes the view of a page, unless that was done before.
+func (w *window) makePage(p *page) {
+	if p.view == nil {
+		p.view = p.make(w.desk)
+		p.content = p.view.Content()
+	}
 }
 
 // reload reads the page in sight anew.

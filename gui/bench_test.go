@@ -28,12 +28,12 @@ type bench struct {
 	t      *testing.T
 	window *window
 	posts  chan func()
-	made   float64 // the milliseconds it took to make the page that is measured
+	made   map[string]float64 // the milliseconds it took to make each page
 }
 
 // TestBenchScreens is no test: it measures the window on a service with very many accounts, companies, mails and events.
 func TestBenchScreens(t *testing.T) {
-	socket := os.Getenv("FOYER_BENCH_SOCKET") //nolint:forbidigo // of a test
+	socket := os.Getenv("FOYER_BENCH_SOCKET")
 	if socket == "" {
 		t.Skip("it is run by TestBenchDesktop of cmd/foyer")
 	}
@@ -49,7 +49,7 @@ func TestBenchScreens(t *testing.T) {
 	b.open("accounts", pageUsers, func() bool { return filled(users.accounts.table) })
 	accounts := users.accounts
 	for i, by := range []string{"address", "name", "company", "created"} {
-		b.tapped("accounts, sorted by "+by, func(round int) { test.Tap(accounts.table.headers[i]) }, func() bool { return filled(accounts.table) })
+		b.tapped("accounts, sorted by "+by, func(int) { test.Tap(accounts.table.headers[i]) }, func() bool { return filled(accounts.table) })
 	}
 	b.tapped("accounts, search for few", typed(&accounts.search, "person99999"), func() bool { return filled(accounts.table) })
 	b.tapped("accounts, search for many", typed(&accounts.search, "person"), func() bool { return filled(accounts.table) })
@@ -83,7 +83,7 @@ func newBench(t *testing.T, socket string) *bench {
 	applyTheme(a)
 	client := &localapi.Client{Socket: socket}
 	t.Cleanup(client.Close)
-	b := &bench{t: t, posts: make(chan func(), 1000)}
+	b := &bench{made: map[string]float64{}, t: t, posts: make(chan func(), 1000)}
 	back := newBackground(func(do func()) { b.posts <- do })
 	t.Cleanup(back.stop)
 	b.window = newWindow(a, Config{Client: client, Host: &testHost{}, Version: "devel"}, back)
@@ -107,7 +107,7 @@ func pageAs[V view](b *bench, name string) V {
 	b.t.Helper()
 	begin := time.Now()
 	b.window.makePage(b.window.pageOf(name))
-	b.made = millis(time.Since(begin))
+	b.made[name] += millis(time.Since(begin))
 	v, ok := b.window.pageOf(name).view.(V)
 	if !ok {
 		b.t.Fatalf("the page %s is another view", name)
@@ -166,7 +166,7 @@ func (b *bench) open(what, name string, there func() bool) {
 	b.t.Helper()
 	button := b.window.pageOf(name).button
 	if b.window.current.name != name {
-		b.report(what+", opened first, ms", []float64{b.made + b.tap(what, func() { test.Tap(button) }, there)}, tapLimit)
+		b.report(what+", opened first, ms", []float64{b.made[name] + b.tap(what, func() { test.Tap(button) }, there)}, tapLimit)
 	}
 	b.tapped(what+", opened again", func(int) { test.Tap(button) }, there)
 }

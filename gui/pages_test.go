@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -134,9 +135,7 @@ func newOfficeService() *officeService {
 		fakeHome: newOffice(), companies: newFakeCompanies(), connectors: sampleConnectors(), users: newUsersFake(), mail: newFakeMail(),
 		events: sampleEvents(), settingValues: sampleSettings().now,
 	}
-	for key, value := range s.mail.settings {
-		s.settingValues[key] = value
-	}
+	maps.Copy(s.settingValues, s.mail.settings)
 	s.settingValues["login_link"] = localapi.Setting{Text: "on"}
 	s.settingValues["contact"] = localapi.Setting{Text: "reception, +421 2 5555 0100"}
 	s.companies.companies = nil
@@ -277,7 +276,7 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s says %q", c.name, b.label.Text)
 			}
 		}
-		if os.Getenv("FOYER_PICTURES") != "" { //nolint:forbidigo // of a test
+		if os.Getenv("FOYER_PICTURES") != "" {
 			pictures(t, w.app, w.win, "page-"+c.name)
 		}
 	}

@@ -139,4 +139,3 @@ func memoryOf(t *testing.T, pid int) map[string]float64 {
 	}
 	return memory
 }
-

@@ -256,7 +256,7 @@ func makeDirs(dirs []string, undo *undoing) error {
 
 // makeDir makes a directory for one user alone. Those above it are for everybody, or the user would not get there.
 func makeDir(dir string, uid, gid int, undo *undoing) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // as said above
+	if err := makeOpenDir(filepath.Dir(dir)); err != nil {
 		return fmt.Errorf("make the directory of %s: %w", dir, err)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -267,6 +267,21 @@ func makeDir(dir string, uid, gid int, undo *undoing) error {
 		return fmt.Errorf("give %s to the service: %w", dir, err)
 	}
 	return nil
+}
+
+// makeOpenDir makes a directory that everybody may read, and those above it that are missing, whatever the umask of the one who
+// installs.
+func makeOpenDir(dir string) error {
+	if exists(dir) {
+		return nil
+	}
+	if err := makeOpenDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // as said above
+		return err
+	}
+	return os.Chmod(dir, 0o755) //nolint:gosec // as said above
 }
 
 // ignoreFull is for a directory that is to be removed unless something is in it.
@@ -302,7 +317,7 @@ func replaceFile(path string, from io.Reader, mode os.FileMode, undo *undoing) (
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return false, fmt.Errorf("read %s: %w", path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // /etc/foyer, which everybody may read
+	if err := makeOpenDir(filepath.Dir(path)); err != nil {
 		return false, fmt.Errorf("make the directory of %s: %w", path, err)
 	}
 	if err := keep(path, err == nil, undo); err != nil {

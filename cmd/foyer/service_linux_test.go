@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"foyer/app"
@@ -234,6 +235,7 @@ func TestReplaceFileOfOthers(t *testing.T) {
 }
 
 func TestMakeDir(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077)) // as careful administrators have it
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	var undo undoing
 	if err := makeDir(dir, os.Geteuid(), os.Getegid(), &undo); err != nil {

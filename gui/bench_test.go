@@ -4,6 +4,7 @@ package gui
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"testing"
@@ -86,7 +87,7 @@ func newBench(t *testing.T, socket string) *bench {
 	b := &bench{made: map[string]float64{}, t: t, posts: make(chan func(), 1000)}
 	back := newBackground(func(do func()) { b.posts <- do })
 	t.Cleanup(back.stop)
-	b.window = newWindow(a, Config{Client: client, Host: &testHost{}, Version: "devel"}, back)
+	b.window = newWindow(a, Config{Client: client, Host: &testHost{}, Version: "devel", Log: slog.New(slog.DiscardHandler)}, back)
 	b.window.show()
 	b.window.win.Resize(fyne.NewSize(1280, 800))
 	return b

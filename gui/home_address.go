@@ -74,7 +74,7 @@ func (c *addressCard) show(s localapi.Settings) {
 	case s["login_link"].Text != "on":
 		c.off.Show()
 	default:
-		if address != c.address {
+		if address != c.label.Text { // it may be known since before the link was on
 			c.qr.show(address)
 			c.label.SetText(address)
 		}

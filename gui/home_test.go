@@ -531,3 +531,18 @@ func TestQR(t *testing.T) {
 		t.Error("no code is not drawn as white")
 	}
 }
+
+// TestAddressCardLinkSwitchedOn finds a card that stays empty because it has known the address since before the link was on.
+func TestAddressCardLinkSwitchedOn(t *testing.T) {
+	d := newTestDesk(t, newOffice())
+	c := newAddressCard(d.desk, newBar())
+	d.window.SetContent(c.content)
+	settings := localapi.Settings{"public_url": {Text: "https://accounts.office.example"}, "login_link": {Text: "off"}}
+	c.show(settings)
+	settings["login_link"] = localapi.Setting{Text: "on"}
+	c.show(settings)
+	d.sees("https://accounts.office.example/register")
+	if c.qr.code == nil {
+		t.Error("there is an address and no code of it")
+	}
+}

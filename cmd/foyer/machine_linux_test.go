@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,11 +50,15 @@ func boot(tb testing.TB, dir string) *machine {
 		defer close(done)
 		ended = cmd.Wait()
 	}()
+	m := &machine{tb: tb}
 	tb.Cleanup(func() {
-		_ = cmd.Process.Kill() // its processes end with it
+		// What runs in the container ends with its first process, which does not end with systemd-nspawn.
+		if leader, err := strconv.Atoi(m.leader); err == nil {
+			_ = syscall.Kill(leader, syscall.SIGKILL) // it may have ended
+		}
+		_ = cmd.Process.Kill()
 		<-done
 	})
-	m := &machine{tb: tb}
 	deadline := time.After(bootTime)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

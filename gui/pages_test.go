@@ -218,30 +218,8 @@ func newOfficeWindow(t *testing.T) (w *window, settle func()) {
 		t.Fatal(err)
 	}
 	applyTheme(a)
-	var mu sync.Mutex
-	var posted []func()
-	b := newBackground(func(do func()) {
-		mu.Lock()
-		defer mu.Unlock()
-		posted = append(posted, do)
-	})
-	t.Cleanup(b.stop)
+	b, settle := newSettling(t)
 	w = newWindow(&iconApp{a, fyne.NewStaticResource("foyer.png", icon)}, Config{Client: newOfficeService(), Host: &testHost{}, Version: "1.0.0", Log: slog.New(slog.DiscardHandler)}, b)
-	settle = func() {
-		for {
-			b.group.Wait()
-			mu.Lock()
-			all := posted
-			posted = nil
-			mu.Unlock()
-			if len(all) == 0 {
-				return
-			}
-			for _, do := range all {
-				do()
-			}
-		}
-	}
 	w.setConnection(connection{link: linkUp, version: localapi.Version{Version: "1.0.0", Caller: "anna (uid 1000)"}})
 	settle()
 	return w, settle

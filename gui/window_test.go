@@ -102,30 +102,42 @@ func TestConnectionOf(t *testing.T) {
 	}
 }
 
-// newTestWindow returns a window that is connected, and what runs the works it has started.
-func newTestWindow(t *testing.T) (w *window, settle func()) {
+// newSettling returns a background whose functions for the window wait, and what runs them, and those of the works that they start,
+// until there are none.
+func newSettling(t *testing.T) (b *background, settle func()) {
 	t.Helper()
-	a := test.NewTempApp(t)
-	applyTheme(a)
 	var mu sync.Mutex
 	var posted []func()
-	b := newBackground(func(do func()) {
+	b = newBackground(func(do func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		posted = append(posted, do)
 	})
 	t.Cleanup(b.stop)
-	w = newWindow(a, Config{Client: &windowClient{Client: newOffice()}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
-	settle = func() {
-		b.group.Wait()
-		mu.Lock()
-		all := posted
-		posted = nil
-		mu.Unlock()
-		for _, do := range all {
-			do()
+	return b, func() {
+		for {
+			b.group.Wait()
+			mu.Lock()
+			all := posted
+			posted = nil
+			mu.Unlock()
+			if len(all) == 0 {
+				return
+			}
+			for _, do := range all {
+				do()
+			}
 		}
 	}
+}
+
+// newTestWindow returns a window that is connected, and what runs the works it has started.
+func newTestWindow(t *testing.T) (w *window, settle func()) {
+	t.Helper()
+	a := test.NewTempApp(t)
+	applyTheme(a)
+	b, settle := newSettling(t)
+	w = newWindow(a, Config{Client: &windowClient{Client: newOffice()}, Host: &testHost{}, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, b)
 	w.setConnection(connection{link: linkUp, version: localapi.Version{Version: "1.2.3", Caller: "anna (uid 1000)"}})
 	settle()
 	return w, settle

@@ -19,13 +19,16 @@ const (
 	TopicMessages      Topic = "messages"
 	TopicEvents        Topic = "events" // of the audit; sessions begin and end with one
 	TopicPrograms      Topic = "programs"
+	TopicJobs          Topic = "jobs"      // how far they are
+	TopicBackups       Topic = "backups"   // those that are kept
+	TopicAddress       Topic = "address"   // where the pages are served, and with which certificate
 	TopicAttention     Topic = "attention" // what takes long to find out of it; the rest of it changes with the other topics
 )
 
 // Topics returns all topics.
 func Topics() []Topic {
 	return []Topic{
-		TopicAccounts, TopicRegistrations, TopicCompanies, TopicConnectors, TopicSettings, TopicMessages, TopicEvents, TopicPrograms, TopicAttention,
+		TopicAccounts, TopicRegistrations, TopicCompanies, TopicConnectors, TopicSettings, TopicMessages, TopicEvents, TopicPrograms, TopicJobs, TopicBackups, TopicAddress, TopicAttention,
 	}
 }
 

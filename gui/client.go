@@ -3,6 +3,7 @@ package gui
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"foyer/app"
@@ -20,6 +21,9 @@ type Client interface {
 	userClient
 	mailClient
 	settingsClient
+	addressClient
+	backupClient
+	checkupClient
 	logClient
 }
 
@@ -95,6 +99,30 @@ type settingsClient interface {
 	Settings(ctx context.Context) (localapi.Settings, error)
 	SetSettings(ctx context.Context, changes map[string]string) (localapi.Settings, error)
 	TestPublicURL(ctx context.Context, address string) (localapi.Trial, error)
+}
+
+// addressClient knows and changes where the pages are served, and with which certificate.
+type addressClient interface {
+	Address(ctx context.Context) (localapi.Address, error)
+	ChangeAddress(ctx context.Context, changes map[string]string, within time.Duration) (localapi.Address, error)
+	KeepAddress(ctx context.Context) (localapi.Address, error)
+	RevertAddress(ctx context.Context) (localapi.Address, error)
+}
+
+type backupClient interface {
+	Backups(ctx context.Context) (localapi.Backups, error)
+	StartBackup(ctx context.Context, o localapi.BackupOptions) (localapi.Job, error)
+	StartVerify(ctx context.Context, name, secret string) (localapi.Job, error)
+	CopyBackup(ctx context.Context, name string, w io.Writer, progress func(done, total int64)) error
+	RemoveBackup(ctx context.Context, name string) error
+}
+
+// checkupClient looks at everything that must be right, and at how far jobs are.
+type checkupClient interface {
+	StartCheckup(ctx context.Context) (localapi.Job, error)
+	LastCheckup(ctx context.Context) (localapi.Checkup, error)
+	Jobs(ctx context.Context) ([]localapi.Job, error)
+	Job(ctx context.Context, id string) (localapi.Job, error)
 }
 
 type logClient interface {

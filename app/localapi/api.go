@@ -25,6 +25,7 @@ const DefaultSocket = "/run/foyer/admin.sock"
 const (
 	headerAPI     = "Foyer-Api"
 	headerVersion = "Foyer-Version"
+	headerSize    = "Foyer-Size" // bytes of what is sent piece by piece
 )
 
 // Bounds of one page of a list. A client may ask for fewer items than maxPage, never for more.
@@ -88,6 +89,18 @@ const (
 	pathAccountSessions  = "/v1/accounts/{email}/sessions"
 	pathAccountMove      = "/v1/accounts/{email}/move"
 	pathAccountReset     = "/v1/accounts/{email}/reset"
+
+	pathJobs          = "/v1/jobs"
+	pathJob           = "/v1/jobs/{id}"
+	pathBackups       = "/v1/backups"
+	pathBackup        = "/v1/backups/{name}"
+	pathBackupVerify  = "/v1/backups/{name}/verify"
+	pathBackupData    = "/v1/backups/{name}/data"
+	pathAddress       = "/v1/address"
+	pathAddressKeep   = "/v1/address/keep"
+	pathAddressRevert = "/v1/address/revert"
+	pathCheckup       = "/v1/checkup"
+	pathMetrics       = "/v1/metrics"
 )
 
 // checkName returns nil when a name can be a segment of a path, or an Invalid error on field "name". There is one that
@@ -108,6 +121,17 @@ type Version struct {
 	Caller    string `json:"caller"`            // who the kernel says is asking, as in "anna (uid 1000)"
 	Permitted bool   `json:"permitted"`         // whether the caller may use the rest of the API
 	Missing   string `json:"missing,omitempty"` // what the caller needs for that, as a sentence
+
+	// Starting is how far the service is that does not do its work yet: it brings its database up to date, say. Whatever else it
+	// is asked for is Unavailable, "service_starting". null when it has started.
+	Starting *Starting `json:"starting,omitempty"`
+}
+
+// Starting is how far the start of the service is.
+type Starting struct {
+	Step  string `json:"step"`  // what is being done, a stable name
+	Done  int64  `json:"done"`  // how much of the step is done
+	Total int64  `json:"total"` // of how much; 0 where that is not known
 }
 
 // Page is one page of a list. Next is the cursor of the page that follows, or "" on the last one.

@@ -98,10 +98,15 @@ var _ Backend = (*app.Service)(nil)
 // HandlerConfig holds what a handler is made of.
 type HandlerConfig struct {
 	Backend   Backend
-	Version   string   // of the service
-	SQLite    string   // version of the database library, or ""
-	Operators []string // operators by user name or uid, besides root and the service's own user
-	Group     string   // operators by membership; "" is "foyer"
+	Jobs      *app.Jobs      // nil is none
+	Backups   BackupBackend  // nil keeps none
+	Address   AddressBackend // nil cannot be changed
+	Checkups  CheckupBackend // nil looks at nothing
+	Metrics   MetricsFunc    // nil has no figures
+	Version   string         // of the service
+	SQLite    string         // version of the database library, or ""
+	Operators []string       // operators by user name or uid, besides root and the service's own user
+	Group     string         // operators by membership; "" is "foyer"
 	Log       *slog.Logger
 }
 
@@ -174,7 +179,7 @@ type request struct {
 func (r *request) actor() string { return r.peer.String() }
 
 func (h *handler) routes() []route {
-	return slices.Concat(h.peopleRoutes(), h.mailRoutes(), h.listRoutes())
+	return slices.Concat(h.peopleRoutes(), h.mailRoutes(), h.listRoutes(), h.checkupRoutes(), h.backupRoutes(), h.addressRoutes())
 }
 
 func (h *handler) peopleRoutes() []route {

@@ -25,6 +25,9 @@ const (
 	TopicMessages      = string(app.TopicMessages)
 	TopicEvents        = string(app.TopicEvents)
 	TopicPrograms      = string(app.TopicPrograms)
+	TopicJobs          = string(app.TopicJobs)
+	TopicBackups       = string(app.TopicBackups)
+	TopicAddress       = string(app.TopicAddress)
 	TopicAttention     = string(app.TopicAttention)
 )
 

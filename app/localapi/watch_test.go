@@ -68,7 +68,8 @@ func TestWatchTellsEveryTopic(t *testing.T) {
 	}
 	want := []string{
 		localapi.TopicAccounts, localapi.TopicRegistrations, localapi.TopicCompanies, localapi.TopicConnectors, localapi.TopicSettings,
-		localapi.TopicMessages, localapi.TopicEvents, localapi.TopicPrograms, localapi.TopicAttention,
+		localapi.TopicMessages, localapi.TopicEvents, localapi.TopicPrograms, localapi.TopicJobs, localapi.TopicBackups, localapi.TopicAddress,
+		localapi.TopicAttention,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

@@ -22,7 +22,7 @@ func WordSet(file string) map[string]bool { return wordSet(file) }
 func (v Visitor) Network() string { return v.network() }
 
 // Occupy takes one of the hasher's cores, and Release gives it back.
-func (h *Hasher) Occupy(ctx context.Context) error { return h.enter(ctx, 0) }
+func (h *Hasher) Occupy(ctx context.Context) error { return h.enter(ctx, HashBounds{}) }
 func (h *Hasher) Release()                         { h.leave() }
 
 func (l *Limiter) Len() int { return len(l.entries) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -73,9 +74,15 @@ func NewHasher(params Argon2, cores int) *Hasher {
 	return &Hasher{params: params, cores: make(chan struct{}, cores)}
 }
 
-// Hash returns password as a PHC string. Unavailable, "busy", when more than queue others wait (0: no bound).
-func (h *Hasher) Hash(ctx context.Context, password string, queue int) (string, error) {
-	if err := h.enter(ctx, queue); err != nil {
+// HashBounds say how long a hash waits for a free core. 0 is no bound.
+type HashBounds struct {
+	Queue int           // others that may wait
+	Wait  time.Duration // for a core
+}
+
+// Hash returns password as a PHC string. Unavailable, "busy", when more others wait than may, or it has waited too long.
+func (h *Hasher) Hash(ctx context.Context, password string, bounds HashBounds) (string, error) {
+	if err := h.enter(ctx, bounds); err != nil {
 		return "", err
 	}
 	defer h.leave()
@@ -88,8 +95,8 @@ func (h *Hasher) Hash(ctx context.Context, password string, queue int) (string, 
 // Verify reports whether password is the one that phc was made of, and whether phc was made with other
 // parameters than today's, so that it should be made anew. A phc of "" stands for an account that does not
 // exist or has no password: it costs the same and is never right. Unavailable as Hash.
-func (h *Hasher) Verify(ctx context.Context, phc, password string, queue int) (ok, stale bool, err error) {
-	if err := h.enter(ctx, queue); err != nil {
+func (h *Hasher) Verify(ctx context.Context, phc, password string, bounds HashBounds) (ok, stale bool, err error) {
+	if err := h.enter(ctx, bounds); err != nil {
 		return false, false, err
 	}
 	defer h.leave()
@@ -104,18 +111,32 @@ func (h *Hasher) Verify(ctx context.Context, phc, password string, queue int) (o
 	return same && err == nil, params != h.params, nil
 }
 
-func (h *Hasher) enter(ctx context.Context, queue int) error {
-	if n := h.inside.Add(1); queue > 0 && n > int64(queue+cap(h.cores)) {
+func (h *Hasher) enter(ctx context.Context, bounds HashBounds) error {
+	if n := h.inside.Add(1); bounds.Queue > 0 && n > int64(bounds.Queue+cap(h.cores)) {
 		h.inside.Add(-1)
-		return Errorf(Unavailable, "busy", "too many people are signing in at this moment; try again in a few seconds")
+		return errBusy()
+	}
+	var late <-chan time.Time
+	if bounds.Wait > 0 {
+		timer := time.NewTimer(bounds.Wait)
+		defer timer.Stop()
+		late = timer.C
 	}
 	select {
 	case h.cores <- struct{}{}:
 		return nil
+	case <-late:
+		// On a slow machine the queue is longer than the connection lives: an answer now is better than none.
+		h.inside.Add(-1)
+		return errBusy()
 	case <-ctx.Done():
 		h.inside.Add(-1)
 		return Errorf(Unavailable, "busy", "the request was given up while it waited")
 	}
+}
+
+func errBusy() error {
+	return Errorf(Unavailable, "busy", "too many people are signing in at this moment; try again in a few seconds")
 }
 
 func (h *Hasher) leave() {

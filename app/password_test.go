@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
@@ -21,7 +22,7 @@ var cheap = app.Argon2{Memory: 64, Time: 1, Threads: 1}
 
 func hash(tb testing.TB, h *app.Hasher, password string) string {
 	tb.Helper()
-	phc, err := h.Hash(tb.Context(), password, 0)
+	phc, err := h.Hash(tb.Context(), password, app.HashBounds{})
 	if err != nil {
 		tb.Fatalf("Hash(%q): %v", password, err)
 	}
@@ -30,7 +31,7 @@ func hash(tb testing.TB, h *app.Hasher, password string) string {
 
 func verify(tb testing.TB, h *app.Hasher, phc, password string) (ok, stale bool) {
 	tb.Helper()
-	ok, stale, err := h.Verify(tb.Context(), phc, password, 0)
+	ok, stale, err := h.Verify(tb.Context(), phc, password, app.HashBounds{})
 	if err != nil {
 		tb.Fatalf("Verify(%q, %q): %v", phc, password, err)
 	}
@@ -262,10 +263,10 @@ func TestHasherCores(t *testing.T) {
 			for i := range 20 {
 				all.Go(func() {
 					if i%2 == 0 {
-						if _, err := h.Hash(t.Context(), "kq7!fzwm", 0); err != nil {
+						if _, err := h.Hash(t.Context(), "kq7!fzwm", app.HashBounds{}); err != nil {
 							t.Errorf("Hash: %v", err)
 						}
-					} else if ok, _, err := h.Verify(t.Context(), phc, "kq7!fzwm", 0); !ok || err != nil {
+					} else if ok, _, err := h.Verify(t.Context(), phc, "kq7!fzwm", app.HashBounds{}); !ok || err != nil {
 						t.Errorf("Verify = %v, %v", ok, err)
 					}
 					done.Add(1)
@@ -312,7 +313,7 @@ func TestHasherQueue(t *testing.T) {
 				ctx = waiting
 			}
 			all.Go(func() {
-				switch _, err := h.Hash(ctx, "kq7!fzwm", queue); {
+				switch _, err := h.Hash(ctx, "kq7!fzwm", app.HashBounds{Queue: queue}); {
 				case err == nil:
 					computed.Add(1)
 				case app.CodeOf(err) == app.Unavailable:
@@ -325,9 +326,9 @@ func TestHasherQueue(t *testing.T) {
 		synctest.Wait()
 		// The queue is full: nobody waits longer than that for an answer.
 		for range 3 {
-			_, err := h.Hash(t.Context(), "kq7!fzwm", queue)
+			_, err := h.Hash(t.Context(), "kq7!fzwm", app.HashBounds{Queue: queue})
 			wantError(t, err, app.Unavailable, "", "busy")
-			_, _, err = h.Verify(t.Context(), "", "kq7!fzwm", queue)
+			_, _, err = h.Verify(t.Context(), "", "kq7!fzwm", app.HashBounds{Queue: queue})
 			wantError(t, err, app.Unavailable, "", "busy")
 		}
 		// Who gives up makes room for one.
@@ -337,18 +338,18 @@ func TestHasherQueue(t *testing.T) {
 			t.Errorf("%d gave up, want 1", got)
 		}
 		all.Go(func() {
-			if _, err := h.Hash(t.Context(), "kq7!fzwm", queue); err != nil {
+			if _, err := h.Hash(t.Context(), "kq7!fzwm", app.HashBounds{Queue: queue}); err != nil {
 				t.Errorf("Hash in the place of one who gave up: %v", err)
 			}
 			computed.Add(1)
 		})
 		synctest.Wait()
-		_, err := h.Hash(t.Context(), "kq7!fzwm", queue)
+		_, err := h.Hash(t.Context(), "kq7!fzwm", app.HashBounds{Queue: queue})
 		wantError(t, err, app.Unavailable, "", "busy")
 		// 0 is no bound: it waits, and its own context ends it.
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = h.Hash(ended, "kq7!fzwm", 0)
+		_, err = h.Hash(ended, "kq7!fzwm", app.HashBounds{})
 		wantError(t, err, app.Unavailable, "", "busy")
 
 		h.Release()
@@ -359,9 +360,24 @@ func TestHasherQueue(t *testing.T) {
 		h.Release()
 		// All is as at the beginning: nobody is counted as waiting any more.
 		for range 10 {
-			if _, err := h.Hash(t.Context(), "kq7!fzwm", 1); err != nil {
+			if _, err := h.Hash(t.Context(), "kq7!fzwm", app.HashBounds{Queue: 1}); err != nil {
 				t.Fatalf("Hash after all: %v", err)
 			}
+		}
+	})
+}
+
+func TestHasherTurnsAwayWhoWaitsTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := app.NewHasher(app.DefaultArgon2, 0) // no core is ever free
+		start := time.Now()
+		_, err := h.Hash(t.Context(), "kq7!fzwm", app.HashBounds{Queue: 1, Wait: 10 * time.Second})
+		if app.ReasonOf(err) != "busy" || time.Since(start) != 10*time.Second {
+			t.Errorf("after %v: %v, want busy after 10 s", time.Since(start), err)
+		}
+		_, _, err = h.Verify(t.Context(), "", "kq7!fzwm", app.HashBounds{Queue: 1, Wait: time.Second})
+		if app.ReasonOf(err) != "busy" {
+			t.Errorf("the next one: %v, want busy, and the first to be gone from the queue", err)
 		}
 	})
 }

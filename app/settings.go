@@ -75,6 +75,7 @@ type Limits struct {
 	MXSeconds         int // seconds after which one attempt tries no further mail server, with "direct"
 	TLSDays           int // days a mail server that had TLS gets no mail without it
 	HashQueue         int // password checks that wait for a free core; more are turned away
+	HashSeconds       int // seconds one waits before it is turned away
 	ConfirmHours      int // validity of a confirmation link
 	ResetMinutes      int // validity of a reset link
 	SessionIdle       int // minutes without a request after which a session ends
@@ -225,6 +226,8 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *int { return &s.Limits.TLSDays }),
 	number("limits.hash_queue", 128, "password checks that wait for a free core; more are turned away",
 		func(s *Settings) *int { return &s.Limits.HashQueue }),
+	number("limits.hash_seconds", 10, "seconds a password check waits for a free core before it is turned away",
+		func(s *Settings) *int { return &s.Limits.HashSeconds }),
 	number("limits.confirm_hours", 24, "hours a confirmation link is valid",
 		func(s *Settings) *int { return &s.Limits.ConfirmHours }),
 	number("limits.reset_minutes", 60, "minutes a reset link is valid",
@@ -567,3 +570,8 @@ func IsPublicName(publicURL string) bool {
 
 // CheckPublicHost reports whether name can be the host of a public URL.
 func CheckPublicHost(name string) bool { return checkPublicURL("http://"+name) == "" }
+
+// hashing returns how long a password check waits for a free core.
+func (l Limits) hashing() HashBounds {
+	return HashBounds{Queue: l.HashQueue, Wait: time.Duration(l.HashSeconds) * time.Second}
+}

@@ -24,7 +24,7 @@ var defaults = map[string]string{
 	"limits.signup_per_ip": "20", "limits.login_per_ip": "20", "limits.login_failures": "5",
 	"limits.identity_per_ip": "300", "limits.flows_per_ip": "200", "limits.fresh_minutes": "5",
 	"limits.mail_per_address": "3", "limits.mail_per_address_day": "5", "limits.mail_per_domain": "60", "limits.mail_global": "300",
-	"limits.accounts_per_base": "3", "limits.code_tries": "5", "limits.registrations": "10000", "limits.queue_messages": "5000", "limits.hash_queue": "128",
+	"limits.accounts_per_base": "3", "limits.code_tries": "5", "limits.registrations": "10000", "limits.queue_messages": "5000", "limits.hash_queue": "128", "limits.hash_seconds": "10",
 	"limits.confirm_hours": "24", "limits.reset_minutes": "60", "limits.session_idle_minutes": "30", "limits.session_hours": "12",
 	"limits.not_me_days": "7", "limits.mail_days": "14", "limits.audit_days": "365", "limits.audit_thousands": "1000", "limits.password_changes": "10", "limits.reserve_mb": "32", "limits.form_age": "0",
 	"limits.deliveries": "20", "limits.deliveries_per_host": "2",

@@ -58,7 +58,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string, v Visitor)
 	s.guesses.Remember(homeKey(addr, v))
 	rehash := ""
 	if stale {
-		if rehash, err = s.hasher.Hash(ctx, password, limits.HashQueue); err != nil {
+		if rehash, err = s.hasher.Hash(ctx, password, limits.hashing()); err != nil {
 			return "", err
 		}
 	}
@@ -76,7 +76,7 @@ func (s *Service) verify(ctx context.Context, a Account, password string) (ok, s
 	if len(password) > 4*MaxPassword {
 		password = ""
 	}
-	return s.hasher.Verify(ctx, a.PasswordHash, password, s.Settings().Limits.HashQueue)
+	return s.hasher.Verify(ctx, a.PasswordHash, password, s.Settings().Limits.hashing())
 }
 
 func waitFor(wait time.Duration) *Error {
@@ -220,7 +220,7 @@ func (s *Service) setPassword(ctx context.Context, a Account, password, confirm 
 		return err
 	}
 	var err error
-	if c.Hash, err = s.hasher.Hash(ctx, password, s.Settings().Limits.HashQueue); err != nil {
+	if c.Hash, err = s.hasher.Hash(ctx, password, s.Settings().Limits.hashing()); err != nil {
 		return err
 	}
 	c.Notice, err = s.compose(Notice{Kind: MailChanged, To: a.Email, Lang: a.Lang, IP: v.IP}, noticeTTL)

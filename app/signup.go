@@ -193,7 +193,7 @@ func (s *Service) activate(ctx context.Context, r Registration, hash TokenHash, 
 	if err := CheckPassword(password, confirm, r.Email); err != nil {
 		return Account{}, err
 	}
-	phc, err := s.hasher.Hash(ctx, password, s.Settings().Limits.HashQueue)
+	phc, err := s.hasher.Hash(ctx, password, s.Settings().Limits.hashing())
 	if err != nil {
 		return Account{}, err
 	}

@@ -32,7 +32,7 @@ func settingGroups() []settingGroup {
 		}},
 		{"signin", []string{
 			"limits.session_idle_minutes", "limits.session_hours", "limits.fresh_minutes", "limits.reset_minutes", "limits.login_per_ip", "limits.login_failures",
-			"limits.password_changes", "limits.identity_per_ip", "limits.flows_per_ip", "limits.hash_queue",
+			"limits.password_changes", "limits.identity_per_ip", "limits.flows_per_ip", "limits.hash_queue", "limits.hash_seconds",
 		}},
 		{"mail", []string{
 			"limits.mail_per_address", "limits.mail_per_address_day", "limits.mail_per_domain", "limits.mail_global", "limits.queue_messages", "limits.deliveries",

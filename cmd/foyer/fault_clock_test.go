@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -58,7 +59,8 @@ func (c *wrongClock) set(ahead time.Duration) {
 }
 
 // TestClockJumps sets the clock of the running service a day ahead, and then an hour behind. Mail that was planned by
-// either clock leaves, what is new leaves at once, and a confirmation whose link has expired says so.
+// either clock leaves, what is new leaves at once, and a confirmation whose link has expired says so. It goes on as well by a
+// clock that is years off.
 func TestClockJumps(t *testing.T) {
 	clock := newWrongClock(t)
 	next := newNextServer(t)
@@ -99,6 +101,16 @@ func TestClockJumps(t *testing.T) {
 	eventually(t, "mail leaves although it was planned for tomorrow", func() bool {
 		return state("behind@one.example") == "delivered" && state("wrong@one.example") == "delivered"
 	})
+	years := 365 * 24 * time.Hour
+	for i, jump := range []time.Duration{10 * years, -2 * years} {
+		clock.set(jump)
+		recipient := fmt.Sprintf("year%d@one.example", i)
+		r.handOne(password, "load", recipient)
+		eventually(t, "mail leaves by a clock that is years off", func() bool { return state(recipient) == "delivered" })
+		if status, reason := r.health(); status != http.StatusOK {
+			t.Errorf("health by a clock that is %v off: %d %s", jump, status, reason)
+		}
+	}
 	for key, ids := range next.taken() {
 		if len(ids) != 1 || strings.Contains(key, "jane") {
 			t.Errorf("%s came %d times", key, len(ids))

@@ -222,10 +222,31 @@ func (r *relaying) refusesNew(password string) {
 	if got := r.signUpStatus("joe@acme.example"); got != http.StatusServiceUnavailable {
 		r.tb.Errorf("a sign-up on a full disk: %d, want 503", got)
 	}
+	r.administers()
 	eventually(r.tb, "health tells of the full disk", func() bool { // what it says may be a second old
 		status, reason := r.health()
 		return status == http.StatusServiceUnavailable && reason == "storage_full"
 	})
+}
+
+// administers fails when the administrator cannot see how things are while the disk is at fault, or is not told that what was to be
+// saved is not, unless it is.
+func (r *relaying) administers() {
+	r.tb.Helper()
+	start := time.Now()
+	if companies := r.run("company", "list"); !strings.Contains(companies, "Acme") {
+		r.tb.Errorf("the companies on a faulty disk:\n%s", companies)
+	}
+	name := fmt.Sprintf("Office %d", start.UnixNano())
+	_, said, status := r.try("settings", "set", "site_name="+name)
+	saved := query[map[string]any](r.process, "settings", "get")["site_name"] == name
+	if saved != (status == 0) {
+		r.tb.Errorf("saved on a faulty disk: %v, and exit status %d: %s", saved, status, said)
+	}
+	if !saved && (!strings.HasPrefix(said, "foyer: ") || strings.Count(said, "\n") != 1) {
+		r.tb.Errorf("what is said of a save on a faulty disk:\n%s", said)
+	}
+	r.tb.Logf("the administrator looked and saved on a faulty disk within %v", time.Since(start))
 }
 
 // takesNew fails when the service does not recover by itself, or a mail that was taken does not arrive.
@@ -289,6 +310,7 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 	if got, _ := r.signInStatus("jane@acme.example"); got != http.StatusServiceUnavailable {
 		t.Errorf("a sign-in on a read-only disk: %d, want 503", got)
 	}
+	r.administers()
 	if status, reason := r.health(); status != http.StatusServiceUnavailable || reason != "storage_readonly" {
 		t.Errorf("health on a read-only disk: %d %q", status, reason)
 	}

@@ -199,7 +199,7 @@ func (p *process) unlimited() {
 	p.tb.Helper()
 	p.run("settings", "set", "login_link=on", "limits.signup_per_ip=0", "limits.login_per_ip=0", "limits.mail_per_address=0",
 		"limits.mail_per_address_day=0", "limits.mail_per_domain=0", "limits.mail_global=0", "limits.accounts_per_base=0",
-		"limits.registrations=0", "limits.hash_queue=0", "limits.identity_per_ip=0", "limits.flows_per_ip=0")
+		"limits.registrations=0", "limits.hash_queue=0", "limits.hash_seconds=0", "limits.identity_per_ip=0", "limits.flows_per_ip=0")
 }
 
 // letter is a mail as the SMTP server in the test has received it.

@@ -55,6 +55,10 @@ test: ## all tests with the race detector, the one in a browser included
 bench: need ## measure, each figure beside its limit
 	@go test -count=1 -run '^TestBench' -tags '$(TAGS),bench' -timeout 30m -v ./cmd/foyer/
 
+.PHONY: soak
+soak: need ## ten minutes of mixed load, in which memory, descriptors and files must stay flat (FOYER_SOAK=1h)
+	@go test -count=1 -run '^TestSoak$$' -tags '$(TAGS),soak' -timeout 0 -v ./cmd/foyer/
+
 .PHONY: fuzz
 fuzz: need ## run each fuzz target for FUZZTIME (30s)
 	@TAGS='$(TAGS)' .ci/fuzz $(FUZZTIME)
@@ -71,8 +75,8 @@ check: format tidy lint vuln ## everything CI checks but the tests
 
 .PHONY: lint
 lint: need ## golangci-lint, with and without the desktop program
-	@$(LINTED) $(GOLANGCI) run --build-tags '$(TAGS),bench'
-	@$(LINTED) $(GOLANGCI) run --build-tags nogui,bench
+	@$(LINTED) $(GOLANGCI) run --build-tags '$(TAGS),bench,soak'
+	@$(LINTED) $(GOLANGCI) run --build-tags nogui,bench,soak
 
 .PHONY: fmt
 fmt: need ## format the sources (gofumpt, gci)

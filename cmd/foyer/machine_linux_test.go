@@ -76,6 +76,9 @@ func boot(tb testing.TB, dir string) *machine {
 	}
 }
 
+// extras are packages that the documents take for granted.
+var extras = []string{"sudo", "curl", "openssl"}
+
 // rootFS returns the directory with the system of machines. It is made once, by debootstrap, of the release that runs here:
 // the program under test needs a C library as new as that of this machine.
 func rootFS(tb testing.TB) string {
@@ -91,7 +94,7 @@ func rootFS(tb testing.TB) string {
 		tb.Skip("this is neither Debian nor Ubuntu")
 	}
 	// go does not look for packages below a name with a _.
-	dir := filepath.Join(root(tb), "build", "_rootfs-"+release)
+	dir := filepath.Join(root(tb), "build", "_rootfs-"+release+"+"+strings.Join(extras, "+"))
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
@@ -102,7 +105,7 @@ func rootFS(tb testing.TB) string {
 	if err := os.MkdirAll(part, 0o755); err != nil {
 		tb.Fatal(err)
 	}
-	out, err := exec.Command("debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus", release, part).CombinedOutput()
+	out, err := exec.Command("debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,"+strings.Join(extras, ","), release, part).CombinedOutput()
 	if err != nil {
 		_ = os.RemoveAll(part) // half a system, in a directory that make clean removes
 		tb.Skipf("debootstrap cannot make a system here: %v\n%s", err, out[max(0, len(out)-500):])

@@ -77,6 +77,9 @@ func (s *Service) Attention(ctx context.Context) ([]Concern, error) {
 		s.signUpConcerns(facts, settings),
 		s.listHealth().concerns(),
 	)
+	if s.concerns != nil {
+		concerns = append(concerns, s.concerns()...)
+	}
 	rank := func(c Concern) int {
 		if c.Error {
 			return 0

@@ -203,6 +203,9 @@ func (s *Service) signUpConcerns(facts AttentionFacts, settings Settings) []Conc
 	return concerns
 }
 
+// PublicURLUnset reports whether browsers elsewhere are not told of an address that they can reach although they should be.
+func (s *Service) PublicURLUnset() bool { return s.isPublicURLUnset(s.Settings()) }
+
 // isPublicURLUnset reports whether browsers elsewhere are not told of an address that they can reach although they should
 // be: the pages are served to other machines, or mail leaves this one.
 func (s *Service) isPublicURLUnset(settings Settings) bool {

@@ -54,6 +54,9 @@ type Config struct {
 	Names mail.Names
 	// MailDial connects to those mail servers, and to the hosts of MTA-STS policies; nil is the network.
 	MailDial func(ctx context.Context, network, address string) (net.Conn, error)
+	// PagesLookup and PagesDial are by what the pages are looked for at the public URL; nil is the network.
+	PagesLookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	PagesDial   func(ctx context.Context, network, address string) (net.Conn, error)
 	// MailRoots may sign their certificates where these count; nil is the system's authorities.
 	MailRoots *x509.CertPool
 }

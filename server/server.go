@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,14 @@ type Server struct {
 	admin     net.Listener
 	web       *http.Server
 	api       *http.Server
+
+	jobs           *app.Jobs
+	checkups       *checkups
+	trial          *pagesTrial
+	courier        func(app.Settings) mail.Courier
+	keeper         backupKeeper                                   // nil makes no backups
+	serving        func(ctx context.Context) (app.Serving, error) // nil is plain HTTP at one address
+	certificateEnd atomic.Pointer[time.Time]                      // of the certificate that was seen last; zero for none
 }
 
 // New opens the data directory, the database, the admin socket and the address of the pages. The error wraps
@@ -98,9 +107,12 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 		return err
 	}
 	dkim := mail.NewDKIM(s.store)
+	s.courier, s.trial = s.couriers(), &pagesTrial{instance: s.instance, lookup: s.config.PagesLookup, dial: s.config.PagesDial}
+	s.jobs = app.NewJobs(s.store.Changes())
+	s.checkups = s.newCheckups()
 	s.queue = mail.NewQueue(mail.QueueConfig{
 		Store: s.store, DKIM: dkim, Log: s.config.Log, Captured: s.config.Captured,
-		Settings: func() app.Settings { return s.service.Settings() }, Courier: s.couriers(),
+		Settings: func() app.Settings { return s.service.Settings() }, Courier: s.courier,
 	})
 	listen := s.config.SMTP
 	listen.LocalUser, listen.Log = new(localUsers).of, s.config.Log
@@ -111,7 +123,8 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
-		ProviderTrial: s.providers, PagesTrial: &pagesTrial{instance: s.instance},
+		ProviderTrial: s.providers, PagesTrial: s.trial,
+		Concerns: s.concerns,
 	})
 	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
 		return err
@@ -177,7 +190,7 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	s.web = timeouts(limits).NewServer(pages, s.config.Log)
 	s.pages = web.Bound(s.pages, web.Bounds{Total: limits.Connections, PerIP: limits.ConnectionsPerIP, Exempt: proxies})
 	s.api = localapi.NewServer(localapi.HandlerConfig{
-		Backend: s.service, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
+		Backend: s.service, Jobs: s.jobs, Checkups: s.checkups, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
 	})
 	return nil
 }
@@ -209,6 +222,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.queue.Run(ctx) })
 	group.Go(func() error { return s.listener.Run(ctx, s.service, stopGrace) })
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
+	group.Go(func() error { s.checkups.run(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -241,6 +255,9 @@ func (s *Server) close() error {
 				errs = append(errs, err)
 			}
 		}
+	}
+	if s.jobs != nil {
+		s.jobs.Close()
 	}
 	if s.providers != nil {
 		s.providers.Close()

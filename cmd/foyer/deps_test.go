@@ -53,6 +53,7 @@ var libraries = []library{
 	{path: "fyne.io/fyne/v2/test", tests: []string{"gui"}},
 	{path: "github.com/BurntSushi/toml", rooms: []string{"server"}, tests: []string{"server", "cmd/foyer"}},
 	{path: "github.com/chromedp", rooms: nil, tests: []string{"cmd/foyer"}},
+	{path: "github.com/beevik/ntp", rooms: []string{"server"}},
 	{path: "github.com/coreos/go-oidc", rooms: []string{"server/oidc"}},
 	{path: "github.com/emersion", rooms: []string{"server/mail"}, tests: []string{"server/mail", "cmd/foyer"}},
 	{path: "github.com/gin-gonic/gin", rooms: []string{"server/web"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -93,3 +94,8 @@ type Checkups struct{ checkups }
 
 // Run looks once a day.
 func (c *Checkups) Run(ctx context.Context) { c.run(ctx) }
+
+// ClockChecks compares the clock.
+func ClockChecks(ctx context.Context, service *app.Service, transport http.RoundTripper) []app.Check {
+	return (&clockCheck{service: service, transport: transport}).look(ctx)
+}

@@ -84,8 +84,8 @@ type Service struct {
 	pagesTrial    PagesTrial
 	lists         *lists
 	prepare       func(ctx context.Context, next Settings) (func(stored bool), error) // or nil
-	concerns      func() []Concern                                                   // or nil
-	turned        func(action Action, reason string)                                 // or nil
+	concerns      func() []Concern                                                    // or nil
+	turned        func(action Action, reason string)                                  // or nil
 }
 
 // limiterKeys bounds the memory of the limiter to a few megabytes.

@@ -42,9 +42,13 @@ type Config struct {
 	Web            WebLimits
 	SMTP           mail.ListenerConfig // where the office's programs hand over mail
 
-	Log      *slog.Logger
-	Version  string
-	Captured func(m app.Message) // called for every mail that is captured; may be nil
+	Log *slog.Logger
+	// Level is what Log leaves out what is below. The setting log.level changes it; nil is never.
+	Level *slog.LevelVar
+	// LevelGiven makes Level stay as it is until somebody sets log.level.
+	LevelGiven bool
+	Version    string
+	Captured   func(m app.Message) // called for every mail that is captured; may be nil
 
 	// ProviderTransport carries what is asked of identity providers; nil is the network.
 	ProviderTransport http.RoundTripper

@@ -22,6 +22,7 @@ import (
 	"foyer/app/localapi"
 	"foyer/assets"
 	"foyer/server/mail"
+	"foyer/server/metrics"
 	"foyer/server/oidc"
 	"foyer/server/store"
 	"foyer/server/web"
@@ -46,6 +47,9 @@ type Server struct {
 	api       *http.Server
 
 	jobs           *app.Jobs
+	metrics        *metrics.Metrics
+	port           *metricsPort
+	level          string // of the log, as the setting last was; of New and then of follow alone
 	checkups       *checkups
 	trial          *pagesTrial
 	courier        func(app.Settings) mail.Courier
@@ -59,6 +63,8 @@ type Server struct {
 // app.Error for what the administrator can mend.
 func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{config: c.withDefaults(), instance: string(app.NewToken())}
+	s.metrics = s.newMetrics()
+	s.port = &metricsPort{write: s.metrics.Write, log: s.config.Log}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -93,7 +99,7 @@ func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
 	if key, err = store.LoadKey(s.config.DataDir); err != nil {
 		return nil, err
 	}
-	s.store, err = store.Open(ctx, store.Config{Dir: s.config.DataDir, Key: key, Log: s.config.Log})
+	s.store, err = store.Open(ctx, store.Config{Dir: s.config.DataDir, Key: key, Log: s.config.Log, Audited: s.metrics.Event})
 	return key, err
 }
 
@@ -124,10 +130,15 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
 		ProviderTrial: s.providers, PagesTrial: s.trial,
-		Concerns: s.concerns,
+		Concerns: s.concerns, Prepare: s.port.prepare, Turned: s.metrics.Turned,
 	})
-	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
+	if err != nil {
 		return err
+	}
+	s.beginLevel()
+	s.port.begin(ctx, s.service.Settings().Watching.MetricsListen)
+	if s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
+		return nil
 	}
 	_, err = s.service.SetSettings(ctx, "start of the service", map[string]string{"public_url": s.config.PublicURL})
 	return err
@@ -183,6 +194,7 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	pages, err := web.New(web.Config{
 		Service: s.service, Providers: s.providers, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
 		Version: s.config.Version, Instance: s.instance, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
+		Served: s.metrics.Request,
 	})
 	if err != nil {
 		return err
@@ -190,7 +202,7 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	s.web = timeouts(limits).NewServer(pages, s.config.Log)
 	s.pages = web.Bound(s.pages, web.Bounds{Total: limits.Connections, PerIP: limits.ConnectionsPerIP, Exempt: proxies})
 	s.api = localapi.NewServer(localapi.HandlerConfig{
-		Backend: s.service, Jobs: s.jobs, Checkups: s.checkups, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
+		Backend: s.service, Jobs: s.jobs, Checkups: s.checkups, Metrics: s.metrics.Write, Served: s.metrics.Admin, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
 	})
 	return nil
 }
@@ -223,6 +235,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.listener.Run(ctx, s.service, stopGrace) })
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
 	group.Go(func() error { s.checkups.run(ctx); return nil })
+	group.Go(func() error { s.follow(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -256,6 +269,7 @@ func (s *Server) close() error {
 			}
 		}
 	}
+	s.port.close()
 	if s.jobs != nil {
 		s.jobs.Close()
 	}

@@ -305,13 +305,27 @@ func (s *Service) SetSettings(ctx context.Context, actor string, changes map[str
 	}
 	event := adminEvent(actor, ActSettings, strings.Join(slices.Sorted(maps.Keys(changes)), " "))
 	event.Detail = strings.Join(words, " ")
-	if err := s.store.SaveSettings(ctx, changes, event); err != nil {
+	done, err := s.prepared(ctx, next)
+	if err != nil {
 		return Settings{}, err
 	}
+	if err := s.store.SaveSettings(ctx, changes, event); err != nil {
+		done(false)
+		return Settings{}, err
+	}
+	done(true)
 	s.settings.Store(&next)
 	s.store.Reserve(next.Limits.ReserveMB)
 	s.outbox.Look() // mail may be held no longer, or leave by another way
 	return s.Settings(), nil
+}
+
+// prepared asks whether settings can be had, before they are stored.
+func (s *Service) prepared(ctx context.Context, next Settings) (done func(stored bool), err error) {
+	if s.prepare == nil {
+		return func(bool) {}, nil
+	}
+	return s.prepare(ctx, next)
 }
 
 // Messages returns one page of messages without their data, the newest first.

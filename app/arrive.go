@@ -137,6 +137,7 @@ func (s *Service) IdentityFailed(ctx context.Context, ch Challenge, err error, v
 		s.note(ch.Connector, func(h *connectorHealth) { h.problem, h.problemAt = problem, time.Now() })
 	}
 	event := v.event(ActSignIn, ch.Connector.Name)
+	event.Through = ch.Connector.Name
 	if e.Reason == ProviderDenied || slices.Contains(fromBrowser, why) {
 		// It costs a visitor nothing: a flood of these must not fill the audit.
 		if auditErr := s.report(ctx, event, v, why); auditErr != nil {
@@ -208,6 +209,7 @@ func (s *Service) refuseIdentity(ctx context.Context, p proven, err error, v Vis
 		return err
 	}
 	event := v.event(ActSignIn, p.connector.Name)
+	event.Through = p.connector.Name
 	event.Outcome, event.Detail = e.Reason, "with "+p.connector.Name
 	if addr, parseErr := p.claims.Address(); parseErr == nil {
 		event.Subject = addr.String()
@@ -244,7 +246,7 @@ func (s *Service) signInIdentity(ctx context.Context, a Account, p proven, v Vis
 	}
 	token, session := newSession(a, v, p.connector.Name)
 	event := v.event(ActSignIn, a.Email.String())
-	event.Company, event.Detail = a.Company, "with "+p.connector.Name
+	event.Company, event.Detail, event.Through = a.Company, "with "+p.connector.Name, p.connector.Name
 	_, err := s.store.SignInIdentity(ctx, IdentitySignIn{
 		Key: p.claims.IdentityKey, Email: p.claims.identity("", event.At).Email, Session: session, Event: event,
 	})

@@ -77,6 +77,9 @@ func (s *Service) Attention(ctx context.Context) ([]Concern, error) {
 		s.signUpConcerns(facts, settings),
 		s.listHealth().concerns(),
 	)
+	if s.concerns != nil {
+		concerns = append(concerns, s.concerns()...)
+	}
 	rank := func(c Concern) int {
 		if c.Error {
 			return 0
@@ -199,6 +202,9 @@ func (s *Service) signUpConcerns(facts AttentionFacts, settings Settings) []Conc
 	}
 	return concerns
 }
+
+// PublicURLUnset reports whether browsers elsewhere are not told of an address that they can reach although they should be.
+func (s *Service) PublicURLUnset() bool { return s.isPublicURLUnset(s.Settings()) }
 
 // isPublicURLUnset reports whether browsers elsewhere are not told of an address that they can reach although they should
 // be: the pages are served to other machines, or mail leaves this one.

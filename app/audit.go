@@ -18,6 +18,7 @@ type Event struct {
 	Company string // the company concerned, by name: the audit keeps it after the company is gone
 	Entry   string // for an account or a registration: the allow-list entry that matched
 	Detail  string // anything more, in words
+	Through string // the connector it came by, "" for none. It is counted, and not kept
 }
 
 // Action names what was done. The part before the dot is the family.

@@ -55,6 +55,13 @@ func (c *Changes) Tell(topics ...Topic) {
 	}
 }
 
+// Watches returns how many watch.
+func (c *Changes) Watches() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.watches)
+}
+
 // Version returns a number that is another one after each change of the topic.
 func (c *Changes) Version(topic Topic) uint64 {
 	c.mu.Lock()

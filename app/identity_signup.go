@@ -36,7 +36,7 @@ func (s *Service) SignUpIdentity(ctx context.Context, browser Token, profile Pro
 	identity := p.claims.identity(p.connector.Name, r.CreatedAt)
 	r.FirstName, r.LastName, r.Phone = profile.FirstName, profile.LastName, profile.Phone
 	r.Identity, r.Browser = &identity, browser.Hash()
-	r.Event.Detail = "with " + p.connector.Name
+	r.Event.Detail, r.Event.Through = "with "+p.connector.Name, p.connector.Name
 	if p.claims.Vouched(p.connector, addr, s.directory.Load().tenants[verdict.CompanyID]) {
 		r.CompanyID, r.Company, r.Entry = verdict.CompanyID, verdict.Company, verdict.Entry
 		return s.createAccount(ctx, r.Registration, browser, v)
@@ -71,6 +71,7 @@ func (s *Service) createAccount(ctx context.Context, r Registration, browser Tok
 	token, session := newSession(Account{Email: r.Email}, v, r.Identity.Connector)
 	event := v.event(ActConfirm, r.Email.String())
 	event.Company, event.Entry, event.Detail = r.Company, r.Entry, "with "+r.Identity.Connector+", which vouches for the address"
+	event.Through = r.Identity.Connector
 	account, err := s.store.CreateAccount(ctx, r, session, event)
 	if err != nil {
 		return "", err
@@ -124,7 +125,7 @@ func (s *Service) activateIdentity(ctx context.Context, r Registration, hash Tok
 		}
 	}
 	event := v.event(ActConfirm, r.Email.String())
-	event.Detail = "with " + r.Through()
+	event.Detail, event.Through = "with "+r.Through(), r.Through()
 	activation := Activation{Token: hash, Now: event.At, Event: event, Identity: s.provenKey(browser)}
 	if browser != "" {
 		activation.Browser = browser.Hash()

@@ -41,6 +41,12 @@ type ServiceConfig struct {
 	// ProviderTrial and PagesTrial try connectors and public URLs out; nil is nobody.
 	ProviderTrial ProviderTrial
 	PagesTrial    PagesTrial
+	// Prepare is asked before settings are stored, and can refuse them; done is told whether they were. nil is nobody.
+	Prepare func(ctx context.Context, next Settings) (done func(stored bool), err error)
+	// Concerns are told by Attention beside its own; nil are none. It returns at once.
+	Concerns func() []Concern
+	// Turned is told of everybody who is turned away for being over a limit, whatever the audit has of it; nil is nobody.
+	Turned func(action Action, reason string)
 	// PublicURL counts while the setting public_url is empty.
 	PublicURL string
 	Log       *slog.Logger
@@ -77,6 +83,9 @@ type Service struct {
 	providerTrial ProviderTrial
 	pagesTrial    PagesTrial
 	lists         *lists
+	prepare       func(ctx context.Context, next Settings) (func(stored bool), error) // or nil
+	concerns      func() []Concern                                                    // or nil
+	turned        func(action Action, reason string)                                  // or nil
 }
 
 // limiterKeys bounds the memory of the limiter to a few megabytes.
@@ -92,6 +101,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
 		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
 		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial, lists: newLists(),
+		prepare: c.Prepare, concerns: c.Concerns, turned: c.Turned,
 	}
 	if s.clockOff == nil {
 		s.clockOff = func(Connector) (time.Duration, bool) { return 0, false }
@@ -160,6 +170,9 @@ func (s *Service) turnAway(ctx context.Context, ev Event, v Visitor, err *Error)
 // report tells the audit of a client that is over a limit. Nothing is written for each of its requests: there is one
 // event for the first and then one a minute, with their number.
 func (s *Service) report(ctx context.Context, ev Event, v Visitor, reason string) error {
+	if s.turned != nil {
+		s.turned(ev.Action, reason)
+	}
 	count, due := s.limiter.Refused("refused "+string(ev.Action)+" "+reason+" "+v.network(), ev.At)
 	if !due {
 		return nil

@@ -19,7 +19,20 @@ type Settings struct {
 	PublicURL      string // scheme and host of the pages, without a slash at the end
 	HoldMail       bool   // nothing leaves; what is written waits. Not in Mail: it does not change the way mail goes
 	Mail           MailSettings
+	Watching       WatchSettings
+	MDNSName       string // by which the local network finds the pages, as in "foyer.local"; "off" for none
 	Limits         Limits
+}
+
+// Off is the value of a text setting that switches off what it names.
+const Off = "off"
+
+// WatchSettings says how the service is watched over.
+type WatchSettings struct {
+	CheckDaily    bool   // everything is looked at by itself, once a day
+	ClockSource   string // whose clock is right: HOST or HOST:PORT of a time server, or Off
+	MetricsListen string // where the figures are served over HTTP: an address of the loopback with a port, or Off
+	LogLevel      string // of what is logged: debug, info, warn or error
 }
 
 // MailSettings says how mail leaves.
@@ -188,6 +201,16 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *bool { return &s.Mail.PrivateMX }),
 	toggle("mail.hold", "off", "no mail leaves; what is written waits until this is off again",
 		func(s *Settings) *bool { return &s.HoldMail }),
+	toggle("doctor.daily", "on", "everything that foyer doctor looks at is looked at by itself once a day, and after a start",
+		func(s *Settings) *bool { return &s.Watching.CheckDaily }),
+	text("clock.source", "pool.ntp.org", "HOST or HOST:PORT of a time server with which this machine's clock is compared, or off",
+		func(s *Settings) *string { return &s.Watching.ClockSource }, checkClockSource),
+	text("metrics.listen", Off, "where the figures for Prometheus are served beside the admin socket: an address of this machine for itself, as in 127.0.0.1:9108, or off",
+		func(s *Settings) *string { return &s.Watching.MetricsListen }, checkMetricsListen),
+	text("log.level", "info", "what is logged: debug, info, warn or error",
+		func(s *Settings) *string { return &s.Watching.LogLevel }, oneOf("debug", "info", "warn", "error")),
+	text("mdns.name", "foyer.local", "the name by which machines in the local network find the pages, told by multicast DNS, or off",
+		func(s *Settings) *string { return &s.MDNSName }, checkMDNSName),
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address, and as many requests for a new password",
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address, and as many tries of a code",
@@ -528,6 +551,34 @@ func checkHostPort(v string) string {
 		return "write HOST:PORT, as in smtp.office.example:587"
 	}
 	return ""
+}
+
+func checkClockSource(v string) string {
+	if v == Off || isHostOrIP(v) || checkHostPort(v) == "" && v != "" {
+		return ""
+	}
+	return "write the name of a time server, as in pool.ntp.org, or off"
+}
+
+// checkMetricsListen lets the figures be read on this machine only: they have no password.
+func checkMetricsListen(v string) string {
+	if v == Off {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(v)
+	if err != nil || !isPort(port) || !IsLoopbackHost(host) {
+		return "write an address of this machine for itself with a port, as in 127.0.0.1:9108, or off"
+	}
+	return ""
+}
+
+// checkMDNSName lets the name be one label below "local" (RFC 6762, 3).
+func checkMDNSName(v string) string {
+	name, found := strings.CutSuffix(v, ".local")
+	if v == Off || found && len(name) <= 50 && isHostname(name) && !strings.ContainsRune(name, '.') && name == lowerASCII(name) {
+		return ""
+	}
+	return "write one word of small letters, digits and hyphens and .local, as in foyer.local, or off"
 }
 
 // isPort reports whether s is the number of a TCP port.

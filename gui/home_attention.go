@@ -83,12 +83,16 @@ func noticeText(n localapi.Notice) string {
 		values[name] = value
 	}
 	switch n.Code {
-	case "mail_failed", "mail_deferred_long", "suppressed_addresses", "accounts_off_list", "entries_unused", "entries_warned":
+	case "checkup_error", "mail_failed", "mail_deferred_long", "suppressed_addresses", "accounts_off_list", "entries_unused", "entries_warned":
 		if n.Count > 0 {
 			return trn("home.attention."+n.Code, n.Count, values)
 		}
 	case "connector_secret_expiring", "connector_secret_expired", "connector_blocked", "mail_destination_resting", "mail_tls_lost":
 		if n.Subject != "" {
+			return tr("home.attention."+n.Code, values)
+		}
+	case "mdns_conflict", "metrics_not_served":
+		if len(n.Args) > 0 {
 			return tr("home.attention."+n.Code, values)
 		}
 	case "mail_held", "mail_captured", "login_link_off", "no_companies", "public_url_unset", "disk_low":
@@ -125,6 +129,10 @@ func placeOf(n localapi.Notice) goal {
 		return goal{pageUsers, "", "login_link"}
 	case "no_companies":
 		return goal{pageCompanies, "new", "new_company"}
+	case "mdns_conflict":
+		return goal{pageSettings, "mdns.name", "setting"}
+	case "metrics_not_served":
+		return goal{pageSettings, "metrics.listen", "setting"}
 	case "public_url_unset":
 		return goal{pageSettings, "public_url", "public_url"}
 	default:

@@ -194,6 +194,15 @@ func TestHomeNotices(t *testing.T) {
 		{localapi.Notice{Code: "no_companies"}, "There is no company yet.", "Add a company", "companies new"},
 		{localapi.Notice{Code: "public_url_unset"}, "at which address browsers reach the pages", "Set the address", "settings public_url"},
 		{localapi.Notice{Code: "disk_low"}, "nearly full", "", ""},
+		{localapi.Notice{Code: "checkup_error", Count: 2}, "2 things were found broken", "", ""},
+		{
+			localapi.Notice{Code: "mdns_conflict", Args: map[string]string{"Name": "foyer.local", "Announced": "foyer-2.local"}},
+			"is called foyer-2.local there", "Change the setting", "settings mdns.name",
+		},
+		{
+			localapi.Notice{Code: "metrics_not_served", Args: map[string]string{"Address": "127.0.0.1:9108"}},
+			"cannot be served at 127.0.0.1:9108", "Change the setting", "settings metrics.listen",
+		},
 		{localapi.Notice{Code: "something_new", Text: "the moon is full"}, "The moon is full.", "", ""},
 		{localapi.Notice{Code: "mail_failed", Text: "some mails failed"}, "Some mails failed.", "Show mails", "mail state:failed"},
 	} {

@@ -42,6 +42,7 @@ func settingGroups() []settingGroup {
 			"limits.program_per_hour", "limits.program_failures", "limits.relay_hours", "limits.relay_late_hours", "limits.relay_queue", "limits.relay_megabytes",
 			"limits.smtp_megabytes", "limits.smtp_recipients", "limits.smtp_line", "limits.smtp_hops", "limits.smtp_failures", "limits.smtp_errors",
 		}},
+		{"appliance", []string{"mdns.name", "doctor.daily", "clock.source", "log.level", "metrics.listen"}},
 		{"keeping", []string{"limits.mail_days", "limits.relay_days", "limits.audit_days", "limits.audit_thousands", "limits.reserve_mb"}},
 	}
 }

@@ -42,9 +42,13 @@ type Config struct {
 	Web            WebLimits
 	SMTP           mail.ListenerConfig // where the office's programs hand over mail
 
-	Log      *slog.Logger
-	Version  string
-	Captured func(m app.Message) // called for every mail that is captured; may be nil
+	Log *slog.Logger
+	// Level is what Log leaves out what is below. The setting log.level changes it; nil is never.
+	Level *slog.LevelVar
+	// LevelGiven makes Level stay as it is until somebody sets log.level.
+	LevelGiven bool
+	Version    string
+	Captured   func(m app.Message) // called for every mail that is captured; may be nil
 
 	// ProviderTransport carries what is asked of identity providers; nil is the network.
 	ProviderTransport http.RoundTripper
@@ -54,6 +58,9 @@ type Config struct {
 	Names mail.Names
 	// MailDial connects to those mail servers, and to the hosts of MTA-STS policies; nil is the network.
 	MailDial func(ctx context.Context, network, address string) (net.Conn, error)
+	// PagesLookup and PagesDial are by what the pages are looked for at the public URL; nil is the network.
+	PagesLookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	PagesDial   func(ctx context.Context, network, address string) (net.Conn, error)
 	// MailRoots may sign their certificates where these count; nil is the system's authorities.
 	MailRoots *x509.CertPool
 }

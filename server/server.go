@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +22,7 @@ import (
 	"foyer/app/localapi"
 	"foyer/assets"
 	"foyer/server/mail"
+	"foyer/server/metrics"
 	"foyer/server/oidc"
 	"foyer/server/store"
 	"foyer/server/web"
@@ -43,6 +45,17 @@ type Server struct {
 	admin     net.Listener
 	web       *http.Server
 	api       *http.Server
+
+	jobs           *app.Jobs
+	metrics        *metrics.Metrics
+	port           *metricsPort
+	level          string // of the log, as the setting last was; of New and then of follow alone
+	checkups       *checkups
+	trial          *pagesTrial
+	courier        func(app.Settings) mail.Courier
+	keeper         backupKeeper                                   // nil makes no backups
+	serving        func(ctx context.Context) (app.Serving, error) // nil is plain HTTP at one address
+	certificateEnd atomic.Pointer[time.Time]                      // of the certificate that was seen last; zero for none
 }
 
 // New opens the data directory, the database, the admin socket and the address of the pages. The error wraps
@@ -50,6 +63,8 @@ type Server struct {
 // app.Error for what the administrator can mend.
 func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{config: c.withDefaults(), instance: string(app.NewToken())}
+	s.metrics = s.newMetrics()
+	s.port = &metricsPort{write: s.metrics.Write, log: s.config.Log}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -84,7 +99,7 @@ func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
 	if key, err = store.LoadKey(s.config.DataDir); err != nil {
 		return nil, err
 	}
-	s.store, err = store.Open(ctx, store.Config{Dir: s.config.DataDir, Key: key, Log: s.config.Log})
+	s.store, err = store.Open(ctx, store.Config{Dir: s.config.DataDir, Key: key, Log: s.config.Log, Audited: s.metrics.Event})
 	return key, err
 }
 
@@ -98,9 +113,12 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 		return err
 	}
 	dkim := mail.NewDKIM(s.store)
+	s.courier, s.trial = s.couriers(), &pagesTrial{instance: s.instance, lookup: s.config.PagesLookup, dial: s.config.PagesDial}
+	s.jobs = app.NewJobs(s.store.Changes())
+	s.checkups = s.newCheckups()
 	s.queue = mail.NewQueue(mail.QueueConfig{
 		Store: s.store, DKIM: dkim, Log: s.config.Log, Captured: s.config.Captured,
-		Settings: func() app.Settings { return s.service.Settings() }, Courier: s.couriers(),
+		Settings: func() app.Settings { return s.service.Settings() }, Courier: s.courier,
 	})
 	listen := s.config.SMTP
 	listen.LocalUser, listen.Log = new(localUsers).of, s.config.Log
@@ -111,10 +129,16 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
-		ProviderTrial: s.providers, PagesTrial: &pagesTrial{instance: s.instance},
+		ProviderTrial: s.providers, PagesTrial: s.trial,
+		Concerns: s.concerns, Prepare: s.port.prepare, Turned: s.metrics.Turned,
 	})
-	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
+	if err != nil {
 		return err
+	}
+	s.beginLevel()
+	s.port.begin(ctx, s.service.Settings().Watching.MetricsListen)
+	if s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
+		return nil
 	}
 	_, err = s.service.SetSettings(ctx, "start of the service", map[string]string{"public_url": s.config.PublicURL})
 	return err
@@ -170,6 +194,7 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	pages, err := web.New(web.Config{
 		Service: s.service, Providers: s.providers, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
 		Version: s.config.Version, Instance: s.instance, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
+		Served: s.metrics.Request,
 	})
 	if err != nil {
 		return err
@@ -177,7 +202,7 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	s.web = timeouts(limits).NewServer(pages, s.config.Log)
 	s.pages = web.Bound(s.pages, web.Bounds{Total: limits.Connections, PerIP: limits.ConnectionsPerIP, Exempt: proxies})
 	s.api = localapi.NewServer(localapi.HandlerConfig{
-		Backend: s.service, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
+		Backend: s.service, Jobs: s.jobs, Checkups: s.checkups, Metrics: s.metrics.Write, Served: s.metrics.Admin, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
 	})
 	return nil
 }
@@ -209,6 +234,8 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.queue.Run(ctx) })
 	group.Go(func() error { return s.listener.Run(ctx, s.service, stopGrace) })
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
+	group.Go(func() error { s.checkups.run(ctx); return nil })
+	group.Go(func() error { s.follow(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -241,6 +268,10 @@ func (s *Server) close() error {
 				errs = append(errs, err)
 			}
 		}
+	}
+	s.port.close()
+	if s.jobs != nil {
+		s.jobs.Close()
 	}
 	if s.providers != nil {
 		s.providers.Close()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -63,7 +64,14 @@ func start(t *testing.T, dir string) house {
 // startWith is start with what carries requests to identity providers.
 func startWith(t *testing.T, dir string, providers http.RoundTripper) house {
 	t.Helper()
-	return startChanged(t, dir, func(c *server.Config) { c.ProviderTransport = providers })
+	return startChanged(t, dir, func(c *server.Config) {
+		c.ProviderTransport = providers
+		if providers == nil {
+			return
+		}
+		// The public URL is one of the internet then, where no test goes.
+		c.PagesLookup = func(context.Context, string, string) ([]netip.Addr, error) { return nil, errNoName }
+	})
 }
 
 // startChanged is start with a configuration that is changed by change.

@@ -3,6 +3,8 @@ package localapi
 import (
 	"context"
 	"io"
+	"net/http"
+	"strconv"
 	"time"
 
 	"foyer/app"
@@ -67,7 +69,7 @@ func (h *handler) lastCheckup(r *request) (any, error) {
 	if _, err := r.query(); err != nil {
 		return nil, err
 	}
-	return checkupOf(h.Checkups.LastCheckup()), nil
+	return CheckupOf(h.Checkups.LastCheckup()), nil
 }
 
 // metrics answers with the figures of the service in the text format of Prometheus.
@@ -79,10 +81,37 @@ func (h *handler) metrics(r *request) (any, error) {
 	return stream{mediaType, func() error { return send(r.w) }}, nil
 }
 
+// Metrics writes the figures of the service to w, in the text format of Prometheus.
+func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
+	if err := checkSocketPath(c.socket()); err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://foyer"+pathMetrics, http.NoBody)
+	if err != nil {
+		return &app.Error{Code: app.Internal, Reason: "request", Err: err}
+	}
+	resp, err := c.client().Do(req)
+	if err != nil {
+		return c.transportError(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.Header.Get(headerAPI) != strconv.Itoa(API) {
+		return c.read(resp, new(any))
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return c.transportError(err)
+	}
+	return nil
+}
+
+// ServedFunc is told of an answer: the template of its route, the method, the status and how long it took.
+type ServedFunc func(route, method string, status int, took time.Duration)
+
 // MetricsFunc returns the media type of the service's figures, and what writes them.
 type MetricsFunc func(ctx context.Context) (mediaType string, send func(w io.Writer) error, err error)
 
-func checkupOf(c app.Checkup) Checkup {
+// CheckupOf returns a checkup as it travels.
+func CheckupOf(c app.Checkup) Checkup {
 	out := Checkup{At: timeOrNull(c.At), Checks: make([]Check, 0, len(c.Checks)), Errors: c.Count(app.CheckError), Warnings: c.Count(app.CheckWarning)}
 	for _, check := range c.Checks {
 		args := check.Args

@@ -103,6 +103,7 @@ type HandlerConfig struct {
 	Address   AddressBackend // nil cannot be changed
 	Checkups  CheckupBackend // nil looks at nothing
 	Metrics   MetricsFunc    // nil has no figures
+	Served    ServedFunc     // is told of every answer; nil is nobody
 	Version   string         // of the service
 	SQLite    string         // version of the database library, or ""
 	Operators []string       // operators by user name or uid, besides root and the service's own user
@@ -284,6 +285,9 @@ func (h *handler) adapt(rt route) http.Handler {
 		} else {
 			w.WriteHeader(status)
 			err = json.NewEncoder(w).Encode(answer)
+		}
+		if h.Served != nil {
+			h.Served(rt.path, r.Method, status, time.Since(start))
 		}
 		if err != nil {
 			h.Log.Debug("admin api: answer not sent", "err", err)

@@ -160,7 +160,7 @@ func resultOf(result any) any {
 	case app.BackupCheck:
 		return backupCheckOf(r)
 	case app.Checkup:
-		return checkupOf(r)
+		return CheckupOf(r)
 	default:
 		return r
 	}

@@ -29,7 +29,7 @@ func document(tb testing.TB, name string) string {
 	return string(text)
 }
 
-var settingRow = regexp.MustCompile("(?m)^\\| `((?:limits|mail)\\.\\w+|\\w+)` \\| (?:`(.*)`|empty) \\| .")
+var settingRow = regexp.MustCompile("(?m)^\\| `([\\w.]+)` \\| (?:`(.*)`|empty) \\| .")
 
 func TestReadmeListsEverySetting(t *testing.T) {
 	_, text, found := strings.Cut(readme(t), "\n## Settings\n")

@@ -58,7 +58,8 @@ type serviceStatus struct {
 	Program   string     `json:"program,omitempty"` // the file that is run
 	Unit      string     `json:"unit,omitempty"`
 	PID       int        `json:"pid,omitempty"`
-	Detail    string     `json:"detail,omitempty"` // why it does not run
+	Outdated  bool       `json:"outdated,omitempty"` // the unit is not the one that this program writes
+	Detail    string     `json:"detail,omitempty"`   // why it does not run
 }
 
 // installation is what is asked for.

@@ -79,7 +79,7 @@ func (m *systemd) status(ctx context.Context) (serviceStatus, error) {
 	if parseStatus(&st, out); !st.Installed {
 		return st, nil
 	}
-	st.Program = programOf(st.Unit)
+	st.Program, st.Outdated = programOf(st.Unit), configErr == nil && isOutdated(st.Unit, config)
 	if st.Running {
 		// Whoever asks may not be the one who may use the rest of the API; the version is for everybody.
 		if v, err := versionAt(ctx, config.Socket); err == nil {
@@ -129,6 +129,12 @@ func parseStatus(st *serviceStatus, text string) {
 	default:
 		st.State = stateStopped
 	}
+}
+
+// isOutdated reports whether a unit is one that install has written, and not as it would write it now.
+func isOutdated(unit string, config server.Config) bool {
+	text, err := os.ReadFile(unit) //nolint:gosec // systemd says where it is
+	return err == nil && strings.HasPrefix(string(text), unitMark) && string(text) != unitText(programOf(unit), writable(config))
 }
 
 // programOf returns the program that a unit runs, or "".

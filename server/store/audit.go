@@ -14,6 +14,9 @@ func (s *Store) audit(tx *handle, ev app.Event) error {
 	_, err := tx.exec(`INSERT INTO audit (id, at, actor, ip, action, outcome, subject, company, entry, detail)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		s.id("audit"), millis(ev.At), ev.Actor, ev.IP, string(ev.Action), ev.Outcome, ev.Subject, ev.Company, ev.Entry, ev.Detail)
+	if err == nil && s.audited != nil {
+		s.writer.events = append(s.writer.events, ev)
+	}
 	return err
 }
 

@@ -107,5 +107,6 @@ func (s *Store) openWriter(ctx context.Context) error {
 		return dataErrorf(s.dir, err, "the database cannot be opened")
 	}
 	s.writer = newWriter(conn, s.disk, s.audit, seen, &s.changes)
+	s.writer.told = s.audited
 	return nil
 }

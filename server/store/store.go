@@ -32,6 +32,8 @@ type Config struct {
 	Dir string // the data directory; it is made when it is missing
 	Key []byte // seals secrets and mails at rest; see LoadKey
 	Log *slog.Logger
+	// Audited is told of every event of the audit once it is durable. It returns at once; nil is nobody.
+	Audited func(ev app.Event)
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -48,6 +50,7 @@ type Store struct {
 	ids    map[string]*atomic.Int64
 
 	changes app.Changes
+	audited func(ev app.Event) // or nil
 
 	relays     backlog // of the writer alone
 	lastDomain string  // where the last claim has ended; of the one who claims alone
@@ -80,7 +83,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: c.Dir, log: c.Log, seal: seal, marker: mark, ids: map[string]*atomic.Int64{}}
+	s := &Store{dir: c.Dir, log: c.Log, seal: seal, marker: mark, audited: c.Audited, ids: map[string]*atomic.Int64{}}
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -126,10 +126,13 @@ type writer struct {
 	disk  *disk
 	audit func(tx *handle, ev app.Event) error
 	seen  *changed
-	tell  *app.Changes // what was changed, after the commit
+	tell  *app.Changes       // what was changed, after the commit
+	told  func(ev app.Event) // of what the audit has, after the commit; or nil
 	jobs  chan *job
 	quit  chan struct{}
 	done  chan struct{}
+
+	events []app.Event // of the transaction under way
 }
 
 func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error, seen *changed, tell *app.Changes) *writer {
@@ -220,9 +223,13 @@ func (w *writer) batch(first *job) {
 		broken = w.control("COMMIT")
 	}
 	w.disk.committed(broken)
-	topics := w.seen.take() // also of a transaction that is lost
+	topics, events := w.seen.take(), w.events // also of a transaction that is lost
+	w.events = nil
 	if broken == nil {
 		w.tell.Tell(topics...)
+		for _, ev := range events {
+			w.told(ev)
+		}
 		return
 	}
 	if told != nil {
@@ -272,10 +279,12 @@ func (w *writer) attempt(j *job) error {
 		j.err = err
 		return err
 	}
+	before := len(w.events)
 	j.err = safely(j.work, w.tx)
 	if j.err == nil {
 		return w.control("RELEASE job")
 	}
+	w.events = w.events[:before]
 	if fatal(j.err) {
 		return j.err
 	}

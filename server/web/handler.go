@@ -95,7 +95,9 @@ type Config struct {
 	Hosts []string
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	MaxBody        int64 // bytes of a request's body, 64 KiB when 0
+	// Served is told of every answer: the template of the route, "" for none, the method and the status. nil is nobody.
+	Served  func(route, method string, status int, took time.Duration)
+	MaxBody int64 // bytes of a request's body, 64 KiB when 0
 }
 
 const defaultMaxBody = 64 << 10
@@ -111,6 +113,7 @@ type site struct {
 	hosts     map[string]bool
 	proxies   []netip.Prefix
 	maxBody   int64
+	served    func(route, method string, status int, took time.Duration)
 	texts     *texts
 	pages     *templates
 	static    *static
@@ -122,7 +125,7 @@ type site struct {
 func New(c Config) (http.Handler, error) {
 	s := &site{
 		service: c.Service, providers: c.Providers, log: c.Log, health: c.Health, version: c.Version, instance: c.Instance,
-		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, maxBody: c.MaxBody, fields: fieldSpecs(),
+		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, maxBody: c.MaxBody, fields: fieldSpecs(), served: c.Served,
 	}
 	for _, host := range c.Hosts {
 		s.hosts[canonicalHost(host)] = true

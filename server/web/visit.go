@@ -50,8 +50,12 @@ func (s *site) observe(next http.Handler) http.Handler {
 			if v.route == "/static/:file" || v.route == healthPath {
 				level = slog.LevelDebug
 			}
+			took := time.Since(started)
+			if s.served != nil {
+				s.served(v.route, r.Method, answer.status, took)
+			}
 			s.log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("route", v.route),
-				slog.Int("status", answer.status), slog.Duration("took", time.Since(started)), slog.String("ip", v.ip))
+				slog.Int("status", answer.status), slog.Duration("took", took), slog.String("ip", v.ip))
 		}()
 		next.ServeHTTP(answer, r)
 	})

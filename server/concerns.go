@@ -1,0 +1,42 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"foyer/app"
+	"foyer/server/metrics"
+)
+
+// concerns returns what wants attention and the domain does not know of.
+func (s *Server) concerns() []app.Concern {
+	return slices.Concat(s.checkups.concerns(), s.port.concerns())
+}
+
+// Announced returns the name that is told to the local network, "" for none.
+func (s *Server) Announced() string { return "" }
+
+// newMetrics returns what counts and tells what the service does.
+func (s *Server) newMetrics() *metrics.Metrics {
+	c := metrics.Config{
+		Version: s.config.Version,
+		Figures: func(ctx context.Context) (app.StoreFigures, error) { return s.store.Figures(ctx) },
+		Traffic: func(ctx context.Context) (app.MailTraffic, error) { return s.queue.Traffic(ctx) },
+		Checkup: func() app.Checkup { return s.checkups.LastCheckup() },
+		Watches: func() int { return max(0, s.store.Changes().Watches()-1) }, // one is the service's own
+		Certificate: func() time.Time {
+			if end := s.certificateEnd.Load(); end != nil {
+				return *end
+			}
+			return time.Time{}
+		},
+		Backups: func(ctx context.Context) (app.BackupStatus, error) {
+			if s.keeper == nil {
+				return app.BackupStatus{}, app.Errorf(app.Unavailable, "no_backups", "this service makes no backups by itself")
+			}
+			return s.keeper.Backups(ctx)
+		},
+	}
+	return metrics.New(c)
+}

@@ -286,15 +286,22 @@ func (s *Service) RemoveRegistration(ctx context.Context, actor, email string) e
 	return s.store.RemoveRegistration(ctx, addr, adminEvent(actor, ActRegRemove, addr.String()))
 }
 
-// SetSettings changes settings, all or none. NotFound for an unknown key, Invalid for a value. The audit names the
-// keys, and the new values of those that are no secrets.
+// SetSettings changes settings, all or none. NotFound for an unknown key, Invalid for a value; Conflict when the pages
+// cannot be served so, or a change of their address waits to be confirmed. The audit names the keys, and the new values of
+// those that are no secrets.
 func (s *Service) SetSettings(ctx context.Context, actor string, changes map[string]string) (Settings, error) {
 	s.settingsLock.Lock()
 	defer s.settingsLock.Unlock()
-	next, err := s.settings.Load().Change(changes)
-	if err != nil {
+	if err := s.notWhilePending(changes); err != nil {
 		return Settings{}, err
 	}
+	if err := s.changeSettings(ctx, settingsEvent(actor, changes), changes, s.pending.Load()); err != nil {
+		return Settings{}, err
+	}
+	return s.Settings(), nil
+}
+
+func settingsEvent(actor string, changes map[string]string) Event {
 	var words []string
 	for _, key := range slices.Sorted(maps.Keys(changes)) {
 		if def, err := SettingByKey(key); err == nil && def.Secret() {
@@ -305,27 +312,33 @@ func (s *Service) SetSettings(ctx context.Context, actor string, changes map[str
 	}
 	event := adminEvent(actor, ActSettings, strings.Join(slices.Sorted(maps.Keys(changes)), " "))
 	event.Detail = strings.Join(words, " ")
-	done, err := s.prepared(ctx, next)
+	return event
+}
+
+// changeSettings is the one way settings change: what the pages need is taken first, then everything is stored, with
+// the note about what waits to be confirmed, and only then it holds. settingsLock is held.
+func (s *Service) changeSettings(ctx context.Context, event Event, changes map[string]string, pending *pendingAddress) error {
+	next, err := s.settings.Load().Change(changes)
 	if err != nil {
-		return Settings{}, err
+		return err
 	}
-	if err := s.store.SaveSettings(ctx, changes, event); err != nil {
-		done(false)
-		return Settings{}, err
+	prepared, err := s.prepare(ctx, next)
+	if err != nil {
+		return err
 	}
-	done(true)
+	stored, err := pending.note(changes)
+	if err == nil {
+		err = s.store.SaveSettings(ctx, stored, event)
+	}
+	if err != nil {
+		prepared.Abort()
+		return err
+	}
+	prepared.Commit()
 	s.settings.Store(&next)
 	s.store.Reserve(next.Limits.ReserveMB)
 	s.outbox.Look() // mail may be held no longer, or leave by another way
-	return s.Settings(), nil
-}
-
-// prepared asks whether settings can be had, before they are stored.
-func (s *Service) prepared(ctx context.Context, next Settings) (done func(stored bool), err error) {
-	if s.prepare == nil {
-		return func(bool) {}, nil
-	}
-	return s.prepare(ctx, next)
+	return nil
 }
 
 // Messages returns one page of messages without their data, the newest first.

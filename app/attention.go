@@ -69,8 +69,13 @@ func (s *Service) Attention(ctx context.Context) ([]Concern, error) {
 		return nil, err
 	}
 	settings := s.Settings()
+	serving, err := s.Serving(ctx)
+	if err != nil {
+		return nil, err
+	}
 	concerns := slices.Concat(
 		diskConcerns(facts),
+		servingConcerns(serving, time.Now()),
 		s.connectorConcerns(time.Now()),
 		mailConcerns(facts, settings),
 		s.restingConcerns(ctx, settings),

@@ -41,15 +41,19 @@ type ServiceConfig struct {
 	// ProviderTrial and PagesTrial try connectors and public URLs out; nil is nobody.
 	ProviderTrial ProviderTrial
 	PagesTrial    PagesTrial
-	// Prepare is asked before settings are stored, and can refuse them; done is told whether they were. nil is nobody.
-	Prepare func(ctx context.Context, next Settings) (done func(stored bool), err error)
+	// Preparers are asked before settings are stored, and can refuse them.
+	Preparers []Preparer
 	// Concerns are told by Attention beside its own; nil are none. It returns at once.
 	Concerns func() []Concern
 	// Turned is told of everybody who is turned away for being over a limit, whatever the audit has of it; nil is nobody.
 	Turned func(action Action, reason string)
-	// PublicURL counts while the setting public_url is empty.
+	// Pages serves the pages; nil is somebody whom settings do not concern.
+	Pages Pages
+	// PublicURL counts while the setting public_url is empty and there is no TLS.
 	PublicURL string
-	Log       *slog.Logger
+	// Fixed are the keys of settings that are given at every start.
+	Fixed []string
+	Log   *slog.Logger
 }
 
 // Service does what visitors and the administrator ask for. It is safe for concurrent use.
@@ -83,9 +87,13 @@ type Service struct {
 	providerTrial ProviderTrial
 	pagesTrial    PagesTrial
 	lists         *lists
-	prepare       func(ctx context.Context, next Settings) (func(stored bool), error) // or nil
-	concerns      func() []Concern                                                    // or nil
-	turned        func(action Action, reason string)                                  // or nil
+	preparers     []Preparer
+	concerns      func() []Concern                   // or nil
+	turned        func(action Action, reason string) // or nil
+	pages         Pages                              // or nil
+	fixed         []string
+	pending       atomic.Pointer[pendingAddress] // nil while no change of the address waits to be confirmed
+	pendingMoved  chan struct{}                  // holds one when there is another one, or none
 }
 
 // limiterKeys bounds the memory of the limiter to a few megabytes.
@@ -101,13 +109,17 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
 		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
 		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial, lists: newLists(),
-		prepare: c.Prepare, concerns: c.Concerns, turned: c.Turned,
+		preparers: c.Preparers, concerns: c.Concerns, turned: c.Turned,
+		pages: c.Pages, fixed: c.Fixed, pendingMoved: make(chan struct{}, 1),
 	}
 	if s.clockOff == nil {
 		s.clockOff = func(Connector) (time.Duration, bool) { return 0, false }
 	}
 	stored, err := s.store.Settings(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if stored, err = s.undoPending(ctx, stored); err != nil {
 		return nil, err
 	}
 	settings, err := ParseSettings(stored)
@@ -121,9 +133,13 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 
 // Settings returns the settings of this moment.
 func (s *Service) Settings() Settings {
-	settings := *s.settings.Load()
+	return s.effective(*s.settings.Load())
+}
+
+// effective returns settings with what counts where they say nothing.
+func (s *Service) effective(settings Settings) Settings {
 	if settings.PublicURL == "" {
-		settings.PublicURL = s.publicURL
+		settings.PublicURL = settings.TLS.publicURL(s.publicURL)
 	}
 	return settings
 }

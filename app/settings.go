@@ -18,6 +18,7 @@ type Settings struct {
 	Contact        string // whom to ask: an address, a number or a sentence
 	PublicURL      string // scheme and host of the pages, without a slash at the end
 	HoldMail       bool   // nothing leaves; what is written waits. Not in Mail: it does not change the way mail goes
+	TLS            TLSSettings
 	Mail           MailSettings
 	Watching       WatchSettings
 	MDNSName       string // by which the local network finds the pages, as in "foyer.local"; "off" for none
@@ -163,6 +164,24 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *string { return &s.Contact }, func(v string) string { return checkText(v, 200) }),
 	text("public_url", "", "how browsers reach the pages, as in https://accounts.office.example",
 		func(s *Settings) *string { return &s.PublicURL }, checkPublicURL),
+	text("tls.mode", TLSOff, "HTTPS: off (plain http, or a proxy in front has the certificate), files, acme (as Let's Encrypt), or local (an authority of Foyer's own)",
+		func(s *Settings) *string { return &s.TLS.Mode }, oneOf(TLSOff, TLSFiles, TLSACME, TLSLocal)),
+	text("tls.listen", ":443", "HOST:PORT at which the pages are served over HTTPS",
+		func(s *Settings) *string { return &s.TLS.Listen }, checkListen),
+	text("tls.redirect", ":80", "HOST:PORT at which plain http leads to the pages, or off",
+		func(s *Settings) *string { return &s.TLS.Redirect }, checkRedirect),
+	text("tls.cert_file", "", "files: the file with the certificate and what it was signed by, PEM",
+		func(s *Settings) *string { return &s.TLS.CertFile }, checkPath),
+	text("tls.key_file", "", "files: the file with its key, PEM",
+		func(s *Settings) *string { return &s.TLS.KeyFile }, checkPath),
+	text("tls.acme_email", "", "acme: where the authority writes to; may be empty",
+		func(s *Settings) *string { return &s.TLS.ACMEEmail }, checkFrom),
+	text("tls.acme_directory", LetsEncrypt, "acme: which authority, by the address of its directory",
+		func(s *Settings) *string { return &s.TLS.ACMEDirectory }, checkDirectory),
+	toggle("tls.acme_agree", "off", "acme: the terms of the authority are accepted",
+		func(s *Settings) *bool { return &s.TLS.ACMEAgree }),
+	text("tls.acme_ca_file", "", "acme: the file with the root of an authority in the office, PEM; empty for a public one",
+		func(s *Settings) *string { return &s.TLS.ACMECAFile }, checkPath),
 	text("mail.transport", "capture", "how mail leaves: capture (kept here, sent nowhere), smarthost, or direct (to each domain's mail servers)",
 		func(s *Settings) *string { return &s.Mail.Transport }, oneOf("capture", "smarthost", "direct")),
 	text("mail.from", "", "the sender's address; needed for smarthost and direct",
@@ -390,6 +409,9 @@ func (s Settings) Change(changes map[string]string) (Settings, error) {
 		if why := def.assign(&next, changes[key]); why != "" {
 			return s, Fieldf(key, "setting_invalid", "%s cannot be set so: %s", key, why).With("Why", why)
 		}
+	}
+	if err := next.checkTLS(); err != nil {
+		return s, err
 	}
 	if err := next.Mail.check(); err != nil {
 		return s, err

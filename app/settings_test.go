@@ -16,6 +16,8 @@ import (
 // defaults are the settings of a fresh installation: a contract with tools that read them.
 var defaults = map[string]string{
 	"login_link": "off", "neutral_answers": "on", "site_name": "Customer accounts", "contact": "", "public_url": "",
+	"tls.mode": "off", "tls.listen": ":443", "tls.redirect": ":80", "tls.cert_file": "", "tls.key_file": "",
+	"tls.acme_email": "", "tls.acme_directory": "https://acme-v02.api.letsencrypt.org/directory", "tls.acme_agree": "off", "tls.acme_ca_file": "",
 	"mail.transport": "capture", "mail.from": "", "mail.smarthost": "", "mail.tls": "starttls", "mail.auth": "none", "mail.username": "", "mail.password": "",
 	"mail.oauth_provider": "", "mail.oauth_tenant": "", "mail.oauth_client_id": "", "mail.oauth_client_secret": "", "mail.oauth_refresh_token": "",
 	"mail.dkim": "off", "mail.dkim_selector": "foyer",
@@ -100,6 +102,8 @@ func TestSettingKeysAreDistinct(t *testing.T) {
 		"public_url": "https://a.test", "mail.from": "a@b.test", "mail.smarthost": "a.test:25", "mail.tls": "none", "mail.auth": "plain",
 		"mail.oauth_provider": "google", "mail.oauth_tenant": guid, "mail.dkim_selector": "office-2",
 		"metrics.listen": "[::1]:9108", "log.level": "warn", "mdns.name": "accounts-1.local",
+		"tls.mode": "local", "tls.listen": "192.0.2.1:8443", "tls.redirect": "off", "tls.cert_file": "/etc/cert.pem", "tls.key_file": "/etc/key.pem",
+		"tls.acme_email": "it@office.example", "tls.acme_directory": "https://ca.lan/acme/directory", "tls.acme_ca_file": "/etc/root.pem",
 	}
 	for _, def := range app.SettingDefs() {
 		value, ok := samples[def.Key]

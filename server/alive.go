@@ -22,7 +22,7 @@ func (s *Server) Alive(ctx context.Context) error {
 	}
 	r.RemoteAddr = "127.0.0.1:0"
 	a := &reply{header: http.Header{}}
-	s.web.Handler.ServeHTTP(a, r)
+	s.handler.ServeHTTP(a, r)
 	var h struct {
 		Reason string `json:"reason"`
 	}

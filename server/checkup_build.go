@@ -21,7 +21,7 @@ func (s *Server) newCheckups() *checkups {
 // inspections returns all there is to be looked at. Those that ask others come first: they take the longest.
 func (s *Server) inspections(ctx context.Context) []inspection {
 	pages := &pagesCheck{
-		service: s.service, trial: s.trial, own: ownAddresses, serving: s.serving, told: s.Announced,
+		service: s.service, trial: s.trial, own: ownAddresses, serving: s.service.Serving, told: s.Announced,
 		expires: func(notAfter time.Time) { s.certificateEnd.Store(&notAfter) },
 	}
 	way := &mailCheck{service: s.service, courier: s.courier}

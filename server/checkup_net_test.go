@@ -24,15 +24,15 @@ import (
 	"foyer/server"
 )
 
-// authority signs certificates.
-type authority struct {
+// signer signs certificates.
+type signer struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T) authority {
+func newSigner(t *testing.T) signer {
 	t.Helper()
-	a := authority{}
+	a := signer{}
 	a.cert, a.key = a.sign(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "Test CA"}, IsCA: true, BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign,
@@ -40,7 +40,7 @@ func newAuthority(t *testing.T) authority {
 	return a
 }
 
-func (a authority) sign(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+func (a signer) sign(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -89,11 +89,11 @@ func serveTLS(t *testing.T, cert *x509.Certificate, key *ecdsa.PrivateKey) strin
 }
 
 func TestCertificateChecks(t *testing.T) {
-	ca, other := newAuthority(t), newAuthority(t)
+	ca, other := newSigner(t), newSigner(t)
 	day := 24 * time.Hour
 	local := func(context.Context) (app.Serving, error) { return app.Serving{Mode: app.TLSLocal}, nil }
 	for name, tt := range map[string]struct {
-		signer      authority
+		signer      signer
 		names       []string
 		from, until time.Duration
 		serving     func(context.Context) (app.Serving, error)
@@ -106,7 +106,7 @@ func TestCertificateChecks(t *testing.T) {
 		"early":          {ca, []string{"example.com"}, day, 9 * day, nil, judged{app.CheckError, "certificate_early", "clock"}},
 		"another name":   {ca, []string{"www.example.com"}, -day, 60 * day, nil, judged{app.CheckError, "certificate_name", "www.example.com"}},
 		"unknown":        {other, []string{"example.com"}, -day, 60 * day, nil, judged{app.CheckError, "certificate_untrusted", "nobody this machine trusts"}},
-		"our own":        {other, []string{"example.com"}, -day, 60 * day, local, judged{app.CheckOK, "certificate_local", "own authority"}},
+		"our own":        {other, []string{"example.com"}, -day, 60 * day, local, judged{app.CheckOK, "certificate_local", "own signer"}},
 		"our own, soon":  {other, []string{"example.com"}, -day, 3 * day, local, judged{app.CheckWarning, "certificate_expiring", ""}},
 		"our own, other": {other, []string{"a.example"}, -day, 60 * day, local, judged{app.CheckError, "certificate_name", ""}},
 	} {

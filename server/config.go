@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +37,8 @@ type Config struct {
 	Socket    string // the admin socket; "" means DefaultSocket
 	Listen    string // where the pages are served, HOST:PORT
 	PublicURL string // when not "", stored as the setting public_url at start
+	// Settings are stored at start too, by their keys: those that the configuration file gives.
+	Settings map[string]string
 
 	Hosts          []string // host names the pages answer to, besides the public URL's
 	TrustedProxies []string // addresses or networks whose X-Forwarded-For is believed
@@ -63,6 +67,8 @@ type Config struct {
 	PagesDial   func(ctx context.Context, network, address string) (net.Conn, error)
 	// MailRoots may sign their certificates where these count; nil is the system's authorities.
 	MailRoots *x509.CertPool
+	// WebRoots are the authorities that browsers trust by themselves; nil is the system's.
+	WebRoots *x509.CertPool
 }
 
 // WebLimits bounds what browsers may take. A zero field means its default.
@@ -96,6 +102,17 @@ type file struct {
 		WriteTimeout      duration `toml:"write_timeout"`
 		IdleTimeout       duration `toml:"idle_timeout"`
 	} `toml:"web"`
+	TLS struct {
+		Mode          string `toml:"mode"`
+		Listen        string `toml:"listen"`
+		Redirect      string `toml:"redirect"`
+		CertFile      string `toml:"cert_file"`
+		KeyFile       string `toml:"key_file"`
+		ACMEEmail     string `toml:"acme_email"`
+		ACMEDirectory string `toml:"acme_directory"`
+		ACMEAgree     bool   `toml:"acme_agree"`
+		ACMECAFile    string `toml:"acme_ca_file"`
+	} `toml:"tls"`
 	SMTP struct {
 		Listen           addresses `toml:"listen"`
 		TLS              string    `toml:"tls"`
@@ -193,6 +210,7 @@ func ParseConfig(text string) (Config, error) {
 		CommandTimeout: time.Duration(f.SMTP.CommandTimeout), DataTimeout: time.Duration(f.SMTP.DataTimeout),
 		WriteTimeout: time.Duration(f.SMTP.WriteTimeout),
 	}
+	c.Settings = f.tlsSettings(meta)
 	if c.SMTP.Connections < 0 || c.SMTP.ConnectionsPerIP < 0 || c.SMTP.MemoryMiB < 0 {
 		return Config{}, app.Errorf(app.Invalid, "config_value", "a limit in [smtp] is negative")
 	}
@@ -202,6 +220,37 @@ func ParseConfig(text string) (Config, error) {
 	_, err = c.proxies()
 	return c, err
 }
+
+// tlsSettings returns the settings that the table tls gives.
+func (f file) tlsSettings(meta toml.MetaData) map[string]string {
+	agree := "off"
+	if f.TLS.ACMEAgree {
+		agree = "on"
+	}
+	settings := map[string]string{}
+	for key, value := range map[string]string{
+		"mode": f.TLS.Mode, "listen": f.TLS.Listen, "redirect": f.TLS.Redirect, "cert_file": f.TLS.CertFile, "key_file": f.TLS.KeyFile,
+		"acme_email": f.TLS.ACMEEmail, "acme_directory": f.TLS.ACMEDirectory, "acme_agree": agree, "acme_ca_file": f.TLS.ACMECAFile,
+	} {
+		if meta.IsDefined("tls", key) {
+			settings["tls."+key] = value
+		}
+	}
+	return settings
+}
+
+// fixed returns the settings that are stored at every start.
+func (c Config) fixed() map[string]string {
+	settings := map[string]string{}
+	maps.Copy(settings, c.Settings)
+	if c.PublicURL != "" {
+		settings["public_url"] = c.PublicURL
+	}
+	return settings
+}
+
+// fixedKeys returns the keys of fixed.
+func (c Config) fixedKeys() []string { return slices.Sorted(maps.Keys(c.fixed())) }
 
 // proxies returns TrustedProxies as networks; a single address is a network of one.
 func (c Config) proxies() ([]netip.Prefix, error) {

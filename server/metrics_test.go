@@ -73,19 +73,6 @@ func TestMetricsOfTheService(t *testing.T) {
 	}
 }
 
-// freePort returns an address of this machine that nobody has.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String()
-}
-
 func TestMetricsPort(t *testing.T) {
 	h := open(t)
 	first, second := freePort(t), freePort(t)

@@ -45,29 +45,40 @@ func (m *metricsPort) begin(ctx context.Context, address string) {
 	m.serve(l)
 }
 
-// prepare takes the address that settings name, if it is another one. Conflict, "metrics_listen", when it cannot be had.
-func (m *metricsPort) prepare(ctx context.Context, next app.Settings) (done func(stored bool), err error) {
-	address := next.Watching.MetricsListen
+// Prepare takes the address that settings name, if it is another one. Conflict, "metrics_listen", when it cannot be had.
+func (m *metricsPort) Prepare(ctx context.Context, next app.Settings) (app.Preparation, error) {
+	move := &metricsMove{port: m, address: next.Watching.MetricsListen}
 	m.mu.Lock()
-	same := address == m.wanted
+	move.same = move.address == m.wanted
 	m.mu.Unlock()
-	if same {
-		return func(bool) {}, nil
+	if move.same || move.address == app.Off {
+		return move, nil
 	}
-	var l net.Listener
-	if address != app.Off {
-		if l, err = listenMetrics(ctx, address); err != nil {
-			return nil, err
-		}
+	var err error
+	move.listener, err = listenMetrics(ctx, move.address)
+	return move, err
+}
+
+// metricsMove is a prepared change of the port.
+type metricsMove struct {
+	port     *metricsPort
+	address  string
+	same     bool // as before
+	listener net.Listener
+}
+
+// Commit serves the figures at the new address, or nowhere.
+func (m *metricsMove) Commit() {
+	if !m.same {
+		m.port.replace(m.address, m.listener)
 	}
-	return func(stored bool) {
-		switch {
-		case stored:
-			m.replace(address, l)
-		case l != nil:
-			_ = l.Close() // nobody has connected
-		}
-	}, nil
+}
+
+// Abort gives the address back.
+func (m *metricsMove) Abort() {
+	if m.listener != nil {
+		_ = m.listener.Close() // nobody has connected
+	}
 }
 
 func listenMetrics(ctx context.Context, address string) (net.Listener, error) {

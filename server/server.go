@@ -42,6 +42,8 @@ type Server struct {
 	listener  *mail.Listener
 	providers *oidc.Providers
 	pages     net.Listener
+	handler   http.Handler // of the pages
+	serving   *serving
 	admin     net.Listener
 	web       *http.Server
 	api       *http.Server
@@ -53,9 +55,8 @@ type Server struct {
 	checkups       *checkups
 	trial          *pagesTrial
 	courier        func(app.Settings) mail.Courier
-	keeper         backupKeeper                                   // nil makes no backups
-	serving        func(ctx context.Context) (app.Serving, error) // nil is plain HTTP at one address
-	certificateEnd atomic.Pointer[time.Time]                      // of the certificate that was seen last; zero for none
+	keeper         backupKeeper              // nil makes no backups
+	certificateEnd atomic.Pointer[time.Time] // of the certificate that was seen last; zero for none
 }
 
 // New opens the data directory, the database, the admin socket and the address of the pages. The error wraps
@@ -86,7 +87,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.openService(ctx, key, texts); err != nil {
 		return err
 	}
-	return s.openPages(texts)
+	return s.openPages(ctx, texts)
 }
 
 func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
@@ -104,6 +105,9 @@ func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
 }
 
 func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Texts) error {
+	if err := s.openServing(); err != nil {
+		return err
+	}
 	codeKey, err := store.DeriveKey(key, "confirmation codes")
 	if err != nil {
 		return err
@@ -122,6 +126,7 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	})
 	listen := s.config.SMTP
 	listen.LocalUser, listen.Log = new(localUsers).of, s.config.Log
+	listen.Certificate = fileCertificate(s.config.Log)
 	if s.listener, err = mail.NewListener(listen); err != nil {
 		return err
 	}
@@ -129,18 +134,33 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
-		ProviderTrial: s.providers, PagesTrial: s.trial,
-		Concerns: s.concerns, Prepare: s.port.prepare, Turned: s.metrics.Turned,
+		ProviderTrial: s.providers, PagesTrial: s.trial, Pages: s.serving, Fixed: s.config.fixedKeys(),
+		Concerns: s.concerns, Preparers: []app.Preparer{s.port}, Turned: s.metrics.Turned,
 	})
 	if err != nil {
 		return err
 	}
 	s.beginLevel()
 	s.port.begin(ctx, s.service.Settings().Watching.MetricsListen)
-	if s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
+	return s.fixSettings(ctx)
+}
+
+// fixSettings stores the settings that the configuration file or a flag gives.
+func (s *Server) fixSettings(ctx context.Context) error {
+	now, changes := s.service.Settings(), map[string]string{}
+	for key, value := range s.config.fixed() {
+		def, err := app.SettingByKey(key)
+		if err != nil {
+			return err
+		}
+		if def.Value(now) != value {
+			changes[key] = value
+		}
+	}
+	if len(changes) == 0 {
 		return nil
 	}
-	_, err = s.service.SetSettings(ctx, "start of the service", map[string]string{"public_url": s.config.PublicURL})
+	_, err := s.service.SetSettings(ctx, "start of the service", changes)
 	return err
 }
 
@@ -185,24 +205,42 @@ func (s *Server) defaultURL() string {
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
 
-func (s *Server) openPages(texts *assets.Texts) error {
+// openServing makes what serves the pages; it begins with openPages.
+func (s *Server) openServing() error {
 	proxies, err := s.config.proxies()
 	if err != nil {
 		return err
 	}
 	limits := s.config.Web
-	pages, err := web.New(web.Config{
+	s.serving = newServing(servingConfig{
+		main: s.pages, dataDir: s.config.DataDir, hosts: s.config.Hosts, timeouts: timeouts(limits), roots: s.config.WebRoots, log: s.config.Log,
+		bounds:  web.Bounds{Total: limits.Connections, PerIP: limits.ConnectionsPerIP, Exempt: proxies},
+		changed: func() { s.store.Changes().Tell(app.TopicAddress) },
+	})
+	return nil
+}
+
+func (s *Server) openPages(ctx context.Context, texts *assets.Texts) error {
+	proxies, err := s.config.proxies()
+	if err != nil {
+		return err
+	}
+	limits := s.config.Web
+	s.handler, err = web.New(web.Config{
 		Service: s.service, Providers: s.providers, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
 		Version: s.config.Version, Instance: s.instance, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
-		Served: s.metrics.Request,
+		Served:            s.metrics.Request,
+		PublicCertificate: s.serving.publiclyTrusted,
 	})
 	if err != nil {
 		return err
 	}
-	s.web = timeouts(limits).NewServer(pages, s.config.Log)
-	s.pages = web.Bound(s.pages, web.Bounds{Total: limits.Connections, PerIP: limits.ConnectionsPerIP, Exempt: proxies})
+	s.web = timeouts(limits).NewServer(http.HandlerFunc(s.serving.atMain), s.config.Log)
+	s.pages = web.Bound(s.pages, s.serving.bounds)
+	s.serving.start(ctx, s.handler, s.service.Settings())
 	s.api = localapi.NewServer(localapi.HandlerConfig{
-		Backend: s.service, Jobs: s.jobs, Checkups: s.checkups, Metrics: s.metrics.Write, Served: s.metrics.Admin, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
+		Backend: s.service, Jobs: s.jobs, Address: s.service, Checkups: s.checkups, Metrics: s.metrics.Write, Served: s.metrics.Admin,
+		Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
 	})
 	return nil
 }
@@ -236,11 +274,17 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
 	group.Go(func() error { s.checkups.run(ctx); return nil })
 	group.Go(func() error { s.follow(ctx); return nil })
+	group.Go(func() error { s.service.WatchAddress(ctx); return nil })
+	group.Go(func() error { s.serving.watch(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 		defer cancel()
-		return errors.Join(shutdown(grace, s.web), shutdown(grace, s.api))
+		var doors sync.WaitGroup
+		doors.Go(func() { s.serving.stop(stopGrace) })
+		err := errors.Join(shutdown(grace, s.web), shutdown(grace, s.api))
+		doors.Wait()
+		return err
 	})
 	return errors.Join(group.Wait(), s.close())
 }
@@ -272,6 +316,9 @@ func (s *Server) close() error {
 	s.port.close()
 	if s.jobs != nil {
 		s.jobs.Close()
+	}
+	if s.serving != nil {
+		s.serving.stop(0)
 	}
 	if s.providers != nil {
 		s.providers.Close()

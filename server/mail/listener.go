@@ -76,7 +76,9 @@ type ListenerConfig struct {
 	// LocalUser returns name and number of the user whose process is at the other end of a connection within this
 	// machine. nil is a system that does not tell.
 	LocalUser func(client, server netip.AddrPort) ([]string, error)
-	Log       *slog.Logger
+	// Certificate returns what gives the certificate in the files Cert and Key, or an error when they cannot be used.
+	Certificate func(cert, key string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error)
+	Log         *slog.Logger
 
 	listen func(ctx context.Context, network, address string) (net.Listener, error) // nil is the system's
 }
@@ -153,14 +155,14 @@ func NewListener(c ListenerConfig) (*Listener, error) {
 	case c.Cert == "" && c.TLS == TLSImplicit:
 		return nil, badListener(`tls = "implicit" needs tls_cert and tls_key`)
 	case c.Cert != "":
-		certs, err := loadCertificate(c.Cert, c.Key, c.Log)
+		get, err := c.Certificate(c.Cert, c.Key)
 		if err != nil {
 			return nil, &app.Error{
 				Code: app.Invalid, Reason: "config_value", Err: err,
 				Message: fmt.Sprintf("[smtp]: the certificate %s with the key %s cannot be used", c.Cert, c.Key),
 			}
 		}
-		l.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certs.get}
+		l.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get}
 	}
 	if len(c.Listen) == 1 && c.Listen[0] == "off" {
 		return l, nil

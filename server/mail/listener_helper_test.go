@@ -3,6 +3,7 @@ package mail_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"foyer/app"
+	"foyer/server/cert"
 	"foyer/server/mail"
 )
 
@@ -136,6 +138,14 @@ func (o *programs) mails() []app.Submission {
 	return slices.Clone(o.taken)
 }
 
+// certificateIn is what the service gives a listener for its certificate.
+func certificateIn(log *slog.Logger) func(certFile, keyFile string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	return func(certFile, keyFile string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+		files := cert.NewFiles(cert.FilesConfig{Cert: certFile, Key: keyFile, For: "the mail listener", Log: log})
+		return files.GetCertificate, files.Load()
+	}
+}
+
 // runListener runs a listener for office until the test ends.
 func runListener(tb testing.TB, office mail.Office, c mail.ListenerConfig) (l *mail.Listener, stop func()) {
 	tb.Helper()
@@ -145,6 +155,7 @@ func runListener(tb testing.TB, office mail.Office, c mail.ListenerConfig) (l *m
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Certificate = certificateIn(c.Log)
 	l, err := mail.NewListener(c)
 	if err != nil {
 		tb.Fatal(err)

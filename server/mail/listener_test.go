@@ -1,6 +1,7 @@
 package mail_test
 
 import (
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -122,6 +123,7 @@ func TestListenerConfig(t *testing.T) {
 		{mail.ListenerConfig{Cert: pair.key, Key: pair.cert}, "cannot be used"},
 		{mail.ListenerConfig{Cert: pair.cert, Key: pair.key + ".gone"}, "cannot be used"},
 	} {
+		test.c.Certificate = certificateIn(slog.New(slog.DiscardHandler))
 		_, err := mail.NewListener(test.c)
 		if test.want == "" && err != nil || test.want != "" && (app.CodeOf(err) != app.Invalid || !strings.Contains(app.MessageOf(err), test.want)) {
 			t.Errorf("%+v: got %v, want %q", test.c, err, test.want)

@@ -96,8 +96,10 @@ type Config struct {
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// Served is told of every answer: the template of the route, "" for none, the method and the status. nil is nobody.
-	Served  func(route, method string, status int, took time.Duration)
-	MaxBody int64 // bytes of a request's body, 64 KiB when 0
+	Served func(route, method string, status int, took time.Duration)
+	// PublicCertificate reports whether browsers trust the certificate they are shown without being told to; nil is yes.
+	PublicCertificate func() bool
+	MaxBody           int64 // bytes of a request's body, 64 KiB when 0
 }
 
 const defaultMaxBody = 64 << 10
@@ -112,6 +114,7 @@ type site struct {
 	instance  string
 	hosts     map[string]bool
 	proxies   []netip.Prefix
+	trusted   func() bool // see Config.PublicCertificate
 	maxBody   int64
 	served    func(route, method string, status int, took time.Duration)
 	texts     *texts
@@ -125,10 +128,13 @@ type site struct {
 func New(c Config) (http.Handler, error) {
 	s := &site{
 		service: c.Service, providers: c.Providers, log: c.Log, health: c.Health, version: c.Version, instance: c.Instance,
-		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, maxBody: c.MaxBody, fields: fieldSpecs(), served: c.Served,
+		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, trusted: c.PublicCertificate, maxBody: c.MaxBody, fields: fieldSpecs(), served: c.Served,
 	}
 	for _, host := range c.Hosts {
 		s.hosts[canonicalHost(host)] = true
+	}
+	if s.trusted == nil {
+		s.trusted = func() bool { return true }
 	}
 	if s.maxBody == 0 {
 		s.maxBody = defaultMaxBody
@@ -151,7 +157,7 @@ func New(c Config) (http.Handler, error) {
 func (s *site) layers(engine http.Handler) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(s.refuse(http.StatusForbidden))
-	return s.observe(s.secureHeaders(s.allowedHost(s.boundBody(crossOrigin.Handler(engine)))))
+	return s.observe(s.secureHeaders(s.allowedHost(s.overTLS(s.boundBody(crossOrigin.Handler(engine))))))
 }
 
 // route is one line of the table of routes.

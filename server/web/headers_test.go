@@ -143,6 +143,69 @@ func TestStrictTransportOnlyForDNSNamesOnHTTPS(t *testing.T) {
 	}
 }
 
+// With a certificate that browsers had to be told to trust, insisting on HTTPS would lock out those who were not told.
+func TestNoStrictTransportWithAnOwnCertificate(t *testing.T) {
+	for publicly, want := range map[bool]string{true: "max-age=31536000", false: ""} {
+		h := open(t, func(c *web.Config) { c.PublicCertificate = func() bool { return publicly } })
+		h.domain.set(func(s *app.Settings) { s.PublicURL = "https://accounts.novak.example" })
+		if got := h.get("/login").header.Get("Strict-Transport-Security"); got != want {
+			t.Errorf("trusted by browsers: %v: got %q, want %q", publicly, got, want)
+		}
+	}
+}
+
+// A form that comes over plain HTTP although browsers are to use HTTPS changes nothing. Only a proxy that is trusted can say
+// that it came over HTTPS to it, and only with the last word.
+func TestFormsComeOverHTTPS(t *testing.T) {
+	const plain, secure = "http://accounts.novak.example", "https://accounts.novak.example"
+	tests := []struct {
+		name, publicURL string
+		trusted         bool
+		proto           []string
+		want            int
+	}{
+		{"plain pages", plain, false, nil, 303},
+		{"plain pages behind a proxy", plain, true, []string{"http"}, 303},
+		{"nobody in front", secure, false, nil, 403},
+		{"whoever says so", secure, false, []string{"https"}, 403},
+		{"the proxy says nothing", secure, true, nil, 403},
+		{"the proxy says so", secure, true, []string{"https"}, 303},
+		{"in capitals", secure, true, []string{"HTTPS"}, 303},
+		{"the proxy says no", secure, true, []string{"http"}, 403},
+		{"added to what the browser said", secure, true, []string{"https", "http"}, 403},
+		{"in one line", secure, true, []string{"https, http"}, 403},
+		{"a chain", secure, true, []string{"http, https"}, 303},
+		{"rubbish", secure, true, []string{"https;"}, 403},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var config []func(*web.Config)
+			if test.trusted {
+				config = append(config, trusted("127.0.0.1/32"))
+			}
+			h := open(t, config...)
+			h.domain.set(func(s *app.Settings) { s.PublicURL = test.publicURL })
+			says := func(r *http.Request) {
+				r.Host = "accounts.novak.example"
+				for _, proto := range test.proto {
+					r.Header.Add("X-Forwarded-Proto", proto)
+				}
+			}
+			a := h.post("/login", "email=jane@example.com&password="+strings.ReplaceAll(goodPassword, " ", "+"), says)
+			if a.status != test.want {
+				t.Errorf("POST: got %d, want %d", a.status, test.want)
+			}
+			if got := a.header.Values("Set-Cookie"); (len(got) > 0) != (test.want == 303) {
+				t.Errorf("POST answers %d with the cookies %q", a.status, got)
+			}
+			if strings.Contains(h.log.String(), "jane") || strings.Contains(h.log.String(), "password") {
+				t.Errorf("the log has something of the form:\n%s", h.log)
+			}
+			h.get("/login", says).want(t, "GET", 200)
+		})
+	}
+}
+
 func TestStaticFiles(t *testing.T) {
 	h := open(t)
 	page := h.get("/login").body

@@ -103,10 +103,16 @@ func TestCookiesInBothModes(t *testing.T) {
 	}
 	for _, mode := range modes {
 		t.Run(mode.name, func(t *testing.T) {
-			h := open(t)
+			h := open(t, trusted("127.0.0.1/32"))
 			h.domain.set(func(s *app.Settings) { s.PublicURL = mode.url })
 			chosen := string(app.NewToken())
-			with := func(value string) func(*http.Request) { return header("Cookie", mode.name+"="+value) }
+			scheme, _, _ := strings.Cut(mode.url, ":")
+			with := func(value string) func(*http.Request) {
+				return func(r *http.Request) {
+					r.Header.Set("Cookie", mode.name+"="+value)
+					r.Header.Set("X-Forwarded-Proto", scheme) // of the proxy in front
+				}
+			}
 
 			a := h.post("/login", "email=jane@example.com&password="+strings.ReplaceAll(goodPassword, " ", "+"), with(chosen))
 			a.wantRedirect(t, "sign-in", "/account")
@@ -163,6 +169,7 @@ func TestLanguageCookie(t *testing.T) {
 	if got, want := h.get("/?lang=en").header.Get("Set-Cookie"), "lang=en; Path=/; Max-Age=31536000; HttpOnly; Secure; SameSite=Lax"; got != want {
 		t.Errorf("Set-Cookie: got %q, want %q", got, want)
 	}
+	h.domain.set(func(s *app.Settings) { s.PublicURL = "" })
 	tests := []struct {
 		name, path, cookie, accept, want string
 	}{

@@ -41,6 +41,8 @@ type ServiceConfig struct {
 	// ProviderTrial and PagesTrial try connectors and public URLs out; nil is nobody.
 	ProviderTrial ProviderTrial
 	PagesTrial    PagesTrial
+	// Backups knows how it stands with backups; nil is nobody.
+	Backups func() BackupHealth
 	// PublicURL counts while the setting public_url is empty.
 	PublicURL string
 	Log       *slog.Logger
@@ -76,6 +78,7 @@ type Service struct {
 	listener      MailListener // or nil
 	providerTrial ProviderTrial
 	pagesTrial    PagesTrial
+	backups       func() BackupHealth // or nil
 	lists         *lists
 }
 
@@ -91,7 +94,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
 		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
-		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial, lists: newLists(),
+		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial, backups: c.Backups, lists: newLists(),
 	}
 	if s.clockOff == nil {
 		s.clockOff = func(Connector) (time.Duration, bool) { return 0, false }

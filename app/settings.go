@@ -19,6 +19,7 @@ type Settings struct {
 	PublicURL      string // scheme and host of the pages, without a slash at the end
 	HoldMail       bool   // nothing leaves; what is written waits. Not in Mail: it does not change the way mail goes
 	Mail           MailSettings
+	Backup         BackupSettings
 	Limits         Limits
 }
 
@@ -187,6 +188,12 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *bool { return &s.Mail.PrivateMX }),
 	toggle("mail.hold", "off", "no mail leaves; what is written waits until this is off again",
 		func(s *Settings) *bool { return &s.HoldMail }),
+	text("backup.schedule", "02:30", "when a backup is made each night: a time of the day where this machine is, or off",
+		func(s *Settings) *string { return &s.Backup.Schedule }, checkSchedule),
+	number("backup.keep_days", 14, "days a nightly backup is kept; 0 keeps it for ever",
+		func(s *Settings) *int { return &s.Backup.KeepDays }),
+	text("backup.recipients", "", "age public keys to which backups are encrypted, separated by commas; the secrets' key is inside then",
+		func(s *Settings) *string { return &s.Backup.Recipients }, checkRecipients),
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address, and as many requests for a new password",
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address, and as many tries of a code",

@@ -43,6 +43,10 @@ type Server struct {
 	admin     net.Listener
 	web       *http.Server
 	api       *http.Server
+	apiEnded  chan error // what serving the admin API has ended with
+	startup   *localapi.Startup
+	jobs      *app.Jobs
+	backups   *backups
 }
 
 // New opens the data directory, the database, the admin socket and the address of the pages. The error wraps
@@ -57,6 +61,13 @@ func New(ctx context.Context, c Config) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context) error {
+	if err := s.openDir(); err != nil {
+		return err
+	}
+	// From here on whoever asks is told how far the start is.
+	if err := s.openAdmin(ctx); err != nil {
+		return err
+	}
 	key, err := s.openStore(ctx)
 	if err != nil {
 		return err
@@ -74,18 +85,32 @@ func (s *Server) open(ctx context.Context) error {
 	return s.openPages(texts)
 }
 
-func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
+// openDir takes the data directory for this process.
+func (s *Server) openDir() (err error) {
 	if err := store.MakeDir(s.config.DataDir); err != nil {
+		return err
+	}
+	s.lock, err = lock(s.config.DataDir)
+	return err
+}
+
+func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
+	dir := s.config.DataDir
+	if err := finishRestore(dir, s.progress); err != nil {
 		return nil, err
 	}
-	if s.lock, err = lock(s.config.DataDir); err != nil {
+	if key, err = store.LoadKey(dir); err != nil {
 		return nil, err
 	}
-	if key, err = store.LoadKey(s.config.DataDir); err != nil {
+	s.store, err = store.Open(ctx, store.Config{Dir: dir, Key: key, Log: s.config.Log, Progress: s.progress, Migrating: s.migrating})
+	if err != nil {
 		return nil, err
 	}
-	s.store, err = store.Open(ctx, store.Config{Dir: s.config.DataDir, Key: key, Log: s.config.Log})
-	return key, err
+	if err := s.openBackups(); err != nil {
+		return nil, err
+	}
+	s.jobs = app.NewJobs(s.store.Changes())
+	return key, s.backups.begin(ctx, s.store, s.jobs)
 }
 
 func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Texts) error {
@@ -111,7 +136,7 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
-		ProviderTrial: s.providers, PagesTrial: &pagesTrial{instance: s.instance},
+		ProviderTrial: s.providers, PagesTrial: &pagesTrial{instance: s.instance}, Backups: s.backups.health,
 	})
 	if err != nil || s.config.PublicURL == "" || s.config.PublicURL == s.service.Settings().PublicURL {
 		return err
@@ -140,8 +165,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.pages, err = lc.Listen(ctx, "tcp", s.config.Listen); err != nil {
 		return &app.Error{Code: app.Conflict, Reason: "listen", Message: fmt.Sprintf("the pages cannot be served at %s; choose another address with --listen", s.config.Listen), Err: err}
 	}
-	s.admin, err = localapi.Listen(ctx, s.config.Socket)
-	return err
+	return nil
 }
 
 // defaultURL is where the pages are as far as the listener tells: what browsers elsewhere use is the setting
@@ -176,9 +200,9 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	}
 	s.web = timeouts(limits).NewServer(pages, s.config.Log)
 	s.pages = web.Bound(s.pages, web.Bounds{Total: limits.Connections, PerIP: limits.ConnectionsPerIP, Exempt: proxies})
-	s.api = localapi.NewServer(localapi.HandlerConfig{
-		Backend: s.service, Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
-	})
+	api := s.apiConfig()
+	api.Backend, api.Jobs, api.Backups = s.service, s.jobs, s.backups
+	s.startup.Started(api)
 	return nil
 }
 
@@ -205,7 +229,8 @@ const stopGrace = 20 * time.Second
 func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(s.web, s.pages) })
-	group.Go(func() error { return serve(s.api, s.admin) })
+	group.Go(func() error { return <-s.apiEnded })
+	group.Go(func() error { s.backups.run(ctx); return nil })
 	group.Go(func() error { return s.queue.Run(ctx) })
 	group.Go(func() error { return s.listener.Run(ctx, s.service, stopGrace) })
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
@@ -215,7 +240,9 @@ func (s *Server) Run(ctx context.Context) error {
 		defer cancel()
 		return errors.Join(shutdown(grace, s.web), shutdown(grace, s.api))
 	})
-	return errors.Join(group.Wait(), s.close())
+	err := group.Wait()
+	s.apiEnded = nil
+	return errors.Join(err, s.close())
 }
 
 func serve(srv *http.Server, l net.Listener) error {
@@ -235,6 +262,9 @@ func shutdown(ctx context.Context, srv *http.Server) error {
 // close gives back whatever is open, the store last but for the lock that guards it.
 func (s *Server) close() error {
 	var errs []error
+	if s.apiEnded != nil { // it was never run
+		errs = append(errs, s.api.Close(), <-s.apiEnded)
+	}
 	for _, l := range []net.Listener{s.pages, s.admin} {
 		if l != nil {
 			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
@@ -244,6 +274,9 @@ func (s *Server) close() error {
 	}
 	if s.providers != nil {
 		s.providers.Close()
+	}
+	if s.jobs != nil {
+		s.jobs.Close()
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -147,25 +147,44 @@ func tighten(path string) error {
 	return nil
 }
 
-// checkHeader reads the first bytes of the file itself (sqlite.org/fileformat: magic at 0, page size at 16, page count
-// at 28, application id at 68): opening another program's database, or half of ours, would already change it.
+// checkHeader refuses a file that is no database of ours: opening another program's database, or half of ours, would already
+// change it.
 func checkHeader(dir, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
+	why, err := headerFault(path)
+	switch {
+	case err != nil:
 		return dataErrorf(dir, err, "%s cannot be read", databaseFile)
+	case why == foreignHeader:
+		return dataErrorf(dir, nil, "%s %s", databaseFile, why)
+	case why != "":
+		return damaged(dir, nil, databaseFile+" "+why)
+	}
+	return nil
+}
+
+const foreignHeader = "belongs to another program"
+
+// headerFault reads the first bytes of a file itself (sqlite.org/fileformat: magic at 0, page size at 16, page count at 28,
+// application id at 68), and returns why it is no database of ours, or "".
+func headerFault(path string) (why string, err error) {
+	f, err := os.Open(path) //nolint:gosec // the database, or a copy somebody names
+	if err != nil {
+		return "", err
 	}
 	defer f.Close()
 	header := make([]byte, 100)
-	if _, err := io.ReadFull(f, header); err != nil {
-		return damaged(dir, nil, databaseFile+" is shorter than a database's header")
+	if _, err := io.ReadFull(f, header); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "is shorter than a database's header", nil
+	} else if err != nil {
+		return "", err
 	}
 	if string(header[:16]) != "SQLite format 3\x00" {
-		return damaged(dir, nil, databaseFile+" is not an SQLite database")
+		return "is not an SQLite database", nil
 	}
 	if id := binary.BigEndian.Uint32(header[68:]); id != applicationID {
-		return dataErrorf(dir, nil, "%s belongs to another program", databaseFile)
+		return foreignHeader, nil
 	}
-	return nil
+	return "", nil
 }
 
 func readMarker(dir string) (marker, error) {

@@ -74,6 +74,12 @@ func removeFile(path string) error {
 	return nil
 }
 
+// ListBackups returns the backups of a data directory, the latest first, whether or not a service runs.
+func ListBackups(data string) ([]app.Backup, error) {
+	dir := backup.At(filepath.Join(data, backupsDir))
+	return dir.List()
+}
+
 // backups keeps the backups of a running service.
 type backups struct {
 	data     string // the data directory

@@ -34,6 +34,9 @@ const (
 // Dir is a directory with backups.
 type Dir struct{ path string }
 
+// At returns a directory as it is, to be read.
+func At(path string) *Dir { return &Dir{path} }
+
 // Open returns a directory, which is made when it is missing, and removes what was cut off while it was made there. Nobody else
 // may be making a backup there.
 func Open(path string) (*Dir, error) {

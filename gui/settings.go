@@ -43,6 +43,7 @@ func settingGroups() []settingGroup {
 			"limits.smtp_megabytes", "limits.smtp_recipients", "limits.smtp_line", "limits.smtp_hops", "limits.smtp_failures", "limits.smtp_errors",
 		}},
 		{"keeping", []string{"limits.mail_days", "limits.relay_days", "limits.audit_days", "limits.audit_thousands", "limits.reserve_mb"}},
+		{"appliance", []string{"backup.schedule", "backup.keep_days", "backup.recipients"}},
 	}
 }
 

@@ -23,7 +23,7 @@ func readme(tb testing.TB) string {
 	return string(text)
 }
 
-var settingRow = regexp.MustCompile("(?m)^\\| `((?:limits|mail)\\.\\w+|\\w+)` \\| (?:`(.*)`|empty) \\| .")
+var settingRow = regexp.MustCompile("(?m)^\\| `((?:limits|mail|backup)\\.\\w+|\\w+)` \\| (?:`(.*)`|empty) \\| .")
 
 func TestReadmeListsEverySetting(t *testing.T) {
 	_, text, found := strings.Cut(readme(t), "\n## Settings\n")

@@ -46,7 +46,7 @@ func (g *progress) check(cmd *cobra.Command) error {
 // tell tells of a step.
 func (g *progress) tell(step string, done, total int64) {
 	now := progressLine{step, done, total}
-	if step == "" || now == g.last {
+	if step == "" || step == g.last.Step && total == g.last.Total && percent(done, total) == percent(g.last.Done, total) {
 		return
 	}
 	g.last = now
@@ -63,10 +63,18 @@ func (g *progress) tell(step string, done, total int64) {
 	}
 	text := stepWords(step)
 	if total > 0 {
-		text += fmt.Sprintf("  %3d %%", done*100/total)
+		text += fmt.Sprintf("  %3d %%", percent(done, total))
 	}
 	fmt.Fprintf(g.p.err, "\r\x1b[K%s", text)
 	g.line = true
+}
+
+// percent returns how much of a step is done, 0 where that is not known.
+func percent(done, total int64) int64 {
+	if total <= 0 {
+		return 0
+	}
+	return done * 100 / total
 }
 
 // job tells of a job of the service.

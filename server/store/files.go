@@ -31,9 +31,9 @@ func (e *DataError) Error() string {
 func (e *DataError) Unwrap() error { return e.Err }
 
 func dataErrorf(dir string, err error, format string, args ...any) error {
-	if readOnly(dir) {
-		// SQLite says "no such file" here, because it cannot make its -shm file.
-		return &DataError{Message: fmt.Sprintf("the data directory %s is read-only", dir), Err: err}
+	// SQLite says "no such file" here, because it cannot make its -shm file.
+	if why := notWritable(dir); why != "" {
+		return &DataError{Message: fmt.Sprintf("the data directory %s %s", dir, why), Err: err}
 	}
 	return &DataError{Message: fmt.Sprintf("the data directory %s cannot be used: ", dir) + fmt.Sprintf(format, args...), Err: err}
 }
@@ -100,8 +100,8 @@ func MakeDir(dir string) error {
 	if err != nil {
 		return &DataError{Message: fmt.Sprintf("the data directory %s cannot be read", dir), Err: err}
 	}
-	if readOnly(dir) {
-		return &DataError{Message: fmt.Sprintf("the data directory %s is read-only", dir)}
+	if why := notWritable(dir); why != "" {
+		return &DataError{Message: fmt.Sprintf("the data directory %s %s", dir, why)}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory needs its x bit
@@ -124,10 +124,16 @@ func MakeDir(dir string) error {
 	return nil
 }
 
-// readOnly reports whether the directory cannot be written at all.
-func readOnly(dir string) bool {
-	err := unix.Access(dir, unix.W_OK)
-	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES)
+// notWritable returns why nothing can be written in a directory, or "".
+func notWritable(dir string) string {
+	switch err := unix.Access(dir, unix.W_OK|unix.X_OK); {
+	case errors.Is(err, syscall.EROFS):
+		return "is read-only: see to the disk, or mount it for writing"
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Sprintf("may not be written by uid %d: run the service as the user it belongs to", os.Geteuid())
+	default:
+		return ""
+	}
 }
 
 // tighten takes the rights of others from the database and its companions.

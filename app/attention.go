@@ -76,6 +76,7 @@ func (s *Service) Attention(ctx context.Context) ([]Concern, error) {
 	concerns := slices.Concat(
 		diskConcerns(facts),
 		servingConcerns(serving, time.Now()),
+		s.backupConcerns(),
 		s.connectorConcerns(time.Now()),
 		mailConcerns(facts, settings),
 		s.restingConcerns(ctx, settings),
@@ -100,6 +101,13 @@ func diskConcerns(facts AttentionFacts) []Concern {
 		return nil
 	}
 	return []Concern{{Code: "disk_low", Error: true, Text: "the disk is full, and no new mail and no sign-ups are taken; make room"}}
+}
+
+func (s *Service) backupConcerns() []Concern {
+	if s.backups == nil {
+		return nil
+	}
+	return s.backups().concerns(time.Now())
 }
 
 // connectorConcerns is about connectors that are switched on: one that is off is meant to do nothing.

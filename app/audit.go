@@ -76,6 +76,11 @@ const (
 	ActProgramRemove   Action = "program.remove"
 	ActProgramSignIn   Action = "program.signin" // refusals only: programs sign in for every mail
 	ActStorage         Action = "storage.space"  // the disk is full, or has room again
+	ActBackupCreate    Action = "backup.create"
+	ActBackupRemove    Action = "backup.remove"
+	ActBackupCopy      Action = "backup.copy" // somebody took the data away
+	ActBackupRestore   Action = "backup.restore"
+	ActBackupVerify    Action = "backup.verify" // one that was kept has been found damaged
 )
 
 // OK is the outcome of an event that is no refusal.
@@ -98,6 +103,7 @@ func Actions() []Action {
 		ActCompanyDisable, ActCompanyRemove, ActAllow, ActDisallow, ActSettings, ActMailRetry, ActMailRemove, ActMailTest,
 		ActMailBlock, ActMailUnblock, ActMailHold, ActMailRelease, ActMailSuppress, ActMailUnsuppress, ActMailTLSLost,
 		ActMailTLSForget, ActProgramAdd, ActProgramSet, ActProgramPassword, ActProgramRemove, ActProgramSignIn, ActStorage,
+		ActBackupCreate, ActBackupRemove, ActBackupCopy, ActBackupRestore, ActBackupVerify,
 	}
 }
 

@@ -41,6 +41,8 @@ type ServiceConfig struct {
 	// ProviderTrial and PagesTrial try connectors and public URLs out; nil is nobody.
 	ProviderTrial ProviderTrial
 	PagesTrial    PagesTrial
+	// Backups knows how it stands with backups; nil is nobody.
+	Backups func() BackupHealth
 	// Preparers are asked before settings are stored, and can refuse them.
 	Preparers []Preparer
 	// Concerns are told by Attention beside its own; nil are none. It returns at once.
@@ -86,6 +88,7 @@ type Service struct {
 	listener      MailListener // or nil
 	providerTrial ProviderTrial
 	pagesTrial    PagesTrial
+	backups       func() BackupHealth // or nil
 	lists         *lists
 	preparers     []Preparer
 	concerns      func() []Concern                   // or nil
@@ -108,7 +111,7 @@ func NewService(ctx context.Context, c ServiceConfig) (*Service, error) {
 		store: c.Store, composer: c.Composer, outbox: c.Outbox, hasher: c.Hasher, key: c.Key, log: c.Log,
 		publicURL: c.PublicURL, limiter: NewLimiter(limiterKeys), guesses: NewLimiter(limiterKeys),
 		flows: newShelf[flow](flowTTL, flowKeys), proven: newShelf[proven](provenTTL, flowKeys), health: map[int64]connectorHealth{}, clockOff: c.ClockOff,
-		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial, lists: newLists(),
+		mailDNS: c.MailDNS, listener: c.Listener, providerTrial: c.ProviderTrial, pagesTrial: c.PagesTrial, backups: c.Backups, lists: newLists(),
 		preparers: c.Preparers, concerns: c.Concerns, turned: c.Turned,
 		pages: c.Pages, fixed: c.Fixed, pendingMoved: make(chan struct{}, 1),
 	}

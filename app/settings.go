@@ -22,6 +22,7 @@ type Settings struct {
 	Mail           MailSettings
 	Watching       WatchSettings
 	MDNSName       string // by which the local network finds the pages, as in "foyer.local"; "off" for none
+	Backup         BackupSettings
 	Limits         Limits
 }
 
@@ -230,6 +231,12 @@ var settingDefs = []SettingDef{
 		func(s *Settings) *string { return &s.Watching.LogLevel }, oneOf("debug", "info", "warn", "error")),
 	text("mdns.name", "foyer.local", "the name by which machines in the local network find the pages, told by multicast DNS, or off",
 		func(s *Settings) *string { return &s.MDNSName }, checkMDNSName),
+	text("backup.schedule", "02:30", "when a backup is made each night: a time of the day where this machine is, or off",
+		func(s *Settings) *string { return &s.Backup.Schedule }, checkSchedule),
+	number("backup.keep_days", 14, "days a nightly backup is kept; 0 keeps it for ever",
+		func(s *Settings) *int { return &s.Backup.KeepDays }),
+	text("backup.recipients", "", "age public keys to which backups are encrypted, separated by commas; the secrets' key is inside then",
+		func(s *Settings) *string { return &s.Backup.Recipients }, checkRecipients),
 	number("limits.signup_per_ip", 20, "sign-ups an hour from one client address, and as many requests for a new password",
 		func(s *Settings) *int { return &s.Limits.SignupPerIP }),
 	number("limits.login_per_ip", 20, "sign-in attempts in 5 minutes from one client address, and as many tries of a code",

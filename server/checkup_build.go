@@ -36,7 +36,7 @@ func (s *Server) inspections(ctx context.Context) []inspection {
 		inspection{areaPermissions, func(context.Context) []app.Check {
 			return permissionChecks(s.config.DataDir, s.config.Socket, os.Geteuid())
 		}},
-		inspection{areaBackups, backupChecks(func() backupKeeper { return s.keeper })},
+		inspection{areaBackups, backupChecks(s.backups)},
 		inspection{areaDatabase, databaseCheck(s.store)},
 	)
 }

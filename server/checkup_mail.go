@@ -121,7 +121,7 @@ func programChecks(service *app.Service) func(ctx context.Context) []app.Check {
 	}
 }
 
-// backupKeeper knows the backups; the service may have none.
+// backupKeeper knows the backups.
 type backupKeeper interface {
 	Backups(ctx context.Context) (app.BackupStatus, error)
 }
@@ -133,13 +133,9 @@ const (
 )
 
 // backupChecks looks at the backups.
-func backupChecks(keeper func() backupKeeper) func(ctx context.Context) []app.Check {
+func backupChecks(keeper backupKeeper) func(ctx context.Context) []app.Check {
 	return func(ctx context.Context) []app.Check {
-		k := keeper()
-		if k == nil {
-			return []app.Check{found(app.CheckSkipped, "backups_elsewhere", "", "this service makes no backups by itself")}
-		}
-		status, err := k.Backups(ctx)
+		status, err := keeper.Backups(ctx)
 		if err != nil {
 			return []app.Check{found(app.CheckError, "backups_unreadable", status.Dir, "the backups cannot be read: "+app.MessageOf(err))}
 		}

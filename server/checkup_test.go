@@ -52,7 +52,7 @@ func TestCheckup(t *testing.T) {
 	want := []string{
 		"public_url public_url_ok ok", "dns dns_here ok", "certificate certificate_none_needed skipped", "clock clock_off skipped",
 		"redirects redirects_none skipped", "mail mail_captured warning", "ports port_pages_local ok", "disk disk_ok ok",
-		"permissions permissions_ok ok", "backups backups_elsewhere skipped", "database database_ok ok",
+		"permissions permissions_ok ok", "backups backup_missing warning", "database database_ok ok",
 	}
 	if lines := codes(got); !slices.Equal(lines, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))

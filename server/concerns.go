@@ -31,12 +31,7 @@ func (s *Server) newMetrics() *metrics.Metrics {
 			}
 			return time.Time{}
 		},
-		Backups: func(ctx context.Context) (app.BackupStatus, error) {
-			if s.keeper == nil {
-				return app.BackupStatus{}, app.Errorf(app.Unavailable, "no_backups", "this service makes no backups by itself")
-			}
-			return s.keeper.Backups(ctx)
-		},
+		Backups: func(ctx context.Context) (app.BackupStatus, error) { return s.backups.Backups(ctx) },
 	}
 	return metrics.New(c)
 }

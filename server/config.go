@@ -54,6 +54,9 @@ type Config struct {
 	Version    string
 	Captured   func(m app.Message) // called for every mail that is captured; may be nil
 
+	// Starting is told how far the start is; nil is nobody.
+	Starting app.Progress
+
 	// ProviderTransport carries what is asked of identity providers; nil is the network.
 	ProviderTransport http.RoundTripper
 	// Resolver is asked for the DNS records of the office's mail; nil is the system's.

@@ -47,15 +47,17 @@ type Server struct {
 	admin     net.Listener
 	web       *http.Server
 	api       *http.Server
+	apiEnded  chan error // what serving the admin API has ended with
+	startup   *localapi.Startup
 
 	jobs           *app.Jobs
+	backups        *backups
 	metrics        *metrics.Metrics
 	port           *metricsPort
 	level          string // of the log, as the setting last was; of New and then of follow alone
 	checkups       *checkups
 	trial          *pagesTrial
 	courier        func(app.Settings) mail.Courier
-	keeper         backupKeeper              // nil makes no backups
 	certificateEnd atomic.Pointer[time.Time] // of the certificate that was seen last; zero for none
 }
 
@@ -73,6 +75,13 @@ func New(ctx context.Context, c Config) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context) error {
+	if err := s.openDir(); err != nil {
+		return err
+	}
+	// From here on whoever asks is told how far the start is.
+	if err := s.openAdmin(ctx); err != nil {
+		return err
+	}
 	key, err := s.openStore(ctx)
 	if err != nil {
 		return err
@@ -90,18 +99,32 @@ func (s *Server) open(ctx context.Context) error {
 	return s.openPages(ctx, texts)
 }
 
-func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
+// openDir takes the data directory for this process.
+func (s *Server) openDir() (err error) {
 	if err := store.MakeDir(s.config.DataDir); err != nil {
+		return err
+	}
+	s.lock, err = lock(s.config.DataDir)
+	return err
+}
+
+func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
+	dir := s.config.DataDir
+	if err := finishRestore(dir, s.progress); err != nil {
 		return nil, err
 	}
-	if s.lock, err = lock(s.config.DataDir); err != nil {
+	if key, err = store.LoadKey(dir); err != nil {
 		return nil, err
 	}
-	if key, err = store.LoadKey(s.config.DataDir); err != nil {
+	s.store, err = store.Open(ctx, store.Config{Dir: dir, Key: key, Log: s.config.Log, Progress: s.progress, Migrating: s.migrating, Audited: s.metrics.Event})
+	if err != nil {
 		return nil, err
 	}
-	s.store, err = store.Open(ctx, store.Config{Dir: s.config.DataDir, Key: key, Log: s.config.Log, Audited: s.metrics.Event})
-	return key, err
+	if err := s.openBackups(); err != nil {
+		return nil, err
+	}
+	s.jobs = app.NewJobs(s.store.Changes())
+	return key, s.backups.begin(ctx, s.store, s.jobs)
 }
 
 func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Texts) error {
@@ -118,7 +141,6 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	}
 	dkim := mail.NewDKIM(s.store)
 	s.courier, s.trial = s.couriers(), &pagesTrial{instance: s.instance, lookup: s.config.PagesLookup, dial: s.config.PagesDial}
-	s.jobs = app.NewJobs(s.store.Changes())
 	s.checkups = s.newCheckups()
 	s.queue = mail.NewQueue(mail.QueueConfig{
 		Store: s.store, DKIM: dkim, Log: s.config.Log, Captured: s.config.Captured,
@@ -134,7 +156,7 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
-		ProviderTrial: s.providers, PagesTrial: s.trial, Pages: s.serving, Fixed: s.config.fixedKeys(),
+		ProviderTrial: s.providers, PagesTrial: s.trial, Pages: s.serving, Fixed: s.config.fixedKeys(), Backups: s.backups.health,
 		Concerns: s.concerns, Preparers: []app.Preparer{s.port}, Turned: s.metrics.Turned,
 	})
 	if err != nil {
@@ -184,8 +206,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.pages, err = lc.Listen(ctx, "tcp", s.config.Listen); err != nil {
 		return &app.Error{Code: app.Conflict, Reason: "listen", Message: fmt.Sprintf("the pages cannot be served at %s; choose another address with --listen", s.config.Listen), Err: err}
 	}
-	s.admin, err = localapi.Listen(ctx, s.config.Socket)
-	return err
+	return nil
 }
 
 // defaultURL is where the pages are as far as the listener tells: what browsers elsewhere use is the setting
@@ -238,10 +259,10 @@ func (s *Server) openPages(ctx context.Context, texts *assets.Texts) error {
 	s.web = timeouts(limits).NewServer(http.HandlerFunc(s.serving.atMain), s.config.Log)
 	s.pages = web.Bound(s.pages, s.serving.bounds)
 	s.serving.start(ctx, s.handler, s.service.Settings())
-	s.api = localapi.NewServer(localapi.HandlerConfig{
-		Backend: s.service, Jobs: s.jobs, Address: s.service, Checkups: s.checkups, Metrics: s.metrics.Write, Served: s.metrics.Admin,
-		Version: s.config.Version, SQLite: store.LibraryVersion(), Log: s.config.Log, Operators: s.config.Operators,
-	})
+	api := s.apiConfig()
+	api.Backend, api.Jobs, api.Backups, api.Address, api.Checkups = s.service, s.jobs, s.backups, s.service, s.checkups
+	api.Metrics, api.Served = s.metrics.Write, s.metrics.Admin
+	s.startup.Started(api)
 	return nil
 }
 
@@ -268,7 +289,8 @@ const stopGrace = 20 * time.Second
 func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(s.web, s.pages) })
-	group.Go(func() error { return serve(s.api, s.admin) })
+	group.Go(func() error { return <-s.apiEnded })
+	group.Go(func() error { s.backups.run(ctx); return nil })
 	group.Go(func() error { return s.queue.Run(ctx) })
 	group.Go(func() error { return s.listener.Run(ctx, s.service, stopGrace) })
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
@@ -286,7 +308,9 @@ func (s *Server) Run(ctx context.Context) error {
 		doors.Wait()
 		return err
 	})
-	return errors.Join(group.Wait(), s.close())
+	err := group.Wait()
+	s.apiEnded = nil
+	return errors.Join(err, s.close())
 }
 
 func serve(srv *http.Server, l net.Listener) error {
@@ -306,6 +330,9 @@ func shutdown(ctx context.Context, srv *http.Server) error {
 // close gives back whatever is open, the store last but for the lock that guards it.
 func (s *Server) close() error {
 	var errs []error
+	if s.apiEnded != nil { // it was never run
+		errs = append(errs, s.api.Close(), <-s.apiEnded)
+	}
 	for _, l := range []net.Listener{s.pages, s.admin} {
 		if l != nil {
 			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
@@ -314,14 +341,14 @@ func (s *Server) close() error {
 		}
 	}
 	s.port.close()
-	if s.jobs != nil {
-		s.jobs.Close()
-	}
 	if s.serving != nil {
 		s.serving.stop(0)
 	}
 	if s.providers != nil {
 		s.providers.Close()
+	}
+	if s.jobs != nil {
+		s.jobs.Close()
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

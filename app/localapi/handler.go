@@ -114,15 +114,20 @@ type HandlerConfig struct {
 // NewServer returns a server of the admin API, to be served on what Listen returned.
 func NewServer(c HandlerConfig) *http.Server {
 	stop := make(chan struct{})
+	return newServer(newHandler(c, stop), stop, c.Log)
+}
+
+// newServer returns a server that closes stop when it is shut down.
+func newServer(h http.Handler, stop chan<- struct{}, log *slog.Logger) *http.Server {
 	server := &http.Server{
-		Handler:           newHandler(c, stop),
+		Handler:           h,
 		ConnContext:       connContext,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	server.RegisterOnShutdown(func() { close(stop) })
 	return server
@@ -134,25 +139,35 @@ func NewHandler(c HandlerConfig) http.Handler { return newHandler(c, nil) }
 
 // newHandler is NewHandler, with what ends the answers that go on and on.
 func newHandler(c HandlerConfig, stop <-chan struct{}) http.Handler {
+	h := newHandlerOf(c, stop)
+	return h.mux(h.routes(), noRoute)
+}
+
+func newHandlerOf(c HandlerConfig, stop <-chan struct{}) *handler {
 	c.Group = cmp.Or(c.Group, "foyer")
-	h := &handler{HandlerConfig: c, ownUID: os.Geteuid(), stop: stop}
+	return &handler{HandlerConfig: c, ownUID: os.Geteuid(), stop: stop, starting: func() *Starting { return nil }}
+}
+
+// mux answers routes, and every other path by other.
+func (h *handler) mux(routes []route, other func(*request) (any, error)) http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
-	for _, rt := range h.routes() {
+	for _, rt := range routes {
 		mux.Handle(rt.method+" "+rt.path, h.adapt(rt))
 		methods[rt.path] = append(methods[rt.path], rt.method)
 	}
 	for path, allowed := range methods {
 		mux.Handle(path, h.adapt(route{path: path, serve: wrongMethod(allowed)}))
 	}
-	mux.Handle("/", h.adapt(route{path: "/", serve: noRoute}))
+	mux.Handle("/", h.adapt(route{path: "/", serve: other}))
 	return mux
 }
 
 type handler struct {
 	HandlerConfig
-	ownUID int
-	stop   <-chan struct{} // closed when the service stops
+	ownUID   int
+	stop     <-chan struct{}  // closed when the service stops
+	starting func() *Starting // how far the start is; nil when it is done
 }
 
 // route is one thing the API can do.
@@ -350,7 +365,7 @@ func (h *handler) missing(p Peer) string {
 func (h *handler) version(r *request) (any, error) {
 	v := Version{
 		Version: h.Version, API: API, Go: runtime.Version(), SQLite: h.SQLite,
-		Caller: r.peer.String(), Permitted: h.permitted(r.peer),
+		Caller: r.peer.String(), Permitted: h.permitted(r.peer), Starting: h.starting(),
 	}
 	if !v.Permitted {
 		v.Missing = h.missing(r.peer)

@@ -73,6 +73,7 @@ func TestCommands(t *testing.T) {
 		"account": "disable enable list move remove reset sessions show signout unlink", "registration": "list remove resend", "settings": "get set test-url",
 		"mail":    "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
 		"program": "add list password remove set show",
+		"backup":  "create key list remove restore verify",
 		"service": "install restart start status stop uninstall",
 	}
 	got := map[string]string{}

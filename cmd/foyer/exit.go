@@ -71,7 +71,7 @@ func exitStatus(err error) int {
 	case app.Denied:
 		return exitDenied
 	case app.Unavailable:
-		if reason := app.ReasonOf(err); reason == "service_unreachable" || reason == "version_mismatch" {
+		if reason := app.ReasonOf(err); reason == "service_unreachable" || reason == "version_mismatch" || reason == "service_starting" {
 			return exitUnreachable
 		}
 		return exitFailed

@@ -41,6 +41,13 @@ func (n notifier) send(ctx context.Context, message string) error {
 	return nil
 }
 
+// What the manager is told of the state: serving is in front of the address, starting in front of how far the start is.
+const (
+	serving  = "serving at "
+	starting = "starting"
+	stopping = "stopping"
+)
+
 // firstProbe is how soon a service that does not answer yet is asked again.
 const firstProbe = 100 * time.Millisecond
 
@@ -65,7 +72,7 @@ func (w watched) Run(ctx context.Context) error {
 	group.Go(func() { w.watch(watching) })
 	group.Go(func() {
 		<-watching.Done()
-		w.tell(context.WithoutCancel(ctx), "STOPPING=1\nSTATUS=stopping")
+		w.tell(context.WithoutCancel(ctx), "STOPPING=1\nSTATUS="+stopping)
 	})
 	err := w.run(ctx)
 	stop()
@@ -78,7 +85,7 @@ func (w watched) watch(ctx context.Context) {
 	wait, ready := firstProbe, false
 	for {
 		if w.probe(ctx) {
-			message := "WATCHDOG=1\nSTATUS=serving at " + w.url()
+			message := "WATCHDOG=1\nSTATUS=" + serving + w.url()
 			if !ready {
 				message = "READY=1\n" + message
 			}

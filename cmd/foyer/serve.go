@@ -43,9 +43,9 @@ the pages are at port 8080.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := server.LoadConfig(f.config)
 			if err != nil {
-				return &serveError{err}
+				return p.gaveUp(&serveError{err})
 			}
-			return underManager(cmd.Context(), func(ctx context.Context) error { return p.serve(ctx, p.override(config, f)) })
+			return p.gaveUp(underManager(cmd.Context(), func(ctx context.Context) error { return p.serve(ctx, p.override(config, f)) }))
 		},
 	}
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `FILE`; default /etc/foyer/foyer.toml, if it exists")
@@ -76,7 +76,11 @@ func (p *program) serve(ctx context.Context, c server.Config) error {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	strictUmask()
+	n := newNotifier(p.getenv)
+	told := beginStarting(ctx, n, c.Log)
+	c.Starting = told.tell
 	s, err := start(ctx, c)
+	told.end()
 	if err != nil {
 		return err
 	}
@@ -84,11 +88,22 @@ func (p *program) serve(ctx context.Context, c server.Config) error {
 	if _, err := fmt.Fprintf(p.out, "foyer is ready at %s\n", s.URL()); err != nil {
 		c.Log.Warn("cannot write to standard output", "err", err)
 	}
-	w := watched{notifier: newNotifier(p.getenv), run: s.Run, alive: s.Alive, url: s.URL, log: c.Log}
+	w := watched{notifier: n, run: s.Run, alive: s.Alive, url: s.URL, log: c.Log}
 	if err := w.Run(ctx); err != nil {
 		return &serveError{err}
 	}
 	return nil
+}
+
+// gaveUp tells the service manager why the service cannot go on until somebody has done something, and returns err: the manager
+// starts it no more, and this is what is read where its state is shown.
+func (p *program) gaveUp(err error) error {
+	if status := exitStatus(err); err != nil && (status == exitData || status == exitInvalid) {
+		if tellErr := newNotifier(p.getenv).send(context.Background(), "STATUS="+errorLine(err)); tellErr != nil {
+			fmt.Fprintf(p.err, "foyer: %s\n", errorLine(tellErr))
+		}
+	}
+	return err
 }
 
 // start opens everything the service needs. The error is a serveError.

@@ -94,7 +94,8 @@ type services struct {
 	sudo    string      // what goes before a command so that it may
 }
 
-func (p *program) serviceCommand() *cobra.Command {
+// services returns the commands about the service of this machine.
+func (p *program) services() *services {
 	manager := p.manager
 	if manager == nil {
 		manager = newServiceManager()
@@ -103,6 +104,11 @@ func (p *program) serviceCommand() *cobra.Command {
 	if s.root == nil {
 		s.root = privileged
 	}
+	return s
+}
+
+func (p *program) serviceCommand() *cobra.Command {
+	s := p.services()
 	return group("service", "The service of this machine: install, start, stop, remove it",
 		`The service that starts with the machine and is looked after by the system's service
 manager (systemd on Linux). These commands change the machine, so they need root.

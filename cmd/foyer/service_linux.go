@@ -92,9 +92,6 @@ func (m *systemd) status(ctx context.Context) (serviceStatus, error) {
 	return st, nil
 }
 
-// serving is what the service tells systemd in front of its address.
-const serving = "serving at "
-
 // parseStatus reads what systemctl show prints.
 func parseStatus(st *serviceStatus, text string) {
 	p := map[string]string{}
@@ -110,6 +107,11 @@ func parseStatus(st *serviceStatus, text string) {
 	if failure == "exit-code" {
 		failure = "it ended with exit status " + p["ExecMainStatus"]
 	}
+	// What it has said last, when it said that it cannot go on.
+	last := p["StatusText"]
+	if last != "" && last != stopping && !strings.HasPrefix(last, serving) && !strings.HasPrefix(last, starting) {
+		failure = last
+	}
 	failure += "; see journalctl -u " + serviceName
 	switch p["ActiveState"] {
 	case "active", "reloading":
@@ -120,7 +122,7 @@ func parseStatus(st *serviceStatus, text string) {
 		}
 		st.PID, _ = strconv.Atoi(p["MainPID"]) // systemd prints numbers; 0 is none
 	case "activating":
-		st.State = stateStarting
+		st.State, st.Detail = stateStarting, strings.TrimPrefix(last, starting+": ")
 		if p["SubState"] == "auto-restart" {
 			st.State, st.Detail = stateRestarting, failure
 		}

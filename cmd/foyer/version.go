@@ -59,6 +59,9 @@ func (p *program) printVersions(v versions, serviceErr error) error {
 	default:
 		pairs = append(pairs, "service", v.Service.Version+" at "+p.socketPath())
 	}
+	if v.Service != nil && v.Service.Starting != nil {
+		pairs = append(pairs, "state", startingWords(v.Service.Starting.Step, v.Service.Starting.Done, v.Service.Starting.Total))
+	}
 	if v.Service != nil && !v.Service.Permitted {
 		pairs = append(pairs, "permission", v.Service.Missing)
 	}

@@ -79,7 +79,13 @@ func TestDKIMKeyStaysInItsPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := open(t, dir).DKIMKeys(t.Context()); err == nil {
-		t.Errorf("a moved key was read: %v", keys)
+	s = open(t, dir)
+	if keys, err := s.DKIMKeys(t.Context()); err != nil || len(keys) != 1 || keys[0].Algorithm != "rsa" {
+		t.Errorf("got %v, %v, want the key that was not moved", keys, err)
+	}
+	// A new one takes the place of what cannot be opened, and of nothing else.
+	keys, err := s.AddDKIMKeys(t.Context(), []app.DKIMKey{dkimKey("rsa", "c"), dkimKey("ed25519", "d")})
+	if err != nil || len(keys) != 2 || string(keys[0].Private) != "d" || string(keys[1].Private) != "a" {
+		t.Errorf("got %v, %v, want the new ed25519 and the old rsa", keys, err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // Fill runs statements that fill a store.
@@ -49,3 +51,9 @@ func (s *Store) Exec(tb testing.TB, statement string, args ...any) {
 
 // FillDisk makes the store take the disk for a full one.
 func (s *Store) FillDisk() { s.disk.full.Store(true) }
+
+// Watching returns the configuration with what sees the connection that writes.
+func (c Config) Watching(connected func(*sqlite3.SQLiteConn)) Config {
+	c.connected = connected
+	return c
+}

@@ -31,9 +31,9 @@ func (e *DataError) Error() string {
 func (e *DataError) Unwrap() error { return e.Err }
 
 func dataErrorf(dir string, err error, format string, args ...any) error {
-	if readOnly(dir) {
-		// SQLite says "no such file" here, because it cannot make its -shm file.
-		return &DataError{Message: fmt.Sprintf("the data directory %s is read-only", dir), Err: err}
+	// SQLite says "no such file" here, because it cannot make its -shm file.
+	if why := notWritable(dir); why != "" {
+		return &DataError{Message: fmt.Sprintf("the data directory %s %s", dir, why), Err: err}
 	}
 	return &DataError{Message: fmt.Sprintf("the data directory %s cannot be used: ", dir) + fmt.Sprintf(format, args...), Err: err}
 }
@@ -100,8 +100,8 @@ func MakeDir(dir string) error {
 	if err != nil {
 		return &DataError{Message: fmt.Sprintf("the data directory %s cannot be read", dir), Err: err}
 	}
-	if readOnly(dir) {
-		return &DataError{Message: fmt.Sprintf("the data directory %s is read-only", dir)}
+	if why := notWritable(dir); why != "" {
+		return &DataError{Message: fmt.Sprintf("the data directory %s %s", dir, why)}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory needs its x bit
@@ -124,10 +124,16 @@ func MakeDir(dir string) error {
 	return nil
 }
 
-// readOnly reports whether the directory cannot be written at all.
-func readOnly(dir string) bool {
-	err := unix.Access(dir, unix.W_OK)
-	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES)
+// notWritable returns why nothing can be written in a directory, or "".
+func notWritable(dir string) string {
+	switch err := unix.Access(dir, unix.W_OK|unix.X_OK); {
+	case errors.Is(err, syscall.EROFS):
+		return "is read-only: see to the disk, or mount it for writing"
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Sprintf("may not be written by uid %d: run the service as the user it belongs to", os.Geteuid())
+	default:
+		return ""
+	}
 }
 
 // tighten takes the rights of others from the database and its companions.
@@ -147,25 +153,44 @@ func tighten(path string) error {
 	return nil
 }
 
-// checkHeader reads the first bytes of the file itself (sqlite.org/fileformat: magic at 0, page size at 16, page count
-// at 28, application id at 68): opening another program's database, or half of ours, would already change it.
+// checkHeader refuses a file that is no database of ours: opening another program's database, or half of ours, would already
+// change it.
 func checkHeader(dir, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
+	why, err := headerFault(path)
+	switch {
+	case err != nil:
 		return dataErrorf(dir, err, "%s cannot be read", databaseFile)
+	case why == foreignHeader:
+		return dataErrorf(dir, nil, "%s %s", databaseFile, why)
+	case why != "":
+		return damaged(dir, nil, databaseFile+" "+why)
+	}
+	return nil
+}
+
+const foreignHeader = "belongs to another program"
+
+// headerFault reads the first bytes of a file itself (sqlite.org/fileformat: magic at 0, page size at 16, page count at 28,
+// application id at 68), and returns why it is no database of ours, or "".
+func headerFault(path string) (why string, err error) {
+	f, err := os.Open(path) //nolint:gosec // the database, or a copy somebody names
+	if err != nil {
+		return "", err
 	}
 	defer f.Close()
 	header := make([]byte, 100)
-	if _, err := io.ReadFull(f, header); err != nil {
-		return damaged(dir, nil, databaseFile+" is shorter than a database's header")
+	if _, err := io.ReadFull(f, header); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "is shorter than a database's header", nil
+	} else if err != nil {
+		return "", err
 	}
 	if string(header[:16]) != "SQLite format 3\x00" {
-		return damaged(dir, nil, databaseFile+" is not an SQLite database")
+		return "is not an SQLite database", nil
 	}
 	if id := binary.BigEndian.Uint32(header[68:]); id != applicationID {
-		return dataErrorf(dir, nil, "%s belongs to another program", databaseFile)
+		return foreignHeader, nil
 	}
-	return nil
+	return "", nil
 }
 
 func readMarker(dir string) (marker, error) {

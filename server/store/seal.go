@@ -34,23 +34,38 @@ func LoadKey(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, dataErrorf(dir, err, "%s cannot be read", keyFile)
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(data)))
-	if err != nil || len(key) != keySize {
+	key, err := ParseKey(string(data))
+	if err != nil {
 		return nil, dataErrorf(dir, nil, "%s is damaged; restore it from a backup", keyFile)
 	}
 	return key, tighten(path)
+}
+
+// ParseKey returns the key that the text of a secret.key holds.
+func ParseKey(text string) ([]byte, error) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err == nil && len(key) != keySize {
+		err = fmt.Errorf("a key of %d bytes", len(key))
+	}
+	return key, err
 }
 
 func makeKey(dir, path string) ([]byte, error) {
 	if _, err := os.Stat(filepath.Join(dir, databaseFile)); err == nil {
 		return nil, dataErrorf(dir, nil, "%s is missing beside %s; restore it from a backup", keyFile, databaseFile)
 	}
-	key := make([]byte, keySize)
-	_, _ = rand.Read(key) // never returns an error (crypto/rand)
-	if err := replaceFile(path, []byte(base64.StdEncoding.EncodeToString(key)+"\n")); err != nil {
+	text := NewKey()
+	if err := replaceFile(path, []byte(text)); err != nil {
 		return nil, dataErrorf(dir, err, "%s cannot be written", keyFile)
 	}
-	return key, nil
+	return ParseKey(text)
+}
+
+// NewKey returns the text of a secret.key with a new key.
+func NewKey() string {
+	key := make([]byte, keySize)
+	_, _ = rand.Read(key) // never returns an error (crypto/rand)
+	return base64.StdEncoding.EncodeToString(key) + "\n"
 }
 
 // DeriveKey returns a key of its own for one purpose, so that no two uses share one.

@@ -34,6 +34,14 @@ type Config struct {
 	Log *slog.Logger
 	// Audited is told of every event of the audit once it is durable. It returns at once; nil is nobody.
 	Audited func(ev app.Event)
+
+	// Progress is told how far Open is: "check", and "migrate" with how many steps; nil is nobody.
+	Progress app.Progress
+	// Migrating is called before an existing database is brought up to date, to keep a backup of it; nil keeps none. An error
+	// leaves everything as it is.
+	Migrating func(ctx context.Context, db Source) error
+
+	connected func(*sqlite3.SQLiteConn) // sees the connection that writes; for tests
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -83,20 +91,24 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Progress == nil {
+		c.Progress = func(string, int64, int64) {}
+	}
 	s := &Store{dir: c.Dir, log: c.Log, seal: seal, marker: mark, audited: c.Audited, ids: map[string]*atomic.Int64{}}
-	if err := s.open(ctx, path); err != nil {
+	if err := s.open(ctx, path, c); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, path string) error {
+func (s *Store) open(ctx context.Context, path string, c Config) error {
 	if s.marker.missing {
 		if err := create(ctx, path); err != nil {
 			return err
 		}
 	}
 	if !s.marker.missing {
+		c.Progress("check", 0, 0)
 		if err := s.check(ctx, path); err != nil {
 			return err
 		}
@@ -104,8 +116,8 @@ func (s *Store) open(ctx context.Context, path string) error {
 	s.writes = openPool(dsn(path, url.Values{
 		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_txlock": {"immediate"}, "_busy_timeout": {fmt.Sprint(busyTimeout)},
 		"_foreign_keys": {"on"}, "_secure_delete": {"on"},
-	}), checkWriter, 1)
-	if err := s.migrate(ctx); err != nil {
+	}), c.checkWriter, 1)
+	if err := s.migrate(ctx, c); err != nil {
 		return err
 	}
 	s.disk = newDisk(s.dir, s.log)
@@ -144,6 +156,13 @@ func (s *Store) check(ctx context.Context, path string) (err error) {
 	if verdict != "ok" {
 		return damaged(s.dir, nil, verdict)
 	}
+	have, err := schemaOf(ctx, db)
+	if err != nil {
+		return damaged(s.dir, err, "its version cannot be read")
+	}
+	if newest := Schema(); have > newest {
+		return dataErrorf(s.dir, nil, "the database is newer than this program (version %d, this program knows %d); install the newer foyer", have, newest)
+	}
 	var id string
 	var starts int64
 	err = db.QueryRowContext(ctx, "SELECT id, starts FROM instance").Scan(&id, &starts)
@@ -166,27 +185,48 @@ func (s *Store) check(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-func (s *Store) migrate(ctx context.Context) error {
+// migrate brings the database up to date, each step in a transaction of its own that ends with its number: one that was cut
+// off goes on where it was.
+func (s *Store) migrate(ctx context.Context, c Config) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
+	have, err := schemaOf(ctx, s.writes)
+	if err != nil {
+		return dataErrorf(s.dir, err, "the database's version cannot be read")
+	}
+	if have == Schema() {
+		return nil
+	}
+	if have > 0 && c.Migrating != nil {
+		if err := c.Migrating(ctx, Source{Dir: s.dir}); err != nil {
+			return dataErrorf(s.dir, nil, "the database has to be brought up to date, and a backup cannot be made before that, so nothing was changed: %s", app.MessageOf(err))
+		}
+	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, s.writes, files, goose.WithLogger(goose.NopLogger()))
 	if err != nil {
-		return dataErrorf(s.dir, err, "the database's version cannot be read")
-	}
-	have, err := provider.GetDBVersion(ctx)
-	if err != nil {
-		return dataErrorf(s.dir, err, "the database's version cannot be read")
-	}
-	sources := provider.ListSources()
-	if newest := sources[len(sources)-1].Version; have > newest {
-		return dataErrorf(s.dir, nil, "the database is newer than this program (version %d, this program knows %d); install the newer foyer", have, newest)
-	}
-	if _, err := provider.Up(ctx); err != nil {
 		return dataErrorf(s.dir, err, "the database cannot be brought up to date")
 	}
+	steps := Schema() - have
+	for done := range steps {
+		c.Progress("migrate", done, steps)
+		if _, err := provider.UpByOne(ctx); err != nil {
+			return dataErrorf(s.dir, err, "the database cannot be brought up to date from version %d; what was there is in %s", have+done, backupsDir)
+		}
+	}
+	c.Progress("migrate", steps, steps)
 	return nil
+}
+
+// backupsDir is where in the data directory backups are.
+const backupsDir = "backups"
+
+func (c Config) checkWriter(conn *sqlite3.SQLiteConn) error {
+	if c.connected != nil {
+		c.connected(conn)
+	}
+	return checkWriter(conn)
 }
 
 // begin records this start in the database and then in the marker file: a database that knows of fewer starts than

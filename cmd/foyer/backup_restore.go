@@ -1,0 +1,339 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"foyer/app"
+	"foyer/app/localapi"
+	"foyer/server"
+)
+
+// openFlags are those of commands that open a backup.
+type openFlags struct{ identity, passphrase string }
+
+func (f *openFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.identity, "identity", "", "open an encrypted backup with the age identity in `FILE`")
+	cmd.Flags().StringVar(&f.passphrase, "passphrase-file", "", "open an encrypted backup with the passphrase in `FILE`; - is standard input")
+	cmd.MarkFlagsMutuallyExclusive("identity", "passphrase-file")
+}
+
+// secret returns what opens the backup, "" when nothing was named.
+func (f *openFlags) secret(p *program) (string, error) {
+	switch {
+	case f.identity != "":
+		data, err := os.ReadFile(f.identity)
+		if err != nil {
+			return "", app.Fieldf("identity", "secret_missing", "the identity cannot be read: %v", err)
+		}
+		return string(data), nil
+	case f.passphrase != "":
+		return p.readPassphrase(f.passphrase)
+	}
+	return "", nil
+}
+
+func (p *program) backupVerify() *cobra.Command {
+	var f openFlags
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Look at all of a backup, and say what it holds",
+		Long: `Read all of a backup: its SHA-256, every page and every index of the database in it, and
+what it holds. FILE is any file, or the name of one in DATA/backups. It needs no service,
+but to read one in DATA/backups without being root.`,
+		Example: `  foyer backup verify /mnt/usb/foyer.db
+  foyer backup verify /mnt/usb/foyer.db.age --identity foyer-backup.key`,
+		Args: exactly(1),
+	}
+	g := p.progressFlag(cmd)
+	f.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := g.check(cmd); err != nil {
+			return err
+		}
+		secret, err := f.secret(p)
+		if err != nil {
+			return err
+		}
+		ctx, stop := untilSignal(cmd.Context())
+		defer stop()
+		defer g.end()
+		check, err := p.verifyBackup(ctx, g, args[0], secret)
+		if err != nil {
+			return err
+		}
+		g.end()
+		if p.json {
+			return p.printJSON(check)
+		}
+		return p.printCheck(check)
+	}
+	return cmd
+}
+
+// verifyBackup looks at a file, or has the service look at one that only it may read.
+func (p *program) verifyBackup(ctx context.Context, g *progress, name, secret string) (localapi.BackupCheck, error) {
+	file, err := p.openBackup(name)
+	if err == nil {
+		check, err := file.Verify(ctx, secret, g.tell)
+		return wireCheck(check), errors.Join(err, file.Close())
+	}
+	if filepath.Base(name) != name || (app.CodeOf(err) != app.NotFound && app.CodeOf(err) != app.Denied) {
+		return localapi.BackupCheck{}, err
+	}
+	job, startErr := p.client.StartVerify(ctx, name, secret)
+	if startErr != nil {
+		if app.CodeOf(startErr) == app.Unavailable {
+			return localapi.BackupCheck{}, err
+		}
+		return localapi.BackupCheck{}, startErr
+	}
+	if job, err = p.client.Await(ctx, job, g.job); err != nil {
+		return localapi.BackupCheck{}, err
+	}
+	return localapi.ResultOf[localapi.BackupCheck](job)
+}
+
+// openBackup opens a file, or one of that name in the directory of the backups.
+func (p *program) openBackup(name string) (*server.BackupFile, error) {
+	file, err := server.OpenBackupFile(name)
+	if app.ReasonOf(err) != "backup_unknown" || filepath.Base(name) != name {
+		return file, err
+	}
+	dir, dirErr := p.dataDir()
+	if dirErr != nil {
+		return nil, dirErr
+	}
+	return server.OpenBackupFile(filepath.Join(dir, "backups", name))
+}
+
+func wireCheck(c app.BackupCheck) localapi.BackupCheck {
+	out := localapi.BackupCheck{
+		Name: c.Name, Size: c.Size, SHA256: c.SHA256, HashKnown: c.HashKnown, Encrypted: c.Encrypted, Version: c.Version, Schema: c.Schema,
+		HasKey: c.HasKey, Companies: c.Companies, Accounts: c.Accounts, Messages: c.Messages,
+	}
+	if !c.At.IsZero() {
+		at := c.At.UTC()
+		out.At = &at
+	}
+	return out
+}
+
+func (p *program) printCheck(c localapi.BackupCheck) error {
+	if err := p.say("%s is whole.", c.Name); err != nil {
+		return err
+	}
+	version := c.Version
+	if version == "" {
+		version = "not known"
+	}
+	sum, key := c.SHA256+", as it was written down", "in the backup"
+	if !c.HashKnown {
+		sum = c.SHA256 + ", and nothing to compare it with"
+	}
+	if !c.HasKey {
+		key = "not in the backup: secret.key must be there, or they are entered anew"
+	}
+	return p.facts("Made", atOr(c.At, "not known"), "By version", version, "Companies", fmt.Sprint(c.Companies), "Accounts", fmt.Sprint(c.Accounts),
+		"Mails that wait", fmt.Sprint(c.Messages), "Size", bytesWords(c.Size), "SHA-256", sum, "Key of secrets", key)
+}
+
+// restoreFlags are those of backup restore.
+type restoreFlags struct {
+	openFlags
+
+	yes         bool
+	stopService bool
+}
+
+func (p *program) backupRestore() *cobra.Command {
+	var f restoreFlags
+	cmd := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Put a backup in the place of the data",
+		Long: `Put a backup in the place of the data, after all of it was read. FILE is any file, or the
+name of one in DATA/backups. What is there now is kept as a backup; what is damaged is
+moved aside. The service must not run; --stop-service stops it and starts it again.
+
+Afterwards mail is held (foyer settings set mail.hold=off lets it leave), everybody has to
+sign in anew, and the links in mails that were sent before are worthless: people who were
+about to confirm can be sent a new mail with foyer registration resend. When it is broken
+off, or the machine goes down, the next start or the next restore finishes it.`,
+		Example: `  sudo foyer backup restore --stop-service foyer-20261127-023000-nightly.db
+  foyer backup restore /mnt/usb/foyer.db.age --identity foyer-backup.key --data ./data`,
+		Args: exactly(1),
+	}
+	g := p.progressFlag(cmd)
+	f.add(cmd)
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&f.stopService, "stop-service", false, "stop the installed service first, and start it again afterwards; needs root")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := g.check(cmd); err != nil {
+			return err
+		}
+		ctx, stop := untilSignal(cmd.Context())
+		defer stop()
+		defer g.end()
+		return p.restoreBackup(ctx, cmd, g, f, args[0])
+	}
+	return cmd
+}
+
+// restored is what foyer backup restore prints as JSON.
+type restored struct {
+	Backup localapi.BackupCheck `json:"backup"`
+	Data   string               `json:"data"`
+	Kept   string               `json:"kept"`  // the backup of what was there before; "" for none
+	Aside  string               `json:"aside"` // the directory of what was moved aside; "" for nothing
+	Lost   []string             `json:"lost"`  // secrets that have to be entered anew
+}
+
+func (p *program) restoreBackup(ctx context.Context, cmd *cobra.Command, g *progress, f restoreFlags, name string) (err error) {
+	secret, err := f.secret(p)
+	if err != nil {
+		return err
+	}
+	file, err := p.openBackup(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	dir, err := p.dataDir()
+	if err != nil {
+		return err
+	}
+	c := server.RestoreConfig{
+		DataDir: dir, File: file, Secret: secret, Actor: actorOf(), Version: version(), Log: slog.New(slog.NewTextHandler(p.err, nil)), Progress: g.tell,
+		Confirm: func(plan server.RestorePlan) error { g.end(); return p.confirmRestore(plan, dir, f.yes) },
+	}
+	var got server.RestoreResult
+	work := func() error {
+		return asOwnerOf(dir, func() (err error) {
+			got, err = server.Restore(ctx, c)
+			return err
+		})
+	}
+	if f.stopService {
+		err = p.withServiceStopped(ctx, cmd, g, &c, work)
+	} else {
+		err = work()
+	}
+	if errors.Is(err, server.ErrRunning) {
+		return &serveError{fmt.Errorf("%w; stop it first, with sudo foyer service stop, or have it done with --stop-service", err)}
+	}
+	if err != nil {
+		return err
+	}
+	g.end()
+	return p.printRestored(restored{wireCheck(got.Backup), dir, got.Kept, got.Aside, append([]string{}, got.Lost...)})
+}
+
+// actorOf returns who restores, for the audit.
+func actorOf() string {
+	who := fmt.Sprintf("uid %d", os.Getuid())
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		who = name + " as " + who
+	}
+	return "foyer backup restore (" + who + ")"
+}
+
+// withServiceStopped looks at the backup and asks while the service still runs, stops it, does the work, and starts it again,
+// however that has ended.
+func (p *program) withServiceStopped(ctx context.Context, cmd *cobra.Command, g *progress, c *server.RestoreConfig, work func() error) error {
+	s := p.services()
+	if err := s.mayChange(cmd, nil); err != nil {
+		return err
+	}
+	before, err := s.manager.status(ctx)
+	if err != nil {
+		return err
+	}
+	if !before.Installed {
+		return errNotInstalled()
+	}
+	check, err := c.File.Verify(ctx, c.Secret, g.tell)
+	if err != nil {
+		return err
+	}
+	if err := c.Confirm(server.RestorePlan{Backup: check, Keeps: true}); err != nil {
+		return err
+	}
+	c.Confirm = nil
+	running := before.State != stateStopped
+	if running {
+		g.tell("stop", 0, 0)
+		if err := s.manager.stop(ctx); err != nil {
+			return err
+		}
+	}
+	err = work()
+	if running {
+		g.tell("start", 0, 0)
+		err = errors.Join(err, s.manager.start(context.WithoutCancel(ctx)))
+	}
+	return err
+}
+
+// confirmRestore says what is going to happen, and returns nil when somebody agrees.
+func (p *program) confirmRestore(plan server.RestorePlan, dir string, yes bool) error {
+	if yes {
+		return nil
+	}
+	b := plan.Backup
+	made := "of a time that is not known"
+	if !b.At.IsZero() {
+		made = "of " + b.At.UTC().Format("2006-01-02 15:04:05") + " UTC (" + count(int(time.Since(b.At).Hours()/24), "day", "days") + " ago)"
+	}
+	fmt.Fprintf(p.err, "The backup %s, with %s, %s and %s that waited, takes the place of the data in %s.\n", safe(made), count(b.Companies, "company", "companies"),
+		count(b.Accounts, "account", "accounts"), count(b.Messages, "mail", "mails"), safe(dir))
+	switch {
+	case plan.Keeps:
+		fmt.Fprintln(p.err, "What is there now is kept as a backup.")
+	case plan.Damaged != "":
+		fmt.Fprintf(p.err, "What is there now is moved aside, because %s.\n", safe(plan.Damaged))
+	}
+	fmt.Fprintln(p.err, "Mail is held afterwards, and everybody has to sign in anew.")
+	if len(plan.Lost) > 0 {
+		fmt.Fprintf(p.err, "Their key is not in the backup, so you will have to enter anew: %s.\n", safe(strings.Join(plan.Lost, ", ")))
+	}
+	fmt.Fprint(p.err, "Go on? Type yes: ")
+	typed, err := readLine(bufio.NewReader(p.in))
+	if err != nil || strings.TrimSpace(typed) != "yes" {
+		return app.Errorf(app.Invalid, "not_confirmed", "nothing was changed; answer yes, or give --yes")
+	}
+	return nil
+}
+
+func (p *program) printRestored(r restored) error {
+	if p.json {
+		return p.printJSON(r)
+	}
+	if err := p.say("%s is restored into %s.", r.Backup.Name, r.Data); err != nil {
+		return err
+	}
+	if r.Kept != "" {
+		if err := p.say("What was there before is the backup %s.", r.Kept); err != nil {
+			return err
+		}
+	}
+	if r.Aside != "" {
+		if err := p.say("What is in no backup was moved to %s.", r.Aside); err != nil {
+			return err
+		}
+	}
+	if len(r.Lost) > 0 {
+		if err := p.say("Enter anew, because their key was not in the backup: %s.", strings.Join(r.Lost, ", ")); err != nil {
+			return err
+		}
+	}
+	return p.say("Mail is held: look at it with foyer mail list, then let it leave with foyer settings set mail.hold=off")
+}

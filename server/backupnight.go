@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"foyer/app"
+	"foyer/server/backup"
+)
+
+const (
+	// retryBackup is how long after a failure the nightly backup is tried again.
+	retryBackup = time.Hour
+	// checkBackup is how often the latest backup is looked at again: a disk that goes bad says nothing by itself.
+	checkBackup = 7 * 24 * time.Hour
+)
+
+// run makes the nightly backups until ctx is done. Every minute it looks at the clock on the wall: a machine that slept, or was off,
+// makes up for the one it has missed.
+func (b *backups) run(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			b.look(time.Now())
+		}
+	}
+}
+
+// look begins what is due at a moment. What runs already, or cannot begin, is looked at the next time.
+func (b *backups) look(now time.Time) {
+	all, err := b.dir.List()
+	if err != nil {
+		b.log.Error("the backups cannot be listed", "err", err)
+		return
+	}
+	known := b.memory.get()
+	if b.due(all, known, now) {
+		_, _ = b.jobs.Start(app.JobBackup, b.nightly) // refused while one runs
+		return
+	}
+	if len(all) > 0 && now.Sub(latestOf(known.CheckedAt, known.Since)) > checkBackup {
+		_, _ = b.jobs.Start(app.JobVerify, func(ctx context.Context, progress app.Progress) (any, error) { // refused while one runs
+			return b.lookAgain(ctx, all[0], progress)
+		})
+	}
+}
+
+// due reports whether a nightly backup is to be made.
+func (b *backups) due(all []app.Backup, known backupFacts, now time.Time) bool {
+	last, _ := b.settings().Backup.Last(now)
+	made := known.Since
+	for _, kept := range all {
+		if kept.Reason == app.BackupNightly {
+			made = latestOf(made, kept.At)
+		}
+	}
+	return made.Before(last) && now.Sub(known.FailedAt) > retryBackup
+}
+
+func (b *backups) nightly(ctx context.Context, progress app.Progress) (any, error) {
+	to, err := backup.ParseRecipients(app.BackupOptions{Recipients: b.settings().Backup.Recipients})
+	if err != nil {
+		b.memory.failed(time.Now(), app.MessageOf(err))
+		return nil, err
+	}
+	return b.make(ctx, "foyer", app.BackupNightly, to, progress)
+}
+
+// lookAgain looks at a backup that is kept: at what is in it, or at its sum when only the office can open it.
+func (b *backups) lookAgain(ctx context.Context, kept app.Backup, progress app.Progress) (any, error) {
+	_, path, err := b.dir.Find(kept.Name)
+	if err != nil {
+		return nil, err
+	}
+	var check app.BackupCheck
+	if kept.Encrypted {
+		check, err = verifySum(path, progress)
+	} else {
+		check, err = verifyFile(ctx, path, "", b.dir.Temp(), progress)
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		b.found(ctx, kept.Name, err)
+	default:
+		b.memory.checked(time.Now(), kept.Name, "")
+	}
+	return check, err
+}
+
+func latestOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -33,6 +33,7 @@ CYCLONEDX := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.
 # Of what make package makes; PACKAGES are gui, nogui and windows.
 VERSION ?= $(shell .ci/version)
 PACKAGES ?= gui nogui windows
+DIST ?= dist
 PACKAGED = VERSION='$(VERSION)' TAGS='$(TAGS)' LDFLAGS="$(LDFLAGS)" NFPM='$(NFPM)' CYCLONEDX='$(CYCLONEDX)' .ci/package
 
 .PHONY: help
@@ -56,9 +57,9 @@ build: ## build bin/foyer, without the desktop program where its libraries' head
 package: ## dist/: .deb, .rpm and .tar.gz, with and without the desktop program, a Windows .zip, checksums, bills of materials
 	@.ci/need package '$(PACKAGES)'
 	@case ' $(PACKAGES) ' in *' gui '*) .ci/need headers '$(TAGS)' ;; esac
-	@rm -rf dist
-	@DIST=dist $(PACKAGED) $(PACKAGES)
-	@cd dist && ls -l | awk 'NR > 1 {printf "%10d  %s\n", $$5, $$9}'
+	@rm -f '$(DIST)'/foyer*
+	@DIST='$(DIST)' $(PACKAGED) $(PACKAGES)
+	@cd '$(DIST)' && ls -l foyer* | awk '{printf "%10d  %s\n", $$5, $$9}'
 
 .PHONY: reproducible
 reproducible: ## show that two builds of the packages, in other directories and with empty caches, are equal byte by byte (PACKAGES=nogui)

@@ -228,7 +228,7 @@ func packageLife(t *testing.T, dir string) {
 
 // dpkg returns the line that installs a package.
 func dpkg(name, version string) string {
-	return fmt.Sprintf("dpkg --install /opt/foyer/%s/%s_%s_amd64.deb", version, name, version)
+	return fmt.Sprintf("dpkg --force-unsafe-io --install /opt/foyer/%s/%s_%s_amd64.deb", version, name, version)
 }
 
 // active expects that the service of a package runs and starts with the machine.
@@ -294,7 +294,7 @@ func debOff(t *testing.T, m *machine) {
 	m.active()
 }
 
-func debRemove(t *testing.T, m *machine) {
+func debRemove(_ *testing.T, m *machine) {
 	m.run("dpkg --remove foyer")
 	m.gone("/usr/bin/foyer /lib/systemd/system/foyer.service /run/foyer")
 	m.run("test -f /var/lib/foyer/foyer.db && test -f /etc/foyer/foyer.toml")

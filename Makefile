@@ -62,7 +62,7 @@ package: ## dist/: .deb, .rpm and .tar.gz, with and without the desktop program,
 	@cd '$(DIST)' && ls -l foyer* | awk '{printf "%10d  %s\n", $$5, $$9}'
 
 .PHONY: reproducible
-reproducible: ## show that two builds of the packages, in other directories and with empty caches, are equal byte by byte (PACKAGES=nogui)
+reproducible: ## make packages twice, in other directories and once with an empty cache, and compare them byte by byte (PACKAGES=nogui)
 	@.ci/need package '$(PACKAGES)'
 	@case ' $(PACKAGES) ' in *' gui '*) .ci/need headers '$(TAGS)' ;; esac
 	@$(PACKAGED:%.ci/package=%.ci/reproducible) $(PACKAGES)

@@ -27,6 +27,14 @@ GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 LINTED := GOFLAGS=-buildvcs=false CGO_CFLAGS=
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0
+NFPM := go run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+CYCLONEDX := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
+
+# Of what make package makes; PACKAGES are gui, nogui and windows.
+VERSION ?= $(shell .ci/version)
+PACKAGES ?= gui nogui windows
+DIST ?= dist
+PACKAGED = VERSION='$(VERSION)' TAGS='$(TAGS)' LDFLAGS="$(LDFLAGS)" NFPM='$(NFPM)' CYCLONEDX='$(CYCLONEDX)' .ci/package
 
 .PHONY: help
 help: ## list the targets
@@ -44,6 +52,20 @@ build: ## build bin/foyer, without the desktop program where its libraries' head
 	@.ci/need build; tags='$(TAGS)'; \
 	.ci/need headers "$$tags" || { tags=nogui; echo 'building without the desktop program' >&2; }; \
 	go build -buildvcs=$(BUILDVCS) -tags "$$tags" -ldflags "$(LDFLAGS)" -o bin/foyer ./cmd/foyer
+
+.PHONY: package
+package: ## dist/: .deb, .rpm and .tar.gz, with and without the desktop program, a Windows .zip, checksums, bills of materials
+	@.ci/need package '$(PACKAGES)'
+	@case ' $(PACKAGES) ' in *' gui '*) .ci/need headers '$(TAGS)' ;; esac
+	@rm -f '$(DIST)'/foyer*
+	@DIST='$(DIST)' $(PACKAGED) $(PACKAGES)
+	@cd '$(DIST)' && ls -l foyer* | awk '{printf "%10d  %s\n", $$5, $$9}'
+
+.PHONY: reproducible
+reproducible: ## make packages twice, in other directories and once with an empty cache, and compare them byte by byte (PACKAGES=nogui)
+	@.ci/need package '$(PACKAGES)'
+	@case ' $(PACKAGES) ' in *' gui '*) .ci/need headers '$(TAGS)' ;; esac
+	@$(PACKAGED:%.ci/package=%.ci/reproducible) $(PACKAGES)
 
 .PHONY: test
 test: ## all tests with the race detector, the one in a browser included

@@ -112,7 +112,7 @@ the same machine, through its admin socket. "foyer demo" shows it in a minute.`,
 		cmd.GroupID = groupAdmin
 		root.AddCommand(cmd)
 	}
-	root.AddCommand(p.versionCommand())
+	root.AddCommand(p.versionCommand(), p.manCommand())
 	return root
 }
 

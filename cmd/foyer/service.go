@@ -119,7 +119,7 @@ Exit status of status: 0 it runs, 3 it does not, 4 it is not installed.`,
 		s.control("start", "Start the service and wait until it serves", serviceManager.start),
 		s.control("stop", "Stop the service; it starts again with the machine", serviceManager.stop),
 		s.control("restart", "Stop and start the service and wait until it serves", serviceManager.restart),
-		s.status())
+		s.status(), s.unit())
 }
 
 // mayChange returns nil when the command may go on. The machine comes first: no right helps where there is no manager.

@@ -27,6 +27,8 @@ type plan struct {
 	self       string        // the file of this program
 	program    string        // the file that the service is to run
 	unit       string        // the text of the unit; "" leaves the one of a package
+	dropIn     string        // what is added to the unit of a package; "" is nothing
+	earlier    []string      // what an install before the package has left, and what stands before the files of the package
 	config     server.Config // that of the service
 	configText string        // to be written; "" leaves the file as it is
 	join       []string      // users to be added to the group
@@ -91,25 +93,43 @@ func (m *systemd) plan(ctx context.Context, want installation) (plan, error) {
 // planUnit decides which program is run by which unit.
 func (m *systemd) planUnit(pl *plan) error {
 	packaged := slices.ContainsFunc(m.packaged, exists)
-	if pl.self == packageProgram {
-		pl.program = packageProgram
-		if !packaged {
-			pl.unit = unitText(pl.program, writable(pl.config))
-		}
-		return nil
-	}
-	if packaged {
+	if packaged && pl.self != packageProgram {
 		return app.Errorf(app.Conflict, "service_packaged", "Foyer is installed as a package: update the package, or remove it first")
 	}
 	old, err := os.ReadFile(m.unit)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("read the unit: %w", err)
 	}
-	if err == nil && !strings.HasPrefix(string(old), unitMark) {
+	foreign := err == nil && !strings.HasPrefix(string(old), unitMark)
+	if packaged && foreign && programOf(m.unit) == packageProgram {
+		foreign = false // it is how somebody wants the package's program to run
+	}
+	if foreign {
 		return app.Errorf(app.Conflict, "unit_foreign", "%s is not of foyer service install: move it away first, and what it says that you need into systemctl edit foyer", m.unit)
 	}
-	pl.program, pl.unit = m.program, unitText(m.program, writable(pl.config))
+	switch {
+	case packaged:
+		pl.program, pl.dropIn = packageProgram, dropInText(writable(pl.config))
+		pl.earlier = m.earlier(string(old))
+	case pl.self == packageProgram:
+		pl.program, pl.unit = packageProgram, unitText(packageProgram, writable(pl.config))
+	default:
+		pl.program, pl.unit = m.program, unitText(m.program, writable(pl.config))
+	}
 	return nil
+}
+
+// earlier returns the files of an install before the package, whose unit is the text. Left where they are, they would be what
+// systemd runs and what a shell finds.
+func (m *systemd) earlier(unit string) []string {
+	if !strings.HasPrefix(unit, unitMark) {
+		return nil
+	}
+	paths := []string{m.unit}
+	if programOf(m.unit) == m.program && exists(m.program) {
+		paths = append(paths, m.program)
+	}
+	return paths
 }
 
 // undoing is what takes back what was done, in the order it was done.
@@ -153,7 +173,7 @@ func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bo
 		path string
 		text string
 		mode os.FileMode
-	}{{m.config, pl.configText, 0o644}, {m.unit, pl.unit, 0o644}}
+	}{{m.config, pl.configText, 0o644}, {m.unit, pl.unit, 0o644}, {m.dropIn, pl.dropIn, 0o644}}
 	for _, step := range steps {
 		if step.text == "" {
 			continue
@@ -171,6 +191,10 @@ func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bo
 		}
 		changed = changed || did
 	}
+	if err := m.removeEarlier(ctx, pl, undo); err != nil {
+		return false, err
+	}
+	changed = changed || len(pl.earlier) > 0
 	if _, err := m.command(ctx, "systemctl", "daemon-reload"); err != nil {
 		return false, err
 	}
@@ -185,6 +209,31 @@ func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bo
 		changed = true
 	}
 	return changed || len(pl.join) > 0, nil
+}
+
+// removeEarlier takes away what stands before the files of a package, and lets the unit of the package start with the machine if
+// the earlier one did.
+func (m *systemd) removeEarlier(ctx context.Context, pl plan, undo *undoing) error {
+	if len(pl.earlier) == 0 {
+		return nil
+	}
+	enable := func() error { return nil }
+	if pl.before.Enabled {
+		enable = func() error {
+			_, err := m.command(context.WithoutCancel(ctx), "systemctl", "reenable", serviceName)
+			return err
+		}
+	}
+	undo.add(enable) // it comes after the files are back
+	for _, path := range pl.earlier {
+		if err := keep(path, true, undo); err != nil {
+			return err
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("remove what was installed before the package: %w", err)
+		}
+	}
+	return enable()
 }
 
 // serve has the service run what is installed now, and waits until it answers. One that does already goes on undisturbed.

@@ -22,6 +22,7 @@ import (
 type systemd struct {
 	booted   string   // what is there when systemd runs
 	unit     string   // the unit that install writes
+	dropIn   string   // what install adds to the unit of a package
 	packaged []string // where the unit of a package may be
 	program  string   // what install copies this program to
 	config   string   // the configuration file
@@ -32,15 +33,13 @@ func newServiceManager() serviceManager {
 	return &systemd{
 		booted:   "/run/systemd/system",
 		unit:     "/etc/systemd/system/foyer.service",
+		dropIn:   "/etc/systemd/system/foyer.service.d/directories.conf",
 		packaged: []string{"/usr/lib/systemd/system/foyer.service", "/lib/systemd/system/foyer.service"},
 		program:  "/usr/local/bin/foyer",
 		config:   server.DefaultConfigFile,
 		command:  command,
 	}
 }
-
-// packageProgram is where a package has the program. It is run from there and never replaced.
-const packageProgram = "/usr/bin/foyer"
 
 // command runs a program of the system and returns what it prints. The error has what it complains about.
 func command(ctx context.Context, name string, args ...string) (string, error) {

@@ -369,29 +369,54 @@ func TestWithoutSystemd(t *testing.T) {
 	}
 }
 
-// TestPackaged expects that what a package has brought is left to it.
+// TestPackaged expects that what a package has brought is left to it, and what an install before it has left makes room.
 func TestPackaged(t *testing.T) {
 	dir := t.TempDir()
-	ours, theirs := filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
-	m := &systemd{unit: ours, packaged: []string{theirs}, program: "/usr/local/bin/foyer"}
-	pl := plan{self: packageProgram}
-	if err := m.planUnit(&pl); err != nil || pl.program != packageProgram || !strings.Contains(pl.unit, "ExecStart=/usr/bin/foyer serve\n") {
-		t.Errorf("/usr/bin/foyer without a unit: got %v, %q", err, pl.program)
-	}
-	for path, text := range map[string]string{theirs: "[Unit]\n", ours: "[Unit]\nDescription=by hand\n"} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	m := &systemd{unit: filepath.Join(dir, "ours"), packaged: []string{filepath.Join(dir, "theirs")}, program: filepath.Join(dir, "foyer")}
+	byHand := func(program string) string { return "[Service]\nExecStart=" + program + " serve\n" }
+	write := func(path, text string) {
+		if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pl = plan{self: packageProgram}
-	if err := m.planUnit(&pl); err != nil || pl.program != packageProgram || pl.unit != "" {
-		t.Errorf("/usr/bin/foyer with the unit of its package: got %v, %+v", err, pl)
+	write(m.program, "program")
+	for _, test := range []struct {
+		name         string
+		ours, theirs string // the units, "" is none
+		self         string
+		reason       string
+		unit         bool     // a unit is written
+		earlier      []string // what makes room
+	}{
+		{"the program of a package without its unit", "", "", packageProgram, "", true, nil},
+		{"a package", "", "[Unit]\n", packageProgram, "", false, nil},
+		{"another program beside a package", "", "[Unit]\n", "/opt/foyer", "service_packaged", false, nil},
+		{"a package after an install", unitText(m.program, nil), "[Unit]\n", packageProgram, "", false, []string{m.unit, m.program}},
+		{"a package after an install of another program", unitText("/opt/foyer", nil), "[Unit]\n", packageProgram, "", false, []string{m.unit}},
+		{"a unit by hand for the program of a package", byHand(packageProgram), "[Unit]\n", packageProgram, "", false, nil},
+		{"a unit by hand that hides a package", byHand("/opt/foyer"), "[Unit]\n", packageProgram, "unit_foreign", false, nil},
+		{"a unit by hand", byHand("/opt/foyer"), "", "/opt/foyer", "unit_foreign", false, nil},
+	} {
+		for path, text := range map[string]string{m.unit: test.ours, m.packaged[0]: test.theirs} {
+			if write(path, text); text == "" {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		pl := plan{self: test.self}
+		err := m.planUnit(&pl)
+		if got := app.ReasonOf(err); got != test.reason || (pl.unit != "") != test.unit || !slices.Equal(pl.earlier, test.earlier) {
+			t.Errorf("%s: got %v, earlier %q, unit\n%s", test.name, err, pl.earlier, pl.unit)
+		}
+		if err == nil && pl.program != test.self {
+			t.Errorf("%s: the service is to run %s", test.name, pl.program)
+		}
 	}
-	if err := m.planUnit(&plan{self: "/opt/foyer"}); app.ReasonOf(err) != "service_packaged" {
-		t.Errorf("another program beside a package: got %v", err)
-	}
-	m.packaged = nil
-	if err := m.planUnit(&plan{self: "/opt/foyer"}); app.ReasonOf(err) != "unit_foreign" {
-		t.Errorf("a unit by hand: got %v", err)
+	// A data directory elsewhere is added to the unit of a package.
+	write(m.packaged[0], "[Unit]\n")
+	pl := plan{self: packageProgram, config: server.Config{DataDir: "/srv/foyer"}}
+	if err := errors.Join(os.RemoveAll(m.unit), m.planUnit(&pl)); err != nil || !strings.HasSuffix(pl.dropIn, "[Service]\nReadWritePaths=/srv/foyer\n") {
+		t.Errorf("data elsewhere: got %v, %q", err, pl.dropIn)
 	}
 }

@@ -1,37 +1,12 @@
 package main
 
 import (
-	_ "embed"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"foyer/server"
 )
-
-//go:embed foyer.service
-var unitTemplate string
-
-// unitMark is how a unit begins that install has written.
-const unitMark = `# Written by "foyer service install"`
-
-// unitText returns the unit that runs program, which may write below the directories writable as well.
-func unitText(program string, writable []string) string {
-	var lines strings.Builder
-	for _, dir := range writable {
-		lines.WriteString("ReadWritePaths=" + unitWord(dir) + "\n")
-	}
-	return strings.NewReplacer("@PROGRAM@", unitWord(program), "@WRITABLE@", lines.String()).Replace(unitTemplate)
-}
-
-// unitWord returns s as one word of a unit: % begins a specifier, $ a variable.
-func unitWord(s string) string {
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$", "\n", `\n`).Replace(s)
-	if quoted == s && !strings.ContainsAny(s, " \t;'") {
-		return s
-	}
-	return `"` + quoted + `"`
-}
 
 // writable returns the directories that the configuration puts things into and that the unit does not give the service.
 func writable(c server.Config) []string {
@@ -43,6 +18,14 @@ func writable(c server.Config) []string {
 		}
 	}
 	return dirs
+}
+
+// dropInText returns what is added to the unit of a package, "" for nothing.
+func dropInText(writable []string) string {
+	if len(writable) == 0 {
+		return ""
+	}
+	return unitMark + ": the configuration file names directories elsewhere.\n[Service]\n" + writePaths(writable)
 }
 
 func socketDir(path string) string {

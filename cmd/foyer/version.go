@@ -10,8 +10,15 @@ import (
 	"foyer/app/localapi"
 )
 
-// version returns the version of this program: the tag it was built from, as Go writes it into the binary.
+// release is the version of a package, which the linker writes into the program: it may be made of sources without their history.
+var release string
+
+// version returns the version of this program: that of its package, or the tag it was built from, as Go writes it into the
+// binary.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "devel"

@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -105,7 +104,7 @@ type HandlerConfig struct {
 	Metrics   MetricsFunc    // nil has no figures
 	Version   string         // of the service
 	SQLite    string         // version of the database library, or ""
-	Operators []string       // operators by user name or uid, besides root and the service's own user
+	Operators []string       // operators by user name, uid or SID, besides root and the service's own user
 	Group     string         // operators by membership; "" is "foyer"
 	Log       *slog.Logger
 }
@@ -134,7 +133,7 @@ func NewHandler(c HandlerConfig) http.Handler { return newHandler(c, nil) }
 // newHandler is NewHandler, with what ends the answers that go on and on.
 func newHandler(c HandlerConfig, stop <-chan struct{}) http.Handler {
 	c.Group = cmp.Or(c.Group, "foyer")
-	h := &handler{HandlerConfig: c, ownUID: os.Geteuid(), stop: stop}
+	h := &handler{HandlerConfig: c, own: ownPeer(), stop: stop}
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, rt := range h.routes() {
@@ -150,8 +149,8 @@ func newHandler(c HandlerConfig, stop <-chan struct{}) http.Handler {
 
 type handler struct {
 	HandlerConfig
-	ownUID int
-	stop   <-chan struct{} // closed when the service stops
+	own  Peer            // this process
+	stop <-chan struct{} // closed when the service stops
 }
 
 // route is one thing the API can do.
@@ -319,12 +318,12 @@ func (h *handler) logError(r *request, rt route, err error) {
 	h.Log.Error("admin api", "method", r.Method, "route", rt.path, "err", err)
 }
 
-// permitted reports whether the peer may administer: root, the service's own user, or an operator.
+// permitted reports whether the peer may administer: root or its like, the service's own user, or an operator.
 func (h *handler) permitted(p Peer) bool {
 	switch {
 	case !p.Known:
 		return false
-	case p.UID == 0, int64(p.UID) == int64(h.ownUID):
+	case p.root(), p.id() == h.own.id():
 		return true
 	case slices.ContainsFunc(h.Operators, p.is):
 		return true
@@ -339,6 +338,10 @@ func (h *handler) missing(p Peer) string {
 		return "the system does not tell who is calling, so nothing is permitted here"
 	}
 	name := cmp.Or(p.name(), "USER")
+	if p.SID != "" {
+		return fmt.Sprintf(`you are %s and may not administer Foyer: run this as administrator, or let an administrator add you to the group %s `+
+			`(net localgroup %s "%s" /add) and sign in anew`, p, h.Group, h.Group, name)
+	}
 	return fmt.Sprintf("you are %s and may not administer Foyer: run this as root, or let root add you to the group %s "+
 		"(usermod -aG %s %s) and sign in anew", p, h.Group, h.Group, name)
 }

@@ -56,11 +56,11 @@ func pipeOwnerTrusted(owner, own string) bool {
 	}
 }
 
-// pipeSDDL returns who may do what with the pipe of a service that runs as own. Everybody who is signed in at the machine may
+// pipeSDDL returns who owns, and who may do what with, the pipe of a service that runs as own. Everybody who is signed in at the machine may
 // connect, and is told what is missing; who may do what is decided after that. They get neither FILE_CREATE_PIPE_INSTANCE (0x4),
 // by which they could answer in the service's place, nor do those who come over the network get anything.
 func pipeSDDL(own string) string {
-	return "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;" + own + ")(A;;" + fmt.Sprintf("%#x", pipeAccess) + ";;;IU)"
+	return "O:" + own + "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;" + own + ")(A;;" + fmt.Sprintf("%#x", pipeAccess) + ";;;IU)"
 }
 
 // pipeAccess is what a client asks for: FILE_GENERIC_READ and FILE_GENERIC_WRITE but for FILE_CREATE_PIPE_INSTANCE.

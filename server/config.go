@@ -25,10 +25,8 @@ import (
 
 // Where things are when neither a flag, the environment nor the configuration file says otherwise.
 const (
-	DefaultConfigFile = "/etc/foyer/foyer.toml"
-	DefaultDataDir    = "/var/lib/foyer"
-	DefaultSocket     = localapi.DefaultSocket
-	DefaultListen     = ":8080"
+	DefaultSocket = localapi.DefaultSocket
+	DefaultListen = ":8080"
 )
 
 // Config is what the service needs before its database is open. Everything else is a setting in the database.

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // ErrRunning is in the chain of the error New returns when another process serves the same data directory.
@@ -24,7 +22,7 @@ func lock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, &DataError{Message: fmt.Sprintf("the data directory %s cannot be used: %s cannot be written", dir, lockFile), Err: err}
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := lockFileNow(f); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(f, 20)) // only for the message
 		_ = f.Close()                                  // it holds nothing
 		return nil, fmt.Errorf("%w: another foyer (pid %s) serves %s", ErrRunning, strings.TrimSpace(string(holder)), dir)

@@ -18,9 +18,6 @@ import (
 // new routes and new fields do not change it.
 const API = 1
 
-// DefaultSocket is where the installed service listens.
-const DefaultSocket = "/run/foyer/admin.sock"
-
 // Headers every answer carries, by which a client knows whom it talks to.
 const (
 	headerAPI     = "Foyer-Api"

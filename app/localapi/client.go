@@ -48,8 +48,7 @@ func (c *Client) client() *http.Client {
 			Timeout: callTimeout,
 			Transport: &http.Transport{
 				DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-					var d net.Dialer
-					return d.DialContext(ctx, "unix", c.socket())
+					return dialAt(ctx, c.socket())
 				},
 				IdleConnTimeout: 30 * time.Second, // shorter than the service's own
 				MaxIdleConns:    4,
@@ -119,6 +118,9 @@ func (c *Client) read(resp *http.Response, out any) error {
 
 // transportError translates what kept a call from being answered.
 func (c *Client) transportError(err error) error {
+	if foreign, ok := errors.AsType[*app.Error](err); ok { // the connection was not used
+		return foreign
+	}
 	unreachable := func(format string, args ...any) error {
 		return &app.Error{Code: app.Unavailable, Reason: "service_unreachable", Message: fmt.Sprintf(format, args...), Err: err}
 	}

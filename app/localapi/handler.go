@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -106,7 +105,7 @@ type HandlerConfig struct {
 	Served    ServedFunc     // is told of every answer; nil is nobody
 	Version   string         // of the service
 	SQLite    string         // version of the database library, or ""
-	Operators []string       // operators by user name or uid, besides root and the service's own user
+	Operators []string       // operators by user name, uid or SID, besides root and the service's own user
 	Group     string         // operators by membership; "" is "foyer"
 	Log       *slog.Logger
 }
@@ -145,7 +144,7 @@ func newHandler(c HandlerConfig, stop <-chan struct{}) http.Handler {
 
 func newHandlerOf(c HandlerConfig, stop <-chan struct{}) *handler {
 	c.Group = cmp.Or(c.Group, "foyer")
-	return &handler{HandlerConfig: c, ownUID: os.Geteuid(), stop: stop, starting: func() *Starting { return nil }}
+	return &handler{HandlerConfig: c, own: ownPeer(), stop: stop, starting: func() *Starting { return nil }}
 }
 
 // mux answers routes, and every other path by other.
@@ -165,7 +164,7 @@ func (h *handler) mux(routes []route, other func(*request) (any, error)) http.Ha
 
 type handler struct {
 	HandlerConfig
-	ownUID   int
+	own      Peer             // this process
 	stop     <-chan struct{}  // closed when the service stops
 	starting func() *Starting // how far the start is; nil when it is done
 }
@@ -338,12 +337,12 @@ func (h *handler) logError(r *request, rt route, err error) {
 	h.Log.Error("admin api", "method", r.Method, "route", rt.path, "err", err)
 }
 
-// permitted reports whether the peer may administer: root, the service's own user, or an operator.
+// permitted reports whether the peer may administer: root or its like, the service's own user, or an operator.
 func (h *handler) permitted(p Peer) bool {
 	switch {
 	case !p.Known:
 		return false
-	case p.UID == 0, int64(p.UID) == int64(h.ownUID):
+	case p.root(), p.id() == h.own.id():
 		return true
 	case slices.ContainsFunc(h.Operators, p.is):
 		return true
@@ -358,6 +357,10 @@ func (h *handler) missing(p Peer) string {
 		return "the system does not tell who is calling, so nothing is permitted here"
 	}
 	name := cmp.Or(p.name(), "USER")
+	if p.SID != "" {
+		return fmt.Sprintf(`you are %s and may not administer Foyer: run this as administrator, or let an administrator add you to the group %s `+
+			`(net localgroup %s "%s" /add) and sign in anew`, p, h.Group, h.Group, name)
+	}
 	return fmt.Sprintf("you are %s and may not administer Foyer: run this as root, or let root add you to the group %s "+
 		"(usermod -aG %s %s) and sign in anew", p, h.Group, h.Group, name)
 }

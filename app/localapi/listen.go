@@ -2,102 +2,24 @@ package localapi
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
-	"syscall"
-
-	"foyer/app"
 )
-
-// maxSocketPath is what fits sockaddr_un on Linux (108 bytes) with its final NUL.
-const maxSocketPath = 107
 
 // maxPerUser bounds the open connections of one user. The socket lets everybody connect, so without a bound any
 // local user could use up the file descriptors of the service, and with them its pages. Root has no bound.
 const maxPerUser = 64
 
-// checkSocketPath returns nil or an Invalid error, "socket_path_long", on field "socket".
-func checkSocketPath(path string) error {
-	if len(path) > maxSocketPath {
-		return app.Fieldf("socket", "socket_path_long",
-			"the path of the admin socket is %d bytes long, the system allows %d: name a shorter one with --socket (%s)",
-			len(path), maxSocketPath, path)
-	}
-	return nil
-}
-
 // Listen returns a listener on the Unix socket at path, which everybody may connect to: what a caller may do is
 // decided by who it is. A socket that a killed service left behind is replaced; the caller holds the lock of the
 // data directory already. Conflict, "socket_taken", when a program answers there, and "socket_not_socket" when the
-// path is something else than a socket. Invalid, "socket_path_long", when the path does not fit.
+// path is something else than a socket. Invalid, "socket_path_long", when the path does not fit. On Windows it is a named pipe.
 func Listen(ctx context.Context, path string) (net.Listener, error) {
-	if err := checkSocketPath(path); err != nil {
+	inner, err := listenAt(ctx, path)
+	if err != nil {
 		return nil, err
 	}
-	if err := makeSocketDir(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	if err := removeStale(ctx, path); err != nil {
-		return nil, err
-	}
-	inner, err := new(net.ListenConfig).Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on the admin socket: %w", err)
-	}
-	// Connecting needs the permission to write, which bind(2) under the usual umask gives to the owner alone: the
-	// socket is strict until this line.
-	if err := os.Chmod(path, 0o666); err != nil { //nolint:gosec // who may do what is decided after accept
-		return nil, errors.Join(fmt.Errorf("open the admin socket to everybody: %w", err), inner.Close())
-	}
-	return &listener{Listener: inner, open: map[uint32]int{}}, nil
-}
-
-// makeSocketDir makes the directory of the socket when it is missing. It has to be passable for everybody, whatever
-// the umask; a directory that exists is left as it is (a data directory is private, and so is the socket in it).
-func makeSocketDir(dir string) error {
-	err := os.Mkdir(dir, 0o755) //nolint:gosec // it holds nothing but the socket
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err == nil {
-		err = os.Chmod(dir, 0o755) //nolint:gosec // it holds nothing but the socket
-	}
-	if err != nil {
-		return fmt.Errorf("directory of the admin socket: %w", err)
-	}
-	return nil
-}
-
-func removeStale(ctx context.Context, path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("admin socket: %w", err)
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return app.Errorf(app.Conflict, "socket_not_socket",
-			"%s is in the place of the admin socket and is not a socket: move it away, or name another path with --socket", path)
-	}
-	// The lock is of the data directory; the path may be that of another service all the same.
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
-	if err == nil {
-		return errors.Join(app.Errorf(app.Conflict, "socket_taken",
-			"another program answers at %s: stop it, or name another path with --socket", path), conn.Close())
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("admin socket: %w", err)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the old admin socket: %w", err)
-	}
-	return nil
+	return &listener{Listener: inner, open: map[string]int{}}, nil
 }
 
 // listener accepts connections together with who is at their other end.
@@ -105,7 +27,7 @@ type listener struct {
 	net.Listener
 
 	mu   sync.Mutex
-	open map[uint32]int // open connections by user
+	open map[string]int // open connections by user
 }
 
 // peerConn is a connection whose other end is known.
@@ -125,31 +47,31 @@ func (l *listener) Accept() (net.Conn, error) {
 		// A peer that is not known is let in: it is told so, and may do nothing.
 		peer, err := peerOf(conn)
 		if err != nil {
-			peer = Peer{UID: ^uint32(0)}
+			peer = Peer{}
 		}
-		if !l.take(peer.UID) {
+		if !l.take(peer) {
 			_ = conn.Close() // nothing was sent or read that could be lost
 			continue
 		}
-		return &peerConn{Conn: conn, peer: peer, release: sync.OnceFunc(func() { l.giveBack(peer.UID) })}, nil
+		return &peerConn{Conn: conn, peer: peer, release: sync.OnceFunc(func() { l.giveBack(peer) })}, nil
 	}
 }
 
-func (l *listener) take(uid uint32) bool {
+func (l *listener) take(p Peer) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if uid != 0 && l.open[uid] >= maxPerUser {
+	if !p.root() && l.open[p.id()] >= maxPerUser {
 		return false
 	}
-	l.open[uid]++
+	l.open[p.id()]++
 	return true
 }
 
-func (l *listener) giveBack(uid uint32) {
+func (l *listener) giveBack(p Peer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[uid]--; l.open[uid] == 0 {
-		delete(l.open, uid)
+	if l.open[p.id()]--; l.open[p.id()] == 0 {
+		delete(l.open, p.id())
 	}
 }
 

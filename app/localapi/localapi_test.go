@@ -462,12 +462,17 @@ func TestPermission(t *testing.T) {
 		{"anybody whose uid is the group's gid", localapi.Peer{Known: true, UID: group.gid, GID: 4712}, false},
 		{"not known", localapi.Peer{}, false},
 		{"not known, says root", localapi.Peer{UID: 0, Groups: []uint32{group.gid}}, false},
+		{"the system of Windows", localapi.Peer{Known: true, SID: "S-1-5-18"}, true},
+		{"an elevated administrator", localapi.Peer{Known: true, SID: "S-1-5-21-7", GroupSIDs: []string{"S-1-5-32-545", "S-1-5-32-544"}}, true},
+		{"an operator by SID", localapi.Peer{Known: true, SID: "S-1-5-21-8"}, true},
+		{"a user of Windows", localapi.Peer{Known: true, SID: "S-1-5-21-9", GroupSIDs: []string{"S-1-5-32-545"}}, false},
+		{"not known, says the system", localapi.Peer{SID: "S-1-5-18", GroupSIDs: []string{"S-1-5-32-544"}}, false},
 	}
 	for _, tt := range tests {
 		backend := newOffice(t)
 		handler := localapi.NewHandler(localapi.HandlerConfig{
 			Backend: backend, Version: "1", Log: slog.New(slog.DiscardHandler),
-			Operators: []string{"4711", "nobody", ""}, Group: group.name,
+			Operators: []string{"4711", "nobody", "S-1-5-21-8", ""}, Group: group.name,
 		})
 		for route, open := range localapi.RouteNames() {
 			status, body := ask(t, handler, tt.peer, route)

@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Peer is the process at the other end of a connection, as the kernel knows it: what it was when it connected.
@@ -16,6 +17,33 @@ type Peer struct {
 	GID    uint32
 	PID    int32
 	Groups []uint32 // supplementary groups the process has
+
+	SID       string   // on Windows, in place of UID: the user's security identifier
+	GroupSIDs []string // and those of the groups that count; Administrators only when elevated
+}
+
+// id returns the peer's uid or SID as text; "" when it is not known.
+func (p Peer) id() string {
+	switch {
+	case !p.Known:
+		return ""
+	case p.SID != "":
+		return p.SID
+	default:
+		return strconv.FormatUint(uint64(p.UID), 10)
+	}
+}
+
+// root reports whether the machine is the peer's: root, or on Windows the system or an elevated administrator.
+func (p Peer) root() bool {
+	switch {
+	case !p.Known:
+		return false
+	case p.SID != "":
+		return p.SID == sidSystem || slices.Contains(p.GroupSIDs, sidAdministrators)
+	default:
+		return p.UID == 0
+	}
 }
 
 // String returns the peer for the audit: "root (uid 0)", or "uid 4711" for a user without a name.
@@ -23,24 +51,32 @@ func (p Peer) String() string {
 	if !p.Known {
 		return "unknown"
 	}
-	if name := p.name(); name != "" {
-		return fmt.Sprintf("%s (uid %d)", name, p.UID)
+	id := "uid " + p.id()
+	if p.SID != "" {
+		id = p.SID
 	}
-	return fmt.Sprintf("uid %d", p.UID)
+	if name := p.name(); name != "" {
+		return fmt.Sprintf("%s (%s)", name, id)
+	}
+	return id
 }
 
 // name returns the user's name or "".
 func (p Peer) name() string {
-	u, err := user.LookupId(strconv.FormatUint(uint64(p.UID), 10))
+	u, err := user.LookupId(p.id())
 	if err != nil {
 		return ""
 	}
 	return u.Username
 }
 
-// is reports whether the peer is the user called name, or whose uid name is.
+// is reports whether the peer is the user called name, or whose uid or SID name is. Windows knows users as DOMAIN\name, in upper
+// and lower case.
 func (p Peer) is(name string) bool {
-	return name != "" && (name == strconv.FormatUint(uint64(p.UID), 10) || name == p.name())
+	if name == "" || !p.Known {
+		return false
+	}
+	return name == p.id() || name == p.name() || p.SID != "" && strings.EqualFold(name, p.name())
 }
 
 // in reports whether the peer is a member of the group called name.
@@ -48,6 +84,9 @@ func (p Peer) in(name string) bool {
 	group, err := user.LookupGroup(name)
 	if err != nil {
 		return false
+	}
+	if p.SID != "" {
+		return slices.Contains(p.GroupSIDs, group.Gid)
 	}
 	gid, err := strconv.ParseUint(group.Gid, 10, 32)
 	if err != nil {

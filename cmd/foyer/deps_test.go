@@ -55,6 +55,7 @@ var libraries = []library{
 	{path: "fyne.io/fyne/v2", rooms: []string{"cmd/foyer", "gui"}},
 	{path: "fyne.io/fyne/v2/app", rooms: []string{"cmd/foyer"}}, // it is the one that needs X11 and OpenGL to be built
 	{path: "fyne.io/fyne/v2/test", tests: []string{"gui"}},
+	{path: "github.com/Microsoft/go-winio", rooms: []string{"app/localapi"}},
 	{path: "github.com/BurntSushi/toml", rooms: []string{"server"}, tests: []string{"server", "cmd/foyer"}},
 	{path: "github.com/caddyserver/certmagic", rooms: []string{"server/cert"}},
 	{path: "github.com/chromedp", rooms: nil, tests: []string{"cmd/foyer"}},
@@ -91,7 +92,7 @@ var libraries = []library{
 	{path: "os/exec", rooms: []string{"cmd/foyer"}, tests: everywhere},
 	{path: "os/user", rooms: []string{"app/localapi", "cmd/foyer", "server"}, tests: everywhere},
 	{path: "syscall", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/oidc", "server/store"}, tests: everywhere},
-	{path: "unsafe", rooms: []string{"app/localapi"}},
+	{path: "unsafe", rooms: []string{"app/localapi", "server/store"}},
 }
 
 // topLevel is everything that stands at the top of the source tree, besides dot-files. The last three are made, not

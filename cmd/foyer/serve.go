@@ -109,7 +109,7 @@ func (p *program) gaveUp(err error) error {
 // start opens everything the service needs. The error is a serveError.
 func start(ctx context.Context, c server.Config) (*server.Server, error) {
 	s, err := server.New(ctx, c)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if errors.Is(err, errAddressInUse) {
 		err = fmt.Errorf("%s is in use by another program: choose another address with --listen", cmp.Or(c.Listen, server.DefaultListen))
 	}
 	if err != nil {

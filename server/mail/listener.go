@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -315,9 +314,9 @@ func (l *Listener) open(ctx context.Context, d *door) {
 // listenProblem returns why an address cannot be listened at, as a sentence for the administrator.
 func listenProblem(err error) string {
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, errAddressInUse):
 		return "another program has this port; stop it, or name another address in [smtp] listen"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, errAddressNotHere):
 		return "this machine does not have this address"
 	case errors.Is(err, fs.ErrPermission):
 		return "the service may not use a port below 1024 here; name another one, or give it the capability CAP_NET_BIND_SERVICE"

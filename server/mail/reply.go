@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -255,7 +254,7 @@ func (c *conversation) explainConnect(err error) (reason, message string) {
 		return "dns_not_found", "there is no host named " + c.host + c.advice("; check mail.smarthost")
 	case errors.As(err, &dns):
 		return "dns", "the name " + c.host + " cannot be looked up; check this machine's DNS server"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, errConnectionRefused):
 		return "connect_refused", "nothing answers at " + c.door() + c.advice("; check the port in mail.smarthost and that the mail server runs")
 	case isTimeout(err):
 		return "connect_timeout", who + " does not answer" + c.advice("; check mail.smarthost and whether a firewall is in the way") + blocked

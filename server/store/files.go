@@ -9,9 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // DataError says why the data directory cannot be used, in a sentence for the person who starts the service.
@@ -103,10 +100,8 @@ func MakeDir(dir string) error {
 	if why := notWritable(dir); why != "" {
 		return &DataError{Message: fmt.Sprintf("the data directory %s %s", dir, why)}
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory needs its x bit
-			return dataErrorf(dir, err, "others may read it, and that cannot be changed")
-		}
+	if err := tightenDir(dir, info); err != nil {
+		return dataErrorf(dir, err, "others may read it, and that cannot be changed")
 	}
 	free, err := freeSpace(dir)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -124,18 +119,6 @@ func MakeDir(dir string) error {
 	return nil
 }
 
-// notWritable returns why nothing can be written in a directory, or "".
-func notWritable(dir string) string {
-	switch err := unix.Access(dir, unix.W_OK|unix.X_OK); {
-	case errors.Is(err, syscall.EROFS):
-		return "is read-only: see to the disk, or mount it for writing"
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Sprintf("may not be written by uid %d: run the service as the user it belongs to", os.Geteuid())
-	default:
-		return ""
-	}
-}
-
 // tighten takes the rights of others from the database and its companions.
 func tighten(path string) error {
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
@@ -143,8 +126,8 @@ func tighten(path string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err == nil && info.Mode().Perm()&0o077 != 0 {
-			err = os.Chmod(name, 0o600)
+		if err == nil {
+			err = tightenFile(name, info)
 		}
 		if err != nil {
 			return dataErrorf(filepath.Dir(path), err, "others may read %s, and that cannot be changed", filepath.Base(name))
@@ -228,12 +211,5 @@ func replaceFile(path string, data []byte) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return renameDurably(temporary, path)
 }

@@ -29,8 +29,8 @@ const (
 	sidAdministrators = "S-1-5-32-544"
 )
 
-// serviceSID returns the security identifier of the service called name: its account NT SERVICE\name is a hash of the name.
-func serviceSID(name string) string {
+// ServiceSID returns the security identifier of the service called name: its account NT SERVICE\name is a hash of the name.
+func ServiceSID(name string) string {
 	var text []byte
 	for _, unit := range utf16.Encode([]rune(strings.ToUpper(name))) {
 		text = binary.LittleEndian.AppendUint16(text, unit)
@@ -49,7 +49,7 @@ func pipeOwnerTrusted(owner, own string) bool {
 	switch owner {
 	case "":
 		return false
-	case sidSystem, sidAdministrators, serviceSID("foyer"), own:
+	case sidSystem, sidAdministrators, ServiceSID("foyer"), own:
 		return true
 	default:
 		return false

@@ -73,7 +73,7 @@ func scm() (*mgr.Service, error) {
 	return &mgr.Service{Name: serviceName, Handle: handle}, nil
 }
 
-// states are those of Windows, in our words.
+// stateWord returns a state of Windows in our words.
 func stateWord(s svc.State) string {
 	switch s {
 	case svc.Running:
@@ -228,6 +228,9 @@ func placeProgram() error {
 	}
 	for _, name := range []string{"foyer.exe", "foyer.com"} {
 		data, err := os.ReadFile(filepath.Join(filepath.Dir(self), name))
+		if errors.Is(err, os.ErrNotExist) && name == "foyer.exe" {
+			data, err = os.ReadFile(self) // there is no desktop program beside it
+		}
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}

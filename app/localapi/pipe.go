@@ -36,11 +36,12 @@ func ServiceSID(name string) string {
 		text = binary.LittleEndian.AppendUint16(text, unit)
 	}
 	sum := sha1.Sum(text) //nolint:gosec // not for secrecy
-	sid := "S-1-5-80"
+	var sid strings.Builder
+	sid.WriteString("S-1-5-80")
 	for part := range 5 {
-		sid += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sum[4*part:]))
+		fmt.Fprintf(&sid, "-%d", binary.LittleEndian.Uint32(sum[4*part:]))
 	}
-	return sid
+	return sid.String()
 }
 
 // pipeOwnerTrusted reports whether what owns a pipe may be the service: the system, its administrators, the service's account, or

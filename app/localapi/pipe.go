@@ -29,18 +29,19 @@ const (
 	sidAdministrators = "S-1-5-32-544"
 )
 
-// serviceSID returns the security identifier of the service called name: its account NT SERVICE\name is a hash of the name.
-func serviceSID(name string) string {
+// ServiceSID returns the security identifier of the service called name: its account NT SERVICE\name is a hash of the name.
+func ServiceSID(name string) string {
 	var text []byte
 	for _, unit := range utf16.Encode([]rune(strings.ToUpper(name))) {
 		text = binary.LittleEndian.AppendUint16(text, unit)
 	}
 	sum := sha1.Sum(text) //nolint:gosec // not for secrecy
-	sid := "S-1-5-80"
+	var sid strings.Builder
+	sid.WriteString("S-1-5-80")
 	for part := range 5 {
-		sid += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sum[4*part:]))
+		fmt.Fprintf(&sid, "-%d", binary.LittleEndian.Uint32(sum[4*part:]))
 	}
-	return sid
+	return sid.String()
 }
 
 // pipeOwnerTrusted reports whether what owns a pipe may be the service: the system, its administrators, the service's account, or
@@ -49,7 +50,7 @@ func pipeOwnerTrusted(owner, own string) bool {
 	switch owner {
 	case "":
 		return false
-	case sidSystem, sidAdministrators, serviceSID("foyer"), own:
+	case sidSystem, sidAdministrators, ServiceSID("foyer"), own:
 		return true
 	default:
 		return false

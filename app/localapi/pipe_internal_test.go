@@ -22,8 +22,8 @@ func TestPipeName(t *testing.T) {
 func TestServiceSID(t *testing.T) {
 	const want = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
 	for _, name := range []string{"TrustedInstaller", "trustedinstaller"} {
-		if got := serviceSID(name); got != want {
-			t.Errorf("serviceSID(%s): got %s, want %s", name, got, want)
+		if got := ServiceSID(name); got != want {
+			t.Errorf("ServiceSID(%s): got %s, want %s", name, got, want)
 		}
 	}
 }
@@ -31,8 +31,8 @@ func TestServiceSID(t *testing.T) {
 func TestPipeOwner(t *testing.T) {
 	const me, you = "S-1-5-21-1-2-3-1001", "S-1-5-21-1-2-3-1002"
 	for owner, want := range map[string]bool{
-		sidSystem: true, sidAdministrators: true, serviceSID("foyer"): true, me: true,
-		you: false, "": false, "S-1-5-32-545": false, "S-1-1-0": false, serviceSID("spooler"): false,
+		sidSystem: true, sidAdministrators: true, ServiceSID("foyer"): true, me: true,
+		you: false, "": false, "S-1-5-32-545": false, "S-1-1-0": false, ServiceSID("spooler"): false,
 	} {
 		if got := pipeOwnerTrusted(owner, me); got != want {
 			t.Errorf("a pipe of %q: got trusted %v, want %v", owner, got, want)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -165,8 +166,11 @@ func meaning(e localapi.Entry) string {
 	return text
 }
 
-// quoted returns a name as it is typed at a shell.
+// quoted returns a name as it is typed at a shell, or on Windows at a prompt.
 func quoted(name string) string {
+	if runtime.GOOS == "windows" {
+		return windowsWord(safe(name))
+	}
 	if name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/@") == "" && name[0] != '-' {
 		return name
 	}

@@ -4,5 +4,8 @@ package main
 
 import "syscall"
 
-// errAddressInUse is what the system says about an address that another program has.
-const errAddressInUse = syscall.EADDRINUSE
+// What the system says about an address that another program has, and about one that this machine has not.
+const (
+	errAddressInUse   = syscall.EADDRINUSE
+	errAddressNotHere = syscall.EADDRNOTAVAIL
+)

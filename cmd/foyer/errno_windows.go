@@ -2,6 +2,9 @@ package main
 
 import "golang.org/x/sys/windows"
 
-// errAddressInUse is what the system says about an address that another program has. The number of this name in package syscall is
-// made up on Windows.
-const errAddressInUse = windows.WSAEADDRINUSE
+// What the system says about an address that another program has, and about one that this machine has not. The numbers of these
+// names in package syscall are made up on Windows.
+const (
+	errAddressInUse   = windows.WSAEADDRINUSE
+	errAddressNotHere = windows.WSAEADDRNOTAVAIL
+)

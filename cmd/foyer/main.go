@@ -44,6 +44,7 @@ type program struct {
 
 	manager    serviceManager // of the system; nil is that of this one
 	privileged func() bool    // whether this process may change services; nil asks the system
+	ready      func()         // called when the service is ready; nil when nobody waits for that
 }
 
 func (p *program) run(ctx context.Context, args []string) int {

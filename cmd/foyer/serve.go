@@ -45,7 +45,7 @@ the pages are at port 8080.`,
 			if err != nil {
 				return p.gaveUp(&serveError{err})
 			}
-			return p.gaveUp(underManager(cmd.Context(), func(ctx context.Context) error { return p.serve(ctx, p.override(config, f)) }))
+			return p.gaveUp(p.underManager(cmd.Context(), config, func(ctx context.Context) error { return p.serve(ctx, p.override(config, f)) }))
 		},
 	}
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `FILE`; default /etc/foyer/foyer.toml, if it exists")
@@ -87,6 +87,9 @@ func (p *program) serve(ctx context.Context, c server.Config) error {
 	// Its sockets listen already: who connects now is answered as soon as Run begins.
 	if _, err := fmt.Fprintf(p.out, "foyer is ready at %s\n", s.URL()); err != nil {
 		c.Log.Warn("cannot write to standard output", "err", err)
+	}
+	if p.ready != nil {
+		p.ready()
 	}
 	w := watched{notifier: n, run: s.Run, alive: s.Alive, url: s.URL, log: c.Log}
 	if err := w.Run(ctx); err != nil {

@@ -100,7 +100,7 @@ func (p *program) services() *services {
 	if manager == nil {
 		manager = newServiceManager()
 	}
-	s := &services{p: p, manager: manager, root: p.privileged, sudo: "sudo "}
+	s := &services{p: p, manager: manager, root: p.privileged, sudo: sudo}
 	if s.root == nil {
 		s.root = privileged
 	}
@@ -137,7 +137,7 @@ func (s *services) mayChange(cmd *cobra.Command, args []string) error {
 		}
 		words = append(words, arg)
 	}
-	return app.Errorf(app.Denied, "root_needed", "this changes the machine and needs root: %s", strings.Join(words, " "))
+	return app.Errorf(app.Denied, "root_needed", "this changes the machine and needs %s: %s", rights, strings.Join(words, " "))
 }
 
 // check refuses what would name another service than the installed one.
@@ -247,7 +247,7 @@ func (p *program) printInstalled(got installResult) error {
 			return err
 		}
 	}
-	as := "sudo "
+	as := sudo
 	if len(got.Operators) > 0 {
 		as = ""
 	}
@@ -257,7 +257,7 @@ Next, %[1]s
   %[2]sfoyer settings set login_link=on
   %[2]sfoyer settings set mail.transport=smarthost ...   until then mail is kept, not sent`
 	if !got.Running {
-		return p.say(next, "start it with sudo foyer service start, and say who may come in:", as)
+		return p.say(next, "start it with "+sudo+"foyer service start, and say who may come in:", as)
 	}
 	return p.say(next, "say who may come in, or open the desktop program with foyer gui:", as)
 }
@@ -331,7 +331,7 @@ func (p *program) printStatus(st serviceStatus) error {
 		return p.printJSON(st)
 	}
 	if !st.Installed {
-		return p.say("the service is not installed; install it with: sudo foyer service install")
+		return p.say("the service is not installed; install it with: %sfoyer service install", sudo)
 	}
 	state := st.State
 	if st.Detail != "" {
@@ -362,7 +362,7 @@ func versionAt(ctx context.Context, socket string) (localapi.Version, error) {
 }
 
 func errNotInstalled() error {
-	return app.Errorf(app.NotFound, "service_not_installed", "the service is not installed; install it with: sudo foyer service install")
+	return app.Errorf(app.NotFound, "service_not_installed", "the service is not installed; install it with: %sfoyer service install", sudo)
 }
 
 // serviceState tells the desktop program whether the service is installed and whether it runs. It needs no rights and takes

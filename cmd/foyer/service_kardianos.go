@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/kardianos/service"
 
@@ -19,19 +21,12 @@ type systemService struct{}
 
 func newServiceManager() serviceManager { return systemService{} }
 
-// open returns the service as the system is to know it. The defaults of kardianos/service do not restart a service on
-// Windows, and do not start one with macOS.
+// open returns the service as the system is to know it.
 func open(run *managed) (service.Service, error) {
 	if run == nil {
 		run = &managed{}
 	}
-	return service.New(run, &service.Config{
-		Name: serviceName, DisplayName: "Foyer", Description: "Customer accounts", Arguments: []string{"serve"},
-		Option: service.KeyValue{
-			"OnFailure": "restart", "OnFailureDelayDuration": "2s", "OnFailureResetPeriod": 3600, // Windows
-			"RunAtLoad": true, // macOS
-		},
-	})
+	return service.New(run, serviceConfig())
 }
 
 func (systemService) usable() error {
@@ -39,95 +34,6 @@ func (systemService) usable() error {
 		return app.Errorf(app.Unavailable, "no_service_manager", "this system has no service manager that Foyer knows; run foyer serve by other means")
 	}
 	return nil
-}
-
-func (systemService) status(ctx context.Context) (serviceStatus, error) {
-	st := serviceStatus{State: stateNotInstalled, Data: dataDir()}
-	s, err := open(nil)
-	if err != nil {
-		return st, err
-	}
-	status, err := s.Status()
-	if errors.Is(err, service.ErrNotInstalled) {
-		return st, nil
-	}
-	if err != nil {
-		return st, fmt.Errorf("ask the service manager: %w", err)
-	}
-	st.Installed, st.Enabled, st.State = true, true, stateStopped
-	if status == service.StatusRunning {
-		st.State, st.Running = stateRunning, true
-		if v, err := versionAt(ctx, ""); err == nil {
-			st.Version = v.Version
-		}
-	}
-	return st, nil
-}
-
-func (m systemService) install(ctx context.Context, want installation) (installResult, error) {
-	if want.listen != "" || want.publicURL != "" || len(want.operators) > 0 {
-		return installResult{}, app.Errorf(app.Invalid, "install_flags", "on this system write the address, the URL and the operators into %s first", server.DefaultConfigFile)
-	}
-	s, err := open(nil)
-	if err != nil {
-		return installResult{}, err
-	}
-	before, err := m.status(ctx)
-	if err != nil {
-		return installResult{}, err
-	}
-	// An installed service is not replaced: it is taken away first, which leaves its data alone.
-	if before.Installed {
-		if _, err := m.uninstall(ctx); err != nil {
-			return installResult{}, err
-		}
-	}
-	if err := s.Install(); err != nil {
-		return installResult{}, fmt.Errorf("install the service: %w", err)
-	}
-	if !want.noStart {
-		if err := s.Start(); err != nil {
-			return installResult{}, errors.Join(fmt.Errorf("start the service: %w", err), s.Uninstall())
-		}
-	}
-	after, err := m.status(ctx)
-	return installResult{serviceStatus: after, Changed: true, Config: server.DefaultConfigFile}, err
-}
-
-func (m systemService) uninstall(context.Context) ([]string, error) {
-	s, err := open(nil)
-	if err != nil {
-		return nil, err
-	}
-	// Uninstalling stops nothing. A service that is stopped already cannot be.
-	if status, err := s.Status(); err == nil && status == service.StatusRunning {
-		if err := s.Stop(); err != nil {
-			return nil, fmt.Errorf("stop the service: %w", err)
-		}
-	}
-	if err := s.Uninstall(); err != nil {
-		return nil, fmt.Errorf("remove the service: %w", err)
-	}
-	return []string{serviceName}, nil
-}
-
-func (systemService) purge(context.Context) ([]string, error) {
-	if err := os.RemoveAll(dataDir()); err != nil {
-		return nil, fmt.Errorf("delete the data: %w", err)
-	}
-	return []string{dataDir()}, nil
-}
-
-func (m systemService) start(context.Context) error   { return m.control("start") }
-func (m systemService) stop(context.Context) error    { return m.control("stop") }
-func (m systemService) restart(context.Context) error { return m.control("restart") }
-
-func (systemService) control(verb string) error {
-	s, err := open(nil)
-	if err != nil {
-		return err
-	}
-	return service.Control(s, verb)
 }
 
 // dataDir returns where the service keeps its data.
@@ -141,38 +47,74 @@ func dataDir() string {
 // managed is a service while the system's manager runs it.
 type managed struct {
 	run    func(ctx context.Context) error
+	ready  <-chan struct{}
 	ctx    context.Context // kardianos/service hands none to Start
 	cancel context.CancelFunc
 	ended  chan error
 }
 
-// Start begins to serve and returns at once, as the manager expects it.
+// startTime is how long the manager is kept waiting for a service that starts. One that takes longer has a database to bring up to
+// date, and counts as started.
+const startTime = 25 * time.Second
+
+// Start begins to serve and returns when the service is ready, or with what keeps it from starting: then the manager leaves it
+// alone, for a person has to do something.
 func (m *managed) Start(s service.Service) error {
 	m.ended = make(chan error, 1)
-	go func() {
-		err := m.run(m.ctx)
-		m.ended <- err
-		if err != nil && m.ctx.Err() == nil {
-			_ = s.Stop() // it has ended by itself; the manager is told, and can do no more than hear it
+	go func() { m.ended <- m.run(m.ctx) }()
+	wait := time.NewTimer(startTime)
+	defer wait.Stop()
+	select {
+	case err := <-m.ended:
+		if err == nil {
+			err = errors.New("it ended at once")
 		}
-	}()
+		m.tell(s, service.Logger.Error, "Foyer does not start: "+errorLine(err))
+		return err
+	case <-m.ready:
+	case <-wait.C:
+	}
+	m.tell(s, service.Logger.Info, "Foyer "+version()+" has started.")
+	go m.watch(s)
 	return nil
 }
 
+// watch ends the process when the service ends by itself, by which the manager knows that it is to start it again.
+func (m *managed) watch(s service.Service) {
+	err := <-m.ended
+	if m.ctx.Err() == nil {
+		m.tell(s, service.Logger.Error, fmt.Sprintf("Foyer has ended: %v", err))
+		os.Exit(exitFailed)
+	}
+	m.ended <- err
+}
+
 // Stop ends it and waits.
-func (m *managed) Stop(service.Service) error {
+func (m *managed) Stop(s service.Service) error {
 	m.cancel()
-	return <-m.ended
+	err := <-m.ended
+	m.tell(s, service.Logger.Info, "Foyer has stopped.")
+	return err
+}
+
+// tell writes into the system's log: the event log, or syslog.
+func (m *managed) tell(s service.Service, write func(service.Logger, ...any) error, text string) {
+	if log, err := s.SystemLogger(nil); err == nil {
+		_ = write(log, text) // there is nowhere else to say it
+	}
 }
 
 // underManager runs the service so that the system's manager can stop it.
-func underManager(ctx context.Context, run func(context.Context) error) error {
+func (p *program) underManager(ctx context.Context, config server.Config, run func(context.Context) error) error {
 	if service.Interactive() {
 		return run(ctx)
 	}
+	ready := make(chan struct{})
+	p.ready = sync.OnceFunc(func() { close(ready) })
+	p.logToFile(config)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s, err := open(&managed{run: run, ctx: ctx, cancel: cancel})
+	s, err := open(&managed{run: run, ready: ready, ctx: ctx, cancel: cancel})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,9 @@ func command(ctx context.Context, name string, args ...string) (string, error) {
 }
 
 // underManager runs the service; systemd needs nothing more than what watched tells it.
-func underManager(ctx context.Context, run func(context.Context) error) error { return run(ctx) }
+func (p *program) underManager(ctx context.Context, _ server.Config, run func(context.Context) error) error {
+	return run(ctx)
+}
 
 func (m *systemd) usable() error {
 	if _, err := os.Stat(m.booted); err != nil {
@@ -243,36 +245,4 @@ func (m *systemd) purge(context.Context) ([]string, error) {
 		return gone, fmt.Errorf("delete the directory of the configuration: %w", err)
 	}
 	return gone, nil
-}
-
-// purgeDir deletes a data directory, and reports whether there was one.
-func purgeDir(dir string) (there bool, err error) {
-	dir = filepath.Clean(dir) // behind a slash, a link is not one
-	// The link alone would go, the data stay, and nobody has agreed to what it leads to.
-	if info, err := os.Lstat(dir); err == nil && info.Mode()&os.ModeSymlink != 0 {
-		return false, app.Errorf(app.Conflict, "purge_link", "%s is a link: delete what it leads to, and the link, yourself", dir)
-	}
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("data directory: %w", err)
-	case len(entries) > 0 && !isDataDir(dir):
-		return false, app.Errorf(app.Conflict, "purge_data", "%s holds no data of Foyer: look what it is, and delete it yourself", dir)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return false, fmt.Errorf("delete the data: %w", err)
-	}
-	return true, nil
-}
-
-// isDataDir reports whether a directory is one that Foyer has made its own.
-func isDataDir(dir string) bool {
-	for _, name := range []string{"instance.json", "foyer.lock"} {
-		if info, err := os.Lstat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
-			return true
-		}
-	}
-	return false
 }

@@ -223,16 +223,20 @@ func ConfigCheck(path string, err error) app.Check {
 	return c
 }
 
-// portChecks tells where the service that runs listens.
-func (s *Server) portChecks(ctx context.Context) []app.Check {
-	listeners := []app.PageListener{{Address: s.pages.Addr().String(), Kind: "http"}}
+// listeners returns where the pages are served.
+func (s *Server) listeners(ctx context.Context) []app.PageListener {
 	if s.serving != nil {
 		if serving, err := s.serving(ctx); err == nil && len(serving.Listeners) > 0 {
-			listeners = serving.Listeners
+			return serving.Listeners
 		}
 	}
+	return []app.PageListener{{Address: s.pages.Addr().String(), Kind: "http"}}
+}
+
+// portChecks tells where the service that runs listens.
+func (s *Server) portChecks(ctx context.Context) []app.Check {
 	var checks []app.Check
-	for _, l := range listeners {
+	for _, l := range s.listeners(ctx) {
 		switch {
 		case l.Error != "":
 			checks = append(checks, found(app.CheckError, "port_pages", l.Address, fmt.Sprintf("the pages are not served at %s: %s%s", l.Address, l.Error, holderWords(l.Address)), "Kind", l.Kind))

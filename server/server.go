@@ -21,6 +21,7 @@ import (
 	"foyer/app"
 	"foyer/app/localapi"
 	"foyer/assets"
+	"foyer/server/discovery"
 	"foyer/server/mail"
 	"foyer/server/metrics"
 	"foyer/server/oidc"
@@ -49,6 +50,7 @@ type Server struct {
 	jobs           *app.Jobs
 	metrics        *metrics.Metrics
 	port           *metricsPort
+	announcer      *discovery.Announcer
 	level          string // of the log, as the setting last was; of New and then of follow alone
 	checkups       *checkups
 	trial          *pagesTrial
@@ -65,6 +67,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{config: c.withDefaults(), instance: string(app.NewToken())}
 	s.metrics = s.newMetrics()
 	s.port = &metricsPort{write: s.metrics.Write, log: s.config.Log}
+	s.announcer = discovery.New(discovery.Config{Log: s.config.Log, Changed: s.announcedChanged})
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -194,7 +197,7 @@ func (s *Server) openPages(texts *assets.Texts) error {
 	pages, err := web.New(web.Config{
 		Service: s.service, Providers: s.providers, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
 		Version: s.config.Version, Instance: s.instance, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
-		Served: s.metrics.Request,
+		Served: s.metrics.Request, Announced: s.Announced,
 	})
 	if err != nil {
 		return err
@@ -236,6 +239,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
 	group.Go(func() error { s.checkups.run(ctx); return nil })
 	group.Go(func() error { s.follow(ctx); return nil })
+	group.Go(func() error { s.announcer.Run(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)

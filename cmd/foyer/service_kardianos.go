@@ -144,15 +144,18 @@ type managed struct {
 	ctx    context.Context // kardianos/service hands none to Start
 	cancel context.CancelFunc
 	ended  chan error
+	events service.Logger // of the system
 }
 
 // Start begins to serve and returns at once, as the manager expects it.
 func (m *managed) Start(s service.Service) error {
 	m.ended = make(chan error, 1)
+	_ = m.events.Info("Foyer " + version() + " starts") // a log that does not take it keeps nobody from serving
 	go func() {
 		err := m.run(m.ctx)
 		m.ended <- err
 		if err != nil && m.ctx.Err() == nil {
+			_ = m.events.Error("Foyer has ended: " + errorLine(err))
 			_ = s.Stop() // it has ended by itself; the manager is told, and can do no more than hear it
 		}
 	}()
@@ -162,7 +165,13 @@ func (m *managed) Start(s service.Service) error {
 // Stop ends it and waits.
 func (m *managed) Stop(service.Service) error {
 	m.cancel()
-	return <-m.ended
+	err := <-m.ended
+	if err != nil {
+		_ = m.events.Error("Foyer has stopped: " + errorLine(err))
+		return err
+	}
+	_ = m.events.Info("Foyer has stopped")
+	return nil
 }
 
 // underManager runs the service so that the system's manager can stop it.
@@ -172,9 +181,13 @@ func underManager(ctx context.Context, run func(context.Context) error) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s, err := open(&managed{run: run, ctx: ctx, cancel: cancel})
+	m := &managed{run: run, ctx: ctx, cancel: cancel}
+	s, err := open(m)
 	if err != nil {
 		return err
+	}
+	if m.events, err = s.Logger(nil); err != nil {
+		return fmt.Errorf("open the log of the system: %w", err)
 	}
 	return s.Run()
 }

@@ -95,6 +95,8 @@ type Config struct {
 	Hosts []string
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// Announced returns one more host name the pages answer to, "" for none; nil is none.
+	Announced func() string
 	// Served is told of every answer: the template of the route, "" for none, the method and the status. nil is nobody.
 	Served  func(route, method string, status int, took time.Duration)
 	MaxBody int64 // bytes of a request's body, 64 KiB when 0
@@ -113,6 +115,7 @@ type site struct {
 	hosts     map[string]bool
 	proxies   []netip.Prefix
 	maxBody   int64
+	announced func() string
 	served    func(route, method string, status int, took time.Duration)
 	texts     *texts
 	pages     *templates
@@ -125,7 +128,7 @@ type site struct {
 func New(c Config) (http.Handler, error) {
 	s := &site{
 		service: c.Service, providers: c.Providers, log: c.Log, health: c.Health, version: c.Version, instance: c.Instance,
-		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, maxBody: c.MaxBody, fields: fieldSpecs(), served: c.Served,
+		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, maxBody: c.MaxBody, fields: fieldSpecs(), served: c.Served, announced: c.Announced,
 	}
 	for _, host := range c.Hosts {
 		s.hosts[canonicalHost(host)] = true

@@ -13,8 +13,11 @@ import (
 // was started by a service, with its output somewhere else, has inherited it (systemd.exec(5), JOURNAL_STREAM).
 func isJournal(w io.Writer, getenv func(string) string) bool {
 	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
 	stream := getenv("JOURNAL_STREAM")
-	if !ok || stream == "" {
+	if stream == "" {
 		return false
 	}
 	info, err := file.Stat()

@@ -120,8 +120,10 @@ func (s *session) send(at map[int]set, ends bool) {
 	for index, r := range at {
 		m := answer()
 		m.Answer = r.all()
-		for _, rr := range m.Answer {
-			if ends {
+		if ends {
+			// That there are services of this kind may be true all the same.
+			m.Answer = slices.DeleteFunc(m.Answer, func(rr dns.RR) bool { return rr.Header().Name == allServices })
+			for _, rr := range m.Answer {
 				rr.Header().Ttl = 0
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 
 	"golang.org/x/net/ipv4"
@@ -24,13 +25,20 @@ const maxPacket = 9000
 type sockets struct {
 	v4      *ipv4.PacketConn
 	v6      *ipv6.PacketConn
+	nets    []subnet
 	packets chan Packet
 	quit    chan struct{}
 	group   sync.WaitGroup
 }
 
+// subnet is a network that an interface is in.
+type subnet struct {
+	index  int
+	prefix netip.Prefix
+}
+
 func openSockets(at []Interface) (Network, error) {
-	s := &sockets{packets: make(chan Packet), quit: make(chan struct{})}
+	s := &sockets{nets: subnets(at), packets: make(chan Packet), quit: make(chan struct{})}
 	err := errors.Join(s.open4(at), s.open6(at))
 	if s.v4 == nil && s.v6 == nil {
 		return nil, fmt.Errorf("listen for multicast DNS: %w", err)
@@ -44,13 +52,41 @@ func openSockets(at []Interface) (Network, error) {
 	return s, nil
 }
 
+// subnets returns the networks of interfaces.
+func subnets(at []Interface) []subnet {
+	var nets []subnet
+	for _, i := range at {
+		addrs, err := (&net.Interface{Index: i.Index, Name: i.Name}).Addrs()
+		if err != nil {
+			continue // it has gone
+		}
+		for _, a := range addrs {
+			if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+				nets = append(nets, subnet{i.Index, prefix.Masked()})
+			}
+		}
+	}
+	return nets
+}
+
+// indexOf returns the interface by which a packet came whose kernel does not say: the one in whose network the sender is.
+func (s *sockets) indexOf(peer netip.Addr) int {
+	for _, n := range s.nets {
+		if n.prefix.Contains(peer.Unmap().WithZone("")) {
+			return n.index
+		}
+	}
+	return 0
+}
+
 func (s *sockets) open4(at []Interface) error {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: group4, Port: mdnsPort}) // of a group, so it is shared
 	if err != nil {
 		return err
 	}
 	p := ipv4.NewPacketConn(conn)
-	errs := []error{p.SetControlMessage(ipv4.FlagInterface, true), p.SetMulticastTTL(255), p.SetTTL(255), p.SetMulticastLoopback(true)}
+	_ = p.SetControlMessage(ipv4.FlagInterface, true) // Windows cannot, and indexOf guesses there
+	errs := []error{p.SetMulticastTTL(255), p.SetTTL(255), p.SetMulticastLoopback(true)}
 	joined := 0
 	for _, i := range at {
 		if err := p.JoinGroup(&net.Interface{Index: i.Index, Name: i.Name}, &net.UDPAddr{IP: group4}); err == nil {
@@ -70,7 +106,8 @@ func (s *sockets) open6(at []Interface) error {
 		return err
 	}
 	p := ipv6.NewPacketConn(conn)
-	errs := []error{p.SetControlMessage(ipv6.FlagInterface, true), p.SetMulticastHopLimit(255), p.SetHopLimit(255), p.SetMulticastLoopback(true)}
+	_ = p.SetControlMessage(ipv6.FlagInterface, true) // Windows cannot, and indexOf guesses there
+	errs := []error{p.SetMulticastHopLimit(255), p.SetHopLimit(255), p.SetMulticastLoopback(true)}
 	joined := 0
 	for _, i := range at {
 		if err := p.JoinGroup(&net.Interface{Index: i.Index, Name: i.Name}, &net.UDPAddr{IP: group6}); err == nil {
@@ -91,7 +128,11 @@ func (s *sockets) read4() {
 		if err != nil {
 			return // it is closed
 		}
-		if control != nil && !s.came(b[:n], control.IfIndex, from) {
+		index := 0
+		if control != nil {
+			index = control.IfIndex
+		}
+		if !s.came(b[:n], index, from) {
 			return
 		}
 	}
@@ -104,7 +145,11 @@ func (s *sockets) read6() {
 		if err != nil {
 			return // it is closed
 		}
-		if control != nil && !s.came(b[:n], control.IfIndex, from) {
+		index := 0
+		if control != nil {
+			index = control.IfIndex
+		}
+		if !s.came(b[:n], index, from) {
 			return
 		}
 	}
@@ -115,6 +160,9 @@ func (s *sockets) came(data []byte, index int, from net.Addr) bool {
 	udp, ok := from.(*net.UDPAddr)
 	if !ok {
 		return true
+	}
+	if index == 0 {
+		index = s.indexOf(udp.AddrPort().Addr())
 	}
 	select {
 	case s.packets <- Packet{Interface: index, Peer: udp.AddrPort(), Data: append([]byte{}, data...)}:
@@ -156,6 +204,10 @@ func (s *sockets) write4(p Packet, to net.Addr) error {
 	if s.v4 == nil {
 		return errNoFamily
 	}
+	// For who takes no control message. One goroutine writes.
+	if err := s.v4.SetMulticastInterface(&net.Interface{Index: p.Interface}); err != nil {
+		return err
+	}
 	_, err := s.v4.WriteTo(p.Data, &ipv4.ControlMessage{IfIndex: p.Interface}, to)
 	return err
 }
@@ -163,6 +215,10 @@ func (s *sockets) write4(p Packet, to net.Addr) error {
 func (s *sockets) write6(p Packet, to net.Addr) error {
 	if s.v6 == nil {
 		return errNoFamily
+	}
+	// For who takes no control message. One goroutine writes.
+	if err := s.v6.SetMulticastInterface(&net.Interface{Index: p.Interface}); err != nil {
+		return err
 	}
 	_, err := s.v6.WriteTo(p.Data, &ipv6.ControlMessage{IfIndex: p.Interface}, to)
 	return err

@@ -316,7 +316,8 @@ func (s *Service) SetSettings(ctx context.Context, actor string, changes map[str
 	done(true)
 	s.settings.Store(&next)
 	s.store.Reserve(next.Limits.ReserveMB)
-	s.outbox.Look() // mail may be held no longer, or leave by another way
+	s.store.Changes().Tell(TopicSettings) // the store has told it at the commit, when they were not those of Settings yet
+	s.outbox.Look()                       // mail may be held no longer, or leave by another way
 	return s.Settings(), nil
 }
 

@@ -337,7 +337,8 @@ func (s *Service) changeSettings(ctx context.Context, event Event, changes map[s
 	prepared.Commit()
 	s.settings.Store(&next)
 	s.store.Reserve(next.Limits.ReserveMB)
-	s.outbox.Look() // mail may be held no longer, or leave by another way
+	s.store.Changes().Tell(TopicSettings) // the store has told it at the commit, when they were not those of Settings yet
+	s.outbox.Look()                       // mail may be held no longer, or leave by another way
 	return nil
 }
 

@@ -11,11 +11,8 @@ import (
 
 // concerns returns what wants attention and the domain does not know of.
 func (s *Server) concerns() []app.Concern {
-	return slices.Concat(s.checkups.concerns(), s.port.concerns())
+	return slices.Concat(s.checkups.concerns(), s.port.concerns(), s.announceConcerns())
 }
-
-// Announced returns the name that is told to the local network, "" for none.
-func (s *Server) Announced() string { return "" }
 
 // newMetrics returns what counts and tells what the service does.
 func (s *Server) newMetrics() *metrics.Metrics {

@@ -43,6 +43,7 @@ var (
 	PortCheck        = portCheck
 	RedirectCheck    = redirectCheck
 	SortChecks       = sortChecks
+	Offer            = offer
 )
 
 // PageChecks looks at a public URL in another network than ours.

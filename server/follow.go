@@ -12,25 +12,27 @@ import (
 func (s *Server) follow(ctx context.Context) {
 	watch := s.service.Watch()
 	defer watch.Close()
-	s.settingsChanged() // those that were changed since the start are told to no watch
+	s.settingsChanged(ctx) // those that were changed since the start are told to no watch
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-watch.Changed():
-			if slices.Contains(watch.Take(), app.TopicSettings) {
-				s.settingsChanged()
+			topics := watch.Take()
+			if slices.Contains(topics, app.TopicSettings) || slices.Contains(topics, app.TopicAddress) {
+				s.settingsChanged(ctx)
 			}
 		}
 	}
 }
 
-func (s *Server) settingsChanged() {
+func (s *Server) settingsChanged(ctx context.Context) {
 	settings := s.service.Settings()
 	if level := settings.Watching.LogLevel; level != s.level {
 		s.level = level
 		s.setLevel(level)
 	}
+	s.announcer.Offer(offer(settings, s.serving.Serving().Listeners))
 }
 
 // setLevel makes the log say as much as the setting says.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -167,7 +168,7 @@ func TestLogLevel(t *testing.T) {
 		h.set("log.level", tt.set)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		for level.Level() != tt.want && ctx.Err() == nil {
-			h.app.Settings() // until the change has come through
+			runtime.Gosched() // until the change has come through
 		}
 		cancel()
 		if got := level.Level(); got != tt.want {

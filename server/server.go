@@ -21,6 +21,7 @@ import (
 	"foyer/app"
 	"foyer/app/localapi"
 	"foyer/assets"
+	"foyer/server/discovery"
 	"foyer/server/mail"
 	"foyer/server/metrics"
 	"foyer/server/oidc"
@@ -54,6 +55,7 @@ type Server struct {
 	backups        *backups
 	metrics        *metrics.Metrics
 	port           *metricsPort
+	announcer      *discovery.Announcer
 	level          string // of the log, as the setting last was; of New and then of follow alone
 	checkups       *checkups
 	trial          *pagesTrial
@@ -68,6 +70,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{config: c.withDefaults(), instance: string(app.NewToken())}
 	s.metrics = s.newMetrics()
 	s.port = &metricsPort{write: s.metrics.Write, log: s.config.Log}
+	s.announcer = discovery.New(discovery.Config{Log: s.config.Log, Changed: s.announcedChanged})
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -250,8 +253,7 @@ func (s *Server) openPages(ctx context.Context, texts *assets.Texts) error {
 	s.handler, err = web.New(web.Config{
 		Service: s.service, Providers: s.providers, Texts: texts, Files: assets.Files(), Log: s.config.Log, Health: (&health{check: s.store.Ping}).ok,
 		Version: s.config.Version, Instance: s.instance, Hosts: s.config.Hosts, TrustedProxies: proxies, MaxBody: limits.MaxBody,
-		Served:            s.metrics.Request,
-		PublicCertificate: s.serving.publiclyTrusted,
+		Served: s.metrics.Request, Announced: s.Announced, PublicCertificate: s.serving.publiclyTrusted,
 	})
 	if err != nil {
 		return err
@@ -298,6 +300,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { s.follow(ctx); return nil })
 	group.Go(func() error { s.service.WatchAddress(ctx); return nil })
 	group.Go(func() error { s.serving.watch(ctx); return nil })
+	group.Go(func() error { s.announcer.Run(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)

@@ -68,7 +68,7 @@ func TestHelp(t *testing.T) {
 // TestCommands expects exactly the families and commands that are documented.
 func TestCommands(t *testing.T) {
 	want := map[string]string{
-		"serve": "", "demo": "", "gui": "", "version": "", "attention": "", "allow": "test", "audit": "list",
+		"serve": "", "demo": "", "gui": "", "version": "", "attention": "", "doctor": "", "metrics": "", "allow": "test", "audit": "list",
 		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show test",
 		"account": "disable enable list move remove reset sessions show signout unlink", "registration": "list remove resend", "settings": "get set test-url",
 		"mail":    "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",

@@ -20,7 +20,7 @@ import (
 )
 
 func (p *program) demoCommand() *cobra.Command {
-	f := serveFlags{level: slog.LevelWarn}
+	f := serveFlags{level: slog.LevelWarn, given: true}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Try it: the service with a sample company, and mails shown here",

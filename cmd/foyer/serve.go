@@ -22,6 +22,8 @@ type serveFlags struct {
 	listen    string
 	publicURL string
 	level     slog.Level
+	given     bool // the level was
+	format    logFormat
 }
 
 func (p *program) serveCommand() *cobra.Command {
@@ -56,7 +58,9 @@ the pages are at port 8080.`,
 
 func (p *program) listenFlags(cmd *cobra.Command, f *serveFlags) {
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`ADDRESS` of the pages, HOST:PORT or :PORT")
-	cmd.Flags().TextVar(&f.level, "log-level", f.level, "`LEVEL` of what is logged: debug, info, warn or error")
+	cmd.Flags().TextVar(&f.level, "log-level", f.level, "`LEVEL` of what is logged, in place of the setting log.level until that is set: debug, info, warn or error")
+	cmd.Flags().TextVar(&f.format, "log-format", f.format, "`FORMAT` of the log: text or json")
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) { f.given = f.given || cmd.Flags().Changed("log-level") }
 }
 
 // override returns the configuration with what the command line says in place of what the file says.
@@ -68,7 +72,9 @@ func (p *program) override(c server.Config, f serveFlags) server.Config {
 	c.Listen = cmp.Or(f.listen, c.Listen)
 	c.PublicURL = cmp.Or(f.publicURL, c.PublicURL)
 	c.Version = version()
-	c.Log = slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{Level: f.level}))
+	c.Level, c.LevelGiven = new(slog.LevelVar), f.given
+	c.Level.Set(f.level)
+	c.Log = newLog(p.err, f.format, isJournal(p.err, p.getenv), c.Level)
 	return c
 }
 

@@ -95,6 +95,8 @@ type Config struct {
 	Hosts []string
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// Announced returns one more host name the pages answer to, "" for none; nil is none.
+	Announced func() string
 	// Served is told of every answer: the template of the route, "" for none, the method and the status. nil is nobody.
 	Served func(route, method string, status int, took time.Duration)
 	// PublicCertificate reports whether browsers trust the certificate they are shown without being told to; nil is yes.
@@ -116,6 +118,7 @@ type site struct {
 	proxies   []netip.Prefix
 	trusted   func() bool // see Config.PublicCertificate
 	maxBody   int64
+	announced func() string
 	served    func(route, method string, status int, took time.Duration)
 	texts     *texts
 	pages     *templates
@@ -128,7 +131,7 @@ type site struct {
 func New(c Config) (http.Handler, error) {
 	s := &site{
 		service: c.Service, providers: c.Providers, log: c.Log, health: c.Health, version: c.Version, instance: c.Instance,
-		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, trusted: c.PublicCertificate, maxBody: c.MaxBody, fields: fieldSpecs(), served: c.Served,
+		hosts: map[string]bool{"localhost": true}, proxies: c.TrustedProxies, trusted: c.PublicCertificate, maxBody: c.MaxBody, fields: fieldSpecs(), served: c.Served, announced: c.Announced,
 	}
 	for _, host := range c.Hosts {
 		s.hosts[canonicalHost(host)] = true

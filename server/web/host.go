@@ -29,6 +29,9 @@ func (s *site) isOurHost(r *http.Request) bool {
 	if s.hosts[v.host] {
 		return true
 	}
+	if s.announced != nil && s.announced() == v.host {
+		return true
+	}
 	if u, err := url.Parse(v.settings.PublicURL); err == nil && canonicalHost(u.Host) == v.host {
 		return true
 	}

@@ -23,7 +23,7 @@ func readme(tb testing.TB) string {
 	return string(text)
 }
 
-var settingRow = regexp.MustCompile("(?m)^\\| `((?:limits|mail)\\.\\w+|\\w+)` \\| (?:`(.*)`|empty) \\| .")
+var settingRow = regexp.MustCompile("(?m)^\\| `((?:limits|mail|tls)\\.\\w+|\\w+)` \\| (?:`(.*)`|empty) \\| .")
 
 func TestReadmeListsEverySetting(t *testing.T) {
 	_, text, found := strings.Cut(readme(t), "\n## Settings\n")
@@ -140,7 +140,7 @@ func TestReadmeShowsEveryConfigurationKey(t *testing.T) {
 		t.Fatalf("the configuration file in README: %v", err)
 	}
 	// These are not of the file.
-	notInFile := []string{"Log", "Version", "Captured", "ProviderTransport", "Resolver", "Names", "MailDial", "MailRoots", "LocalUser", "listen"}
+	notInFile := []string{"Log", "Version", "Captured", "ProviderTransport", "Resolver", "Names", "MailDial", "MailRoots", "WebRoots", "LocalUser", "Certificate", "listen"}
 	for _, part := range []reflect.Value{reflect.ValueOf(config), reflect.ValueOf(config.Web), reflect.ValueOf(config.SMTP)} {
 		for field, value := range part.Fields() {
 			if value.IsZero() && !slices.Contains(notInFile, field.Name) {

@@ -117,7 +117,7 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 	s.service, err = app.NewService(ctx, app.ServiceConfig{
 		Store: s.store, Composer: composer, Outbox: s.queue, Listener: s.listener, Hasher: app.NewHasher(app.DefaultArgon2, runtime.NumCPU()),
 		Key: codeKey, ClockOff: s.providers.ClockOff, MailDNS: mail.NewDNS(mail.DNSConfig{DKIM: dkim, Resolver: s.config.Resolver}), PublicURL: s.defaultURL(), Log: s.config.Log,
-		ProviderTrial: s.providers, PagesTrial: &pagesTrial{instance: s.instance}, Pages: s.serving, Fixed: s.config.fixedKeys(),
+		ProviderTrial: s.providers, PagesTrial: &pagesTrial{instance: s.instance, roots: s.config.WebRoots, authority: s.serving.authority}, Pages: s.serving, Fixed: s.config.fixedKeys(),
 	})
 	if err != nil {
 		return err

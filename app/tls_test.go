@@ -52,7 +52,7 @@ func TestTLSSettings(t *testing.T) {
 		{with("tls.cert_file", "cert.pem"), "tls.cert_file", "whole path"},
 		{with("tls.key_file", "/a\nb"), "tls.key_file", "whole path"},
 		{with("tls.acme_ca_file", "./root.pem"), "tls.acme_ca_file", "whole path"},
-		{with("tls.acme_email", "it"), "tls.acme_email", "@"},
+		{with("tls.acme_email", "it.office.example"), "tls.acme_email", "@"},
 		{with("tls.acme_email", ""), "", ""},
 		{with("tls.acme_directory", "http://ca.example/directory"), "tls.acme_directory", "https://"},
 		{with("tls.acme_directory", "http://localhost:14000/dir"), "", ""},

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -11,10 +12,7 @@ import (
 func TestTLSSettings(t *testing.T) {
 	base := map[string]string{"public_url": "https://accounts.office.example"}
 	with := func(pairs ...string) map[string]string {
-		changes := map[string]string{}
-		for key, value := range base {
-			changes[key] = value
-		}
+		changes := maps.Clone(base)
 		for i := 0; i < len(pairs); i += 2 {
 			changes[pairs[i]] = pairs[i+1]
 		}

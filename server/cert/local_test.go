@@ -126,12 +126,12 @@ func TestAuthorityIsLimited(t *testing.T) {
 				t.Errorf("%s: not good for %s: %v", test.host, name, err)
 			}
 		}
-		for _, name := range strings.Fields(test.may) {
+		for name := range strings.FieldsSeq(test.may) {
 			if _, err := stolen(t, dir, name).Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
 				t.Errorf("%s: %s may be certified: %v", test.host, name, err)
 			}
 		}
-		for _, name := range strings.Fields(test.not) {
+		for name := range strings.FieldsSeq(test.not) {
 			if _, err := stolen(t, dir, name).Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err == nil {
 				t.Errorf("%s: a stolen key is good for %s", test.host, name)
 			}

@@ -213,7 +213,7 @@ func (s *Service) overdue(ctx context.Context) bool {
 	if pending == nil || time.Now().Before(pending.Until) {
 		return true
 	}
-	if err := s.revert(ctx, "nobody confirmed", pending); err != nil {
+	if err := s.revert(ctx, "service", pending); err != nil {
 		s.log.Error("the address cannot go back to what it was; it is tried again", "err", err)
 		return false
 	}

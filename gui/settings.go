@@ -23,7 +23,7 @@ type settingGroup struct {
 }
 
 // settingGroups returns the settings of this page. The others stand where they are looked for: the login link at the users, how mail
-// leaves at the mail.
+// leaves at the mail, and the certificate at the address.
 func settingGroups() []settingGroup {
 	return []settingGroup{
 		{"office", []string{"site_name", "contact", "public_url", "neutral_answers"}},

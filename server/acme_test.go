@@ -144,7 +144,7 @@ func TestACMERefused(t *testing.T) {
 	h := openSecure(t)
 	_, err := h.admin.ChangeAddress(t.Context(), settings, time.Hour)
 	e, ok := errors.AsType[*app.Error](err)
-	if !ok || e.Code != app.Conflict || e.Reason != "acme_failed" || !strings.Contains(e.Message, officeHost) || !strings.Contains(e.Message, "refused") {
+	if !ok || e.Code != app.Conflict || e.Reason != "acme_failed" || !strings.Contains(e.Message, officeHost) || !strings.Contains(e.Message, "tls-alpn-01") {
 		t.Errorf("refused with %v", err)
 	}
 	if a := h.now(); a.Mode != "off" || a.Pending != nil || len(a.Listeners) != 1 || h.get(h.browser(), "/login").status != 200 {

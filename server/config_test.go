@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,13 @@ func TestParseConfig(t *testing.T) {
 		s.CommandTimeout != 4*time.Minute || s.DataTimeout != 3*time.Minute || s.WriteTimeout != 2*time.Minute {
 		t.Errorf("[smtp] %+v", s)
 	}
+	if _, given := c.Settings["tls.mode"]; given {
+		t.Errorf("without [tls] there are the settings %v", c.Settings)
+	}
+	tls, err := server.ParseConfig("[tls]\nmode = \"acme\"\nlisten = \":8443\"\nacme_agree = true\nacme_email = \"\"")
+	if want := map[string]string{"tls.mode": "acme", "tls.listen": ":8443", "tls.acme_agree": "on", "tls.acme_email": ""}; err != nil || !maps.Equal(tls.Settings, want) {
+		t.Errorf("[tls]: got %v, %v, want %v", tls.Settings, err, want)
+	}
 	for text, want := range map[string][]string{
 		"": nil, "[smtp]\nlisten = \":25\"": {":25"}, "[smtp]\nlisten = \"off\"": {"off"}, "[smtp]\nlisten = []": {"off"},
 	} {
@@ -77,6 +85,8 @@ func TestParseConfig(t *testing.T) {
 		{"[smtp]\nconnections = -1", "negative"},
 		{"[smtp]\nlisten = 25", "listen is HOST:PORT, or a list of them"},
 		{"[smtp]\nlisten = [25]", "listen is HOST:PORT, or a list of them"},
+		{"[tls]\nagree = true", `no key "tls.agree"`},
+		{"[tls]\nacme_agree = \"on\"", "acme_agree"},
 		{"[smtp]\nport = 25", `no key "smtp.port"`},
 		{`trusted_proxies = ["office"]`, `"office" is neither an address nor a network`},
 	} {

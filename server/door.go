@@ -58,20 +58,20 @@ func (d *door) open(ctx context.Context) error {
 func (d *door) serve(s *serving) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	handler := http.Handler(http.HandlerFunc(s.plain))
 	if d.kind == kindHTTPS {
-		handler = http.HandlerFunc(s.secure)
+		d.server = s.timeouts.NewServer(http.HandlerFunc(s.secure), s.log)
+		d.server.TLSConfig = s.tlsConfig()
+		// Whoever knocks at a port in the internet with something else than TLS is no news.
+		d.server.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
+	} else {
+		d.server = s.timeouts.NewServer(http.HandlerFunc(s.plain), s.log)
 	}
-	d.server = s.timeouts.NewServer(handler, s.log)
 	d.ended = make(chan struct{})
 	bound, server := web.Bound(d.listener, s.bounds), d.server
 	go func() {
 		defer close(d.ended)
 		var err error
 		if d.kind == kindHTTPS {
-			// Whoever knocks at a port in the internet with something else than TLS is no news.
-			server.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
-			server.TLSConfig = s.tlsConfig()
 			err = server.ServeTLS(bound, "", "")
 		} else {
 			err = server.Serve(bound)

@@ -16,6 +16,12 @@ import (
 // Address returns where the pages are served, whatever their public URL.
 func (s *Server) Address() string { return s.pages.Addr().String() }
 
+// LookAfter looks after the certificate and the addresses, as is done every few seconds.
+func (s *Server) LookAfter(ctx context.Context, at time.Time) {
+	s.serving.look(at)
+	s.serving.retry(ctx)
+}
+
 // LocalUser returns number and name of the user at the other end of a connection.
 func LocalUser(client, server netip.AddrPort) ([]string, error) {
 	return new(localUsers).of(client, server)

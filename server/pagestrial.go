@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,8 @@ type pagesTrial struct {
 	lookup   func(ctx context.Context, network, host string) ([]netip.Addr, error) // nil is the system's resolver
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)  // nil is the network
 	roots    *x509.CertPool                                                        // nil is the system's authorities
+	// authority returns the certificate of the authority of our own, as PEM, which counts too; "" for none.
+	authority func() string
 }
 
 // Try returns the steps "address", "name", "connection", "tls" for https, and "pages". Where http leads to https at the
@@ -171,13 +174,43 @@ func noAnswer(err error) bool {
 }
 
 func (v *pagesVisit) secure(ctx context.Context) (string, error) {
-	conn := tls.Client(v.conn, &tls.Config{ServerName: v.target.Hostname(), RootCAs: v.roots, MinVersion: tls.VersionTLS12})
+	roots, own := v.trusted()
+	conn := tls.Client(v.conn, &tls.Config{ServerName: v.target.Hostname(), RootCAs: roots, MinVersion: tls.VersionTLS12})
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return "", errors.New(tlsProblem(v.hostPort(), v.target.Hostname(), err))
 	}
 	v.conn = conn
 	state := conn.ConnectionState()
-	return tls.VersionName(state.Version) + ", the certificate is valid until " + state.PeerCertificates[0].NotAfter.UTC().Format(time.DateOnly), nil
+	found := tls.VersionName(state.Version) + ", the certificate is valid until " + state.PeerCertificates[0].NotAfter.UTC().Format(time.DateOnly)
+	if chain := state.VerifiedChains[0]; own != nil && chain[len(chain)-1].Equal(own) {
+		found += "; browsers trust it on devices that were told to trust " + own.Subject.CommonName
+	}
+	return found, nil
+}
+
+// trusted returns the authorities that count, and the one of them that is our own, if there is one.
+func (v *pagesVisit) trusted() (*x509.CertPool, *x509.Certificate) {
+	if v.authority == nil {
+		return v.roots, nil
+	}
+	block, _ := pem.Decode([]byte(v.authority()))
+	if block == nil {
+		return v.roots, nil
+	}
+	own, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return v.roots, nil //nolint:nilerr // what cannot be read is not trusted
+	}
+	roots := v.roots
+	if roots == nil {
+		if roots, err = x509.SystemCertPool(); err != nil {
+			roots = x509.NewCertPool()
+		}
+	} else {
+		roots = roots.Clone()
+	}
+	roots.AddCert(own)
+	return roots, own
 }
 
 // tlsProblem returns what keeps browsers from trusting who answers.

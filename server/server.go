@@ -143,7 +143,9 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 		return err
 	}
 	dkim := mail.NewDKIM(s.store)
-	s.courier, s.trial = s.couriers(), &pagesTrial{instance: s.instance, lookup: s.config.PagesLookup, dial: s.config.PagesDial}
+	s.courier, s.trial = s.couriers(), &pagesTrial{
+		instance: s.instance, roots: s.config.WebRoots, authority: s.serving.authority, lookup: s.config.PagesLookup, dial: s.config.PagesDial,
+	}
 	s.checkups = s.newCheckups()
 	s.queue = mail.NewQueue(mail.QueueConfig{
 		Store: s.store, DKIM: dkim, Log: s.config.Log, Captured: s.config.Captured,

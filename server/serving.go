@@ -99,10 +99,15 @@ func (s *serving) anySource(settings app.Settings, doors []*door) *source {
 	if src.Source == nil {
 		src.Source = noSource{err}
 	}
-	if acme, ok := src.Source.(*cert.ACME); ok {
+	src.begin()
+	return src
+}
+
+// begin lets a source go on trying to get a certificate.
+func (s *source) begin() {
+	if acme, ok := s.Source.(*cert.ACME); ok {
 		acme.Start()
 	}
-	return src
 }
 
 // wanted returns the doors that settings want, shut.
@@ -330,7 +335,15 @@ func (s *serving) look(at time.Time) {
 	s.mu.Lock()
 	doors := slices.Clone(s.doors)
 	s.mu.Unlock()
-	next := &served{now.settings, s.anySource(now.settings, doors)}
+	src, err := s.newSource(now.settings, doors)
+	if err != nil {
+		if src.Source != nil {
+			src.Close()
+		}
+		return // it is as it was
+	}
+	src.begin()
+	next := &served{now.settings, src}
 	if !s.state.CompareAndSwap(now, next) {
 		next.source.Close() // somebody has changed it meanwhile
 		return
@@ -383,6 +396,18 @@ func (s *serving) publiclyTrusted() bool {
 	}
 	c := now.source.Status().Certificate
 	return c != nil && c.Trusted
+}
+
+// authority returns the certificate of the authority of our own, as PEM; "" when there is none.
+func (s *serving) authority() string {
+	now := s.state.Load()
+	if now.source == nil {
+		return ""
+	}
+	if a := now.source.Status().Authority; a != nil {
+		return a.PEM
+	}
+	return ""
 }
 
 // stop lets what has begun come to its end, for at most grace.

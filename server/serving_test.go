@@ -253,6 +253,14 @@ func TestLocalAuthority(t *testing.T) {
 	}
 	h.samePerms("ca")
 
+	// The service itself trusts its authority when it tries the address out.
+	h.address("public_url", "https://"+strings.Replace(at(t, a, "https", 0), "127.0.0.1", "localhost", 1))
+	trial, err := h.app.TestPublicURL(t.Context(), "")
+	if err != nil || !trial.OK || !strings.Contains(trial.Steps[3].Detail, a.Authority.Name) {
+		t.Errorf("trial: %+v, %v", trial, err)
+	}
+	a = h.address("public_url", "https://"+officeHost)
+
 	// A new start of the service shows the same certificate: nobody has to trust anything anew.
 	first := a.Certificate.SHA256
 	h.stop()
@@ -676,5 +684,52 @@ func TestStartWithoutCertificate(t *testing.T) {
 	}
 	if c := h.concerns("certificate_"); len(c) != 1 || c[0].Code != "certificate_expiring" || c[0].Error || c[0].Args["Days"] != "9" {
 		t.Errorf("concerns: %+v", c)
+	}
+}
+
+// TestServingRecovers has everything that was missing at the start come in its time, without anybody's doing.
+func TestServingRecovers(t *testing.T) {
+	ca := newIssuer(t)
+	dir := t.TempDir()
+	f := files{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := taken.Addr().String()
+	s, err := server.New(t.Context(), server.Config{
+		DataDir: dir, Socket: filepath.Join(dir, "admin.sock"), Listen: "127.0.0.1:0", WebRoots: ca.pool(), PublicURL: "https://" + officeHost,
+		Settings: map[string]string{"tls.mode": "files", "tls.cert_file": f.cert, "tls.key_file": f.key, "tls.listen": listen, "tls.redirect": "off"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := func() app.Serving {
+		t.Helper()
+		serving, err := s.Service().Serving(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return serving
+	}
+	if a := now(); a.Certificate != nil || a.Listeners[1].Error == "" {
+		t.Errorf("at the start: %+v", a)
+	}
+	f.write(t, ca, officeHost, 100*24*time.Hour)
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.LookAfter(t.Context(), time.Now().Add(time.Minute))
+	if a := now(); a.Certificate == nil || a.Problem != "" || a.Listeners[1].Error != "" || a.Listeners[1].Address != listen {
+		t.Errorf("a minute later: %+v", a)
+	}
+	h := house{T: t}
+	if got := h.do(client(t, ca.pool(), listen), "GET", "https://"+officeHost+"/login", nil); got.status != 200 {
+		t.Errorf("GET: %d", got.status)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Run(ctx); err != nil {
+		t.Error(err)
 	}
 }

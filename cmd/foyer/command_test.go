@@ -71,6 +71,7 @@ func TestCommands(t *testing.T) {
 		"serve": "", "demo": "", "gui": "", "version": "", "attention": "", "doctor": "", "metrics": "", "allow": "test", "audit": "list",
 		"company": "add allow disable disallow enable list remove rename show tenant", "connector": "add list remove set show test",
 		"account": "disable enable list move remove reset sessions show signout unlink", "registration": "list remove resend", "settings": "get set test-url",
+		"address": "ca keep revert set show",
 		"mail":    "blocked dns hold list release remove retry show status suppressed test tls unblock unsuppress",
 		"program": "add list password remove set show",
 		"backup":  "create key list remove restore verify",

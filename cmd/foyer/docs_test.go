@@ -142,7 +142,7 @@ func TestReadmeShowsEveryConfigurationKey(t *testing.T) {
 		t.Fatalf("the configuration file in README: %v", err)
 	}
 	// These are not of the file.
-	notInFile := []string{"Log", "Level", "LevelGiven", "PagesLookup", "PagesDial", "Version", "Captured", "Starting", "ProviderTransport", "Resolver", "Names", "MailDial", "MailRoots", "LocalUser", "listen"}
+	notInFile := []string{"Log", "Level", "LevelGiven", "PagesLookup", "PagesDial", "Version", "Captured", "Starting", "ProviderTransport", "Resolver", "Names", "MailDial", "MailRoots", "WebRoots", "LocalUser", "Certificate", "listen"}
 	for _, part := range []reflect.Value{reflect.ValueOf(config), reflect.ValueOf(config.Web), reflect.ValueOf(config.SMTP)} {
 		for field, value := range part.Fields() {
 			if value.IsZero() && !slices.Contains(notInFile, field.Name) {

@@ -108,7 +108,7 @@ the same machine, through its admin socket. "foyer demo" shows it in a minute.`,
 	}
 	for _, cmd := range []*cobra.Command{
 		p.attentionCommand(), p.companyCommand(), p.allowCommand(), p.connectorCommand(), p.programCommand(), p.accountCommand(), p.registrationCommand(),
-		p.settingsCommand(), p.mailCommand(), p.auditCommand(), p.backupCommand(), p.doctorCommand(), p.metricsCommand(),
+		p.settingsCommand(), p.addressCommand(), p.mailCommand(), p.auditCommand(), p.backupCommand(), p.doctorCommand(), p.metricsCommand(),
 	} {
 		cmd.GroupID = groupAdmin
 		root.AddCommand(cmd)

@@ -32,6 +32,7 @@ type office struct {
 	tlsHosts   []app.TLSHost
 	connectors []app.ConnectorState
 	programs   []app.Program
+	address    *addressOffice
 	listening  []app.ListenState
 	settings   app.Settings
 	status     app.MailStatus
@@ -55,6 +56,7 @@ func newOffice(t *testing.T) *office {
 	}
 	jane, joe := address(t, "jane@acme.com"), address(t, "joe@acme.com")
 	return &office{
+		address:   &addressOffice{},
 		companies: []app.Company{{ID: 1, Name: "Acme", Enabled: true, CreatedAt: then, Accounts: 1, Entries: entries(t, "acme.com !boss@acme.com")}},
 		accounts: []app.Account{{
 			ID: 1, Email: jane, FirstName: "Jane", LastName: "Doe", CompanyID: 1, Company: "Acme", CompanyEnabled: true,
@@ -537,7 +539,7 @@ func newTerminal(t *testing.T) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := localapi.NewServer(localapi.HandlerConfig{Backend: term.office, Version: version(), Log: slog.New(slog.DiscardHandler)})
+	server := localapi.NewServer(localapi.HandlerConfig{Backend: term.office, Address: term.office.address, Version: version(), Log: slog.New(slog.DiscardHandler)})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	t.Cleanup(func() {

@@ -156,11 +156,11 @@ func (f *Files) say(problem, text string) {
 	f.problem, f.text = problem, text
 	switch {
 	case problem == "":
-		f.config.Log.Info("the certificate of "+f.config.For+" is in order again", "cert", f.config.Cert)
+		f.config.Log.Info("the certificate is in order again", "of", f.config.For, "cert", f.config.Cert)
 	case f.loaded != nil:
-		f.config.Log.Error("the certificate of "+f.config.For+" has a problem; the one that is there stays", "problem", text)
+		f.config.Log.Error("the certificate has a problem; the one that is there stays", "of", f.config.For, "problem", text)
 	default:
-		f.config.Log.Error("there is no certificate of "+f.config.For, "problem", text)
+		f.config.Log.Error("there is no certificate", "of", f.config.For, "problem", text)
 	}
 	if f.config.Changed != nil {
 		f.config.Changed()

@@ -98,6 +98,7 @@ func TestSettingKeysAreDistinct(t *testing.T) {
 	samples := map[string]string{
 		"public_url": "https://a.test", "mail.from": "a@b.test", "mail.smarthost": "a.test:25", "mail.tls": "none", "mail.auth": "plain",
 		"mail.oauth_provider": "google", "mail.oauth_tenant": guid, "mail.dkim_selector": "office-2",
+		"backup.schedule": "off", "backup.recipients": "age1ge25trgxlt6ankh2ygd3yeswzg35h2zhsgu3kzm7vc43sj2v3y3q5gt5nt",
 	}
 	for _, def := range app.SettingDefs() {
 		value, ok := samples[def.Key]

@@ -129,7 +129,7 @@ func (b *backups) make(ctx context.Context, actor, reason string, o app.BackupOp
 	if err == nil {
 		made, err = keepBackup(ctx, b.dir, b.data, b.store, app.Backup{Reason: reason, At: began, Version: b.version}, to, progress)
 	}
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return made, app.Errorf(app.Unavailable, "stopping", "the service is stopping; the backup was given up")
 	}
 	event := app.Event{At: time.Now(), Actor: actor, Action: app.ActBackupCreate, Outcome: app.OK, Subject: made.Name, Detail: reason}

@@ -160,6 +160,15 @@ func TestUpdateWithoutBackup(t *testing.T) {
 func TestExamineRefuses(t *testing.T) {
 	dir := filled(t)
 	db := filepath.Join(dir, "foyer.db")
+	for _, statement := range []string{"CREATE TRIGGER x AFTER DELETE ON session BEGIN DELETE FROM account; END", "DROP TRIGGER x"} {
+		if err := direct(db, statement); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.Examine(t.Context(), db, quiet)
+		if trigger := strings.HasPrefix(statement, "CREATE"); trigger != (app.ReasonOf(err) == "backup_foreign") || !trigger && err != nil {
+			t.Errorf("after %s: %v", statement, err)
+		}
+	}
 	if err := direct(db, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)"); err != nil {
 		t.Fatal(err)
 	}

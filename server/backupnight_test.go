@@ -72,9 +72,10 @@ func (k *keeper) at(now time.Time) (kinds []string) {
 // TestNightly moves the clock on: there is one backup a night, one that was missed is made up for, and after a fault it is tried again
 // after an hour, and told until one is made.
 func TestNightly(t *testing.T) {
-	now := time.Now()
-	today := time.Date(now.Year(), now.Month(), now.Day(), 2, 30, 0, 0, time.Local)
+	today := time.Now().Truncate(time.Minute) // what is made now is made after it
+	at := today.Format("15:04")
 	k := newKeeper(t, today.Add(-time.Minute))
+	k.set.Backup.Schedule = at
 	want := func(at time.Time, kinds ...string) {
 		t.Helper()
 		if got := k.at(at); !slices.Equal(got, kinds) {
@@ -102,7 +103,7 @@ func TestNightly(t *testing.T) {
 	want(today.Add(2*time.Hour + time.Minute))
 	k.set.Backup.Schedule = "off"
 	want(today.AddDate(0, 0, 2))
-	k.set.Backup.Schedule = "02:30"
+	k.set.Backup.Schedule = at
 	want(today.AddDate(0, 0, 2), app.JobBackup) // the machine slept for two days
 }
 

@@ -233,7 +233,7 @@ func Schema() int64 {
 }
 
 func syncFile(path string, size *int64) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // a file of ours
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}

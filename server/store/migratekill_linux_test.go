@@ -54,7 +54,7 @@ func TestMigrationKilled(t *testing.T) {
 func killedMigration(t *testing.T, from int64, moment string, step int64) {
 	t.Helper()
 	dir := filledVersion(t, from)
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test itself
 	cmd.Env = append(os.Environ(), migrationEnv+"="+moment+" "+strconv.FormatInt(step, 10), "FOYER_TEST_DIR="+dir)
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -94,7 +94,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if err := migrateAndDie(context.Background(), os.Getenv("FOYER_TEST_DIR"), moment, step); err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(1)
 }

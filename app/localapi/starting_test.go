@@ -1,7 +1,9 @@
 package localapi_test
 
 import (
+	"errors"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"testing"
 
@@ -26,7 +28,9 @@ func TestStarting(t *testing.T) {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	for _, want := range []localapi.Starting{{}, {Step: "migrate", Done: 2, Total: 8}} {
 		startup.Progress(want.Step, want.Done, want.Total)

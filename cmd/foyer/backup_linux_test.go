@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -162,7 +164,9 @@ func TestVersionWhileStarting(t *testing.T) {
 		if err := server.Shutdown(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	})
 	if got := runWith(t, "", nil, "version", "--socket", socket); got.status != exitDone || !strings.Contains(got.stdout, "starting: bringing the database up to date (25 %)") {
 		t.Errorf("got %+v", got)

@@ -67,7 +67,7 @@ func refused(t *testing.T, dir string, uid uint32) refusal {
 // socketDir returns a directory whose path is short enough for a socket, and into which everybody may look.
 func socketDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "foyer-n-")
+	dir, err := os.MkdirTemp("", "foyer-n-") //nolint:usetesting // a test's own directory is closed to other users, and its path is long
 	if err != nil {
 		t.Fatal(err)
 	}

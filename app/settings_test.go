@@ -24,6 +24,7 @@ var defaults = map[string]string{
 	"mail.private_mx": "off", "limits.mx_hosts": "5", "limits.mx_seconds": "60", "limits.tls_days": "30",
 	"mail.hold":    "off",
 	"doctor.daily": "on", "clock.source": "pool.ntp.org", "metrics.listen": "off", "log.level": "info", "mdns.name": "foyer.local",
+	"backup.schedule": "02:30", "backup.keep_days": "14", "backup.recipients": "",
 	"limits.signup_per_ip": "20", "limits.login_per_ip": "20", "limits.login_failures": "5",
 	"limits.identity_per_ip": "300", "limits.flows_per_ip": "200", "limits.fresh_minutes": "5",
 	"limits.mail_per_address": "3", "limits.mail_per_address_day": "5", "limits.mail_per_domain": "60", "limits.mail_global": "300",
@@ -104,6 +105,7 @@ func TestSettingKeysAreDistinct(t *testing.T) {
 		"metrics.listen": "[::1]:9108", "log.level": "warn", "mdns.name": "accounts-1.local",
 		"tls.mode": "local", "tls.listen": "192.0.2.1:8443", "tls.redirect": "off", "tls.cert_file": "/etc/cert.pem", "tls.key_file": "/etc/key.pem",
 		"tls.acme_email": "it@office.example", "tls.acme_directory": "https://ca.lan/acme/directory", "tls.acme_ca_file": "/etc/root.pem",
+		"backup.schedule": "off", "backup.recipients": "age1ge25trgxlt6ankh2ygd3yeswzg35h2zhsgu3kzm7vc43sj2v3y3q5gt5nt",
 	}
 	for _, def := range app.SettingDefs() {
 		value, ok := samples[def.Key]

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"foyer/app"
-	"foyer/server/backup"
 )
 
 const (
@@ -62,12 +61,7 @@ func (b *backups) due(all []app.Backup, known backupFacts, now time.Time) bool {
 }
 
 func (b *backups) nightly(ctx context.Context, progress app.Progress) (any, error) {
-	to, err := backup.ParseRecipients(app.BackupOptions{Recipients: b.settings().Backup.Recipients})
-	if err != nil {
-		b.memory.failed(time.Now(), app.MessageOf(err))
-		return nil, err
-	}
-	return b.make(ctx, "foyer", app.BackupNightly, to, progress)
+	return b.make(ctx, "foyer", app.BackupNightly, app.BackupOptions{Recipients: b.settings().Backup.Recipients}, progress)
 }
 
 // lookAgain looks at a backup that is kept: at what is in it, or at its sum when only the office can open it.

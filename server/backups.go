@@ -117,20 +117,23 @@ func (b *backups) StartBackup(_ context.Context, actor string, o app.BackupOptio
 	if o.Recipients == "" {
 		o.Recipients = b.settings().Backup.Recipients
 	}
-	to, err := backup.ParseRecipients(o)
-	if err != nil {
+	if _, err := backup.ParseRecipients(o); err != nil {
 		return app.Job{}, err
 	}
 	return b.jobs.Start(app.JobBackup, func(ctx context.Context, progress app.Progress) (any, error) {
-		return b.make(ctx, actor, app.BackupManual, to, progress)
+		return b.make(ctx, actor, app.BackupManual, o, progress)
 	})
 }
 
 // make makes a backup, remembers how that went, and deletes those that have had their time.
-func (b *backups) make(ctx context.Context, actor, reason string, to backup.Recipients, progress app.Progress) (app.Backup, error) {
+func (b *backups) make(ctx context.Context, actor, reason string, o app.BackupOptions, progress app.Progress) (app.Backup, error) {
 	began := time.Now()
-	made, err := keepBackup(ctx, b.dir, b.data, b.store, app.Backup{Reason: reason, At: began, Version: b.version}, to, progress)
-	if ctx.Err() != nil {
+	var made app.Backup
+	to, err := backup.ParseRecipients(o)
+	if err == nil {
+		made, err = keepBackup(ctx, b.dir, b.data, b.store, app.Backup{Reason: reason, At: began, Version: b.version}, to, progress)
+	}
+	if err != nil && ctx.Err() != nil {
 		return made, app.Errorf(app.Unavailable, "stopping", "the service is stopping; the backup was given up")
 	}
 	event := app.Event{At: time.Now(), Actor: actor, Action: app.ActBackupCreate, Outcome: app.OK, Subject: made.Name, Detail: reason}

@@ -48,7 +48,7 @@ type Backups struct {
 // BackupOptions say how a backup is made.
 type BackupOptions struct {
 	Recipients string `json:"recipients,omitempty"` // age public keys, separated by commas; "" is the setting backup.recipients
-	Passphrase string `json:"passphrase,omitempty"` //nolint:gosec // write-only
+	Passphrase string `json:"passphrase,omitempty"`
 }
 
 // BackupCheck is what a backup was found to hold.
@@ -68,7 +68,7 @@ type BackupCheck struct {
 }
 
 type backupVerify struct {
-	Secret string `json:"secret"` //nolint:gosec // write-only
+	Secret string `json:"secret"`
 }
 
 // Backups returns the backups that are kept.
@@ -144,7 +144,7 @@ func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
 	c.n += int64(n)
 	c.tell(c.n)
-	if err != nil && err != io.EOF { //nolint:errorlint // a reader's end is io.EOF itself
+	if err != nil && err != io.EOF {
 		c.err = err
 	}
 	return n, err

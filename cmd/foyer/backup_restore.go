@@ -207,7 +207,7 @@ func (p *program) restoreBackup(ctx context.Context, cmd *cobra.Command, g *prog
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	dir, err := p.dataDir()
+	dir, err := p.restoreDir(ctx, cmd, f.stopService)
 	if err != nil {
 		return err
 	}
@@ -217,13 +217,13 @@ func (p *program) restoreBackup(ctx context.Context, cmd *cobra.Command, g *prog
 	}
 	var got server.RestoreResult
 	work := func() error {
-		return asOwnerOf(dir, func() (err error) {
+		return asOwnerOf(c.DataDir, func() (err error) {
 			got, err = server.Restore(ctx, c)
 			return err
 		})
 	}
 	if f.stopService {
-		err = p.withServiceStopped(ctx, cmd, g, &c, work)
+		err = p.withServiceStopped(ctx, g, &c, work)
 	} else {
 		err = work()
 	}
@@ -237,6 +237,22 @@ func (p *program) restoreBackup(ctx context.Context, cmd *cobra.Command, g *prog
 	return p.printRestored(restored{wireCheck(got.Backup), dir, got.Kept, got.Aside, append([]string{}, got.Lost...)})
 }
 
+// restoreDir returns the data directory: with --stop-service that of the installed service.
+func (p *program) restoreDir(ctx context.Context, cmd *cobra.Command, stopService bool) (string, error) {
+	if !stopService {
+		return p.dataDir()
+	}
+	s := p.services()
+	if err := s.mayChange(cmd, nil); err != nil {
+		return "", err
+	}
+	st, err := s.manager.status(ctx)
+	if err == nil && !st.Installed {
+		err = errNotInstalled()
+	}
+	return st.Data, err
+}
+
 // actorOf returns who restores, for the audit.
 func actorOf() string {
 	who := fmt.Sprintf("uid %d", os.Getuid())
@@ -248,17 +264,11 @@ func actorOf() string {
 
 // withServiceStopped looks at the backup and asks while the service still runs, stops it, does the work, and starts it again,
 // however that has ended.
-func (p *program) withServiceStopped(ctx context.Context, cmd *cobra.Command, g *progress, c *server.RestoreConfig, work func() error) error {
+func (p *program) withServiceStopped(ctx context.Context, g *progress, c *server.RestoreConfig, work func() error) error {
 	s := p.services()
-	if err := s.mayChange(cmd, nil); err != nil {
-		return err
-	}
 	before, err := s.manager.status(ctx)
 	if err != nil {
 		return err
-	}
-	if !before.Installed {
-		return errNotInstalled()
 	}
 	check, err := c.File.Verify(ctx, c.Secret, g.tell)
 	if err != nil {

@@ -91,7 +91,7 @@ func answers(ctx context.Context, client *localapi.Client, ended <-chan struct{}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if v, err := client.Version(ctx); err == nil && v.Permitted {
+		if v, err := client.Version(ctx); err == nil && v.Permitted && v.Starting == nil {
 			return nil
 		}
 		select {

@@ -109,8 +109,21 @@ func serveAs(tb testing.TB, dir string, env []string, args ...string) *process {
 	return launch(tb, dir, cmd)
 }
 
-// launch starts a command that runs "foyer serve" on a data directory and returns when the service is ready.
-func launch(tb testing.TB, dir string, cmd *exec.Cmd) *process {
+// startServe starts "foyer serve" on a data directory, and does not wait until it is ready.
+func startServe(tb testing.TB, dir string) *process {
+	tb.Helper()
+	path, err := binary()
+	if err != nil {
+		tb.Fatalf("build foyer: %v", err)
+	}
+	cmd := exec.Command(path, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "FOYER_DATA=", "FOYER_SOCKET=")
+	p, _ := begun(tb, dir, cmd)
+	return p
+}
+
+// begun starts a command that runs "foyer serve" on a data directory. Its address comes when it is ready.
+func begun(tb testing.TB, dir string, cmd *exec.Cmd) (*process, <-chan string) {
 	tb.Helper()
 	p := &process{tb: tb, cmd: cmd, dir: dir, log: &lockedBuffer{}, done: make(chan struct{})}
 	p.cmd.Stderr = p.log
@@ -133,6 +146,13 @@ func launch(tb testing.TB, dir string, cmd *exec.Cmd) *process {
 		p.err = p.cmd.Wait()
 	}()
 	tb.Cleanup(func() { p.stop(syscall.SIGKILL) })
+	return p, ready
+}
+
+// launch starts a command that runs "foyer serve" on a data directory and returns when the service is ready.
+func launch(tb testing.TB, dir string, cmd *exec.Cmd) *process {
+	tb.Helper()
+	p, ready := begun(tb, dir, cmd)
 	select {
 	case p.url = <-ready:
 	case <-p.done:

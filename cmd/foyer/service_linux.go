@@ -123,7 +123,10 @@ func parseStatus(st *serviceStatus, text string) {
 		}
 		st.PID, _ = strconv.Atoi(p["MainPID"]) // systemd prints numbers; 0 is none
 	case "activating":
-		st.State, st.Detail = stateStarting, strings.TrimPrefix(last, starting+": ")
+		st.State = stateStarting
+		if words, ok := strings.CutPrefix(last, starting+": "); ok {
+			st.Detail = words
+		}
 		if p["SubState"] == "auto-restart" {
 			st.State, st.Detail = stateRestarting, failure
 		}

@@ -121,6 +121,18 @@ func TestParseStatus(t *testing.T) {
 		},
 		{"ActiveState=activating\nSubState=start" + unit, serviceStatus{State: stateStarting}},
 		{
+			"ActiveState=activating\nSubState=start\nStatusText=starting: bringing the database up to date (40 %)" + unit,
+			serviceStatus{State: stateStarting, Detail: "bringing the database up to date (40 %)"},
+		},
+		{
+			"ActiveState=failed\nResult=exit-code\nExecMainStatus=78\nStatusText=the data directory /var/lib/foyer is read-only" + unit,
+			serviceStatus{State: stateFailed, Detail: "the data directory /var/lib/foyer is read-only; see journalctl -u foyer"},
+		},
+		{
+			"ActiveState=failed\nResult=exit-code\nExecMainStatus=1\nStatusText=serving at http://office:8080" + unit,
+			serviceStatus{State: stateFailed, Detail: "it ended with exit status 1; see journalctl -u foyer"},
+		},
+		{
 			"ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainStatus=1" + unit,
 			serviceStatus{State: stateRestarting, Detail: "it ended with exit status 1; see journalctl -u foyer"},
 		},

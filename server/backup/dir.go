@@ -96,7 +96,7 @@ func parse(name string) (b app.Backup, ok bool) {
 	return app.Backup{Name: name, At: at, Reason: parts[2], Encrypted: parts[4] != ""}, err == nil
 }
 
-// Name returns the name of a backup without its number, for the case that there are several of one second.
+// name returns the name of a backup; number tells those apart that are of one second.
 func name(b app.Backup, number int) string {
 	s := "foyer-" + b.At.UTC().Format(stampForm) + "-" + b.Reason
 	if number > 1 {
@@ -217,9 +217,22 @@ func (d *Dir) List() ([]app.Backup, error) {
 		if c := b.At.Compare(a.At); c != 0 {
 			return c
 		}
-		return strings.Compare(b.Name, a.Name)
+		return number(b.Name) - number(a.Name)
 	})
 	return all, nil
+}
+
+// number returns which one a backup is of those of one second and reason.
+func number(name string) int {
+	parts := nameForm.FindStringSubmatch(name)
+	if parts == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(parts[3], "-"))
+	if err != nil {
+		return 1
+	}
+	return n
 }
 
 // Find returns a backup and where it is. NotFound, "backup_unknown".

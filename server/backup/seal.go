@@ -184,7 +184,7 @@ type source struct {
 
 func (s *source) Read(b []byte) (int, error) {
 	n, err := s.Reader.Read(b)
-	if err != nil && err != io.EOF { //nolint:errorlint // a reader's end is io.EOF itself
+	if err != nil && err != io.EOF {
 		s.err = err
 	}
 	return n, err

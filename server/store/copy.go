@@ -224,7 +224,7 @@ func Schema() int64 {
 }
 
 func syncFile(path string, size *int64) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // a file of ours
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
@@ -285,6 +285,14 @@ func Examine(ctx context.Context, path string, progress app.Progress) (_ app.Bac
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := integrity(ctx, db, progress); err != nil {
 		return c, damagedCopy(err)
+	}
+	// Foyer has neither, and they would act when the copy is made ready.
+	var others int
+	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master WHERE type IN ('trigger', 'view')").Scan(&others); err != nil {
+		return c, damagedCopy(err)
+	}
+	if others > 0 {
+		return c, app.Errorf(app.Invalid, "backup_foreign", "somebody has put triggers or views into it; Foyer has none")
 	}
 	if c.Schema, err = schemaOf(ctx, db); err != nil {
 		return c, damagedCopy(err)

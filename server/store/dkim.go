@@ -31,7 +31,7 @@ func (s *Store) dkimKeys(h *handle) ([]app.DKIMKey, error) {
 		if k.Private, err = s.seal.open(sealed, dkimPlace(k.Algorithm)); err == nil {
 			keys = append(keys, k)
 		}
-		return nil //nolint:nilerr // see DKIMKeys
+		return nil
 	})
 	return keys, err
 }

@@ -156,7 +156,7 @@ const foreignHeader = "belongs to another program"
 // headerFault reads the first bytes of a file itself (sqlite.org/fileformat: magic at 0, page size at 16, page count at 28,
 // application id at 68), and returns why it is no database of ours, or "".
 func headerFault(path string) (why string, err error) {
-	f, err := os.Open(path) //nolint:gosec // the database, or a copy somebody names
+	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}

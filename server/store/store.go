@@ -200,7 +200,11 @@ func (s *Store) migrate(ctx context.Context, c Config) error {
 		return nil
 	}
 	if have > 0 && c.Migrating != nil {
-		if err := c.Migrating(ctx, Source{Dir: s.dir}); err != nil {
+		err := c.Migrating(ctx, Source{Dir: s.dir})
+		if data, ok := errors.AsType[*DataError](err); ok {
+			return data
+		}
+		if err != nil {
 			return dataErrorf(s.dir, nil, "the database has to be brought up to date, and a backup cannot be made before that, so nothing was changed: %s", app.MessageOf(err))
 		}
 	}

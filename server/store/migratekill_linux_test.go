@@ -54,7 +54,7 @@ func TestMigrationKilled(t *testing.T) {
 func killedMigration(t *testing.T, from int64, moment string, step int64) {
 	t.Helper()
 	dir := filledVersion(t, from)
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test itself
 	cmd.Env = append(os.Environ(), migrationEnv+"="+moment+" "+strconv.FormatInt(step, 10), "FOYER_TEST_DIR="+dir)
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -94,7 +94,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if err := migrateAndDie(context.Background(), os.Getenv("FOYER_TEST_DIR"), moment, step); err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(1)
 }
@@ -160,6 +160,15 @@ func TestUpdateWithoutBackup(t *testing.T) {
 func TestExamineRefuses(t *testing.T) {
 	dir := filled(t)
 	db := filepath.Join(dir, "foyer.db")
+	for _, statement := range []string{"CREATE TRIGGER x AFTER DELETE ON session BEGIN DELETE FROM account; END", "DROP TRIGGER x"} {
+		if err := direct(db, statement); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.Examine(t.Context(), db, quiet)
+		if trigger := strings.HasPrefix(statement, "CREATE"); trigger != (app.ReasonOf(err) == "backup_foreign") || !trigger && err != nil {
+			t.Errorf("after %s: %v", statement, err)
+		}
+	}
 	if err := direct(db, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)"); err != nil {
 		t.Fatal(err)
 	}

@@ -454,7 +454,7 @@ func TestRestoreKilled(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "secret.key"), []byte("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.CommandContext(t.Context(), os.Args[0])
+			cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test itself
 			cmd.Env = append(os.Environ(), childEnv+"="+at, "FOYER_TEST_DIR="+dir, "FOYER_TEST_FILE="+source, "FOYER_TEST_SECRET="+identity)
 			out, err := cmd.CombinedOutput()
 			if err == nil && point.most == 0 && n > 5 {
@@ -512,7 +512,7 @@ func TestMain(m *testing.M) {
 		}
 	})
 	if err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }

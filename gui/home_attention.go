@@ -91,6 +91,14 @@ func noticeText(n localapi.Notice) string {
 		if n.Subject != "" {
 			return tr("home.attention."+n.Code, values)
 		}
+	case "certificate_expiring", "certificate_expired":
+		if n.Args["Day"] != "" {
+			return tr("home.attention."+n.Code, values)
+		}
+	case "certificate_problem":
+		if text := has("address.problem."+n.Args["Problem"], nil); text != "" {
+			return text
+		}
 	case "mail_held", "mail_captured", "login_link_off", "no_companies", "public_url_unset", "disk_low":
 		return tr("home.attention."+n.Code, values)
 	}
@@ -125,6 +133,8 @@ func placeOf(n localapi.Notice) goal {
 		return goal{pageUsers, "", "login_link"}
 	case "no_companies":
 		return goal{pageCompanies, "new", "new_company"}
+	case "certificate_expiring", "certificate_expired", "certificate_problem":
+		return goal{pageSettings, groupAddress, "certificate"}
 	case "public_url_unset":
 		return goal{pageSettings, "public_url", "public_url"}
 	default:

@@ -92,7 +92,7 @@ func readAddress(ctx context.Context, c Client) (localapi.Address, localapi.Sett
 
 func (v *addressView) show(address localapi.Address, settings localapi.Settings) {
 	v.state.show(address, v.now())
-	v.form.take(settings, address.Fixed, false)
+	v.form.take(settings, address.Fixed)
 	v.pending.show(address.Pending, settings)
 	v.changed()
 }
@@ -209,6 +209,7 @@ func (v *addressView) stored(address localapi.Address, settings localapi.Setting
 		v.desk.tell(tr("saved"))
 		return
 	}
+	v.desk.window.Canvas().Focus(v.pending.back) // the safe one
 	v.pending.test(settings[keyPublicURL].Text)
 }
 
@@ -216,7 +217,7 @@ func (v *addressView) stored(address localapi.Address, settings localapi.Setting
 func (v *addressView) settled(address localapi.Address, settings localapi.Settings) {
 	v.query++
 	v.state.show(address, v.now())
-	v.form.take(settings, address.Fixed, false)
+	v.form.take(settings, address.Fixed)
 	v.changed()
 }
 

@@ -65,7 +65,7 @@ func newFactLine(label, value string) fyne.CanvasObject {
 // wholeField is a field to copy from whose text is never cut.
 func wholeField(text string, tell func(string)) fyne.CanvasObject {
 	field, label := newCopyField(text, tell)
-	label.Truncation, label.Wrapping = fyne.TextTruncateOff, fyne.TextWrapBreak
+	label.Truncation, label.Wrapping = fyne.TextTruncateOff, fyne.TextWrapWord
 	return field
 }
 
@@ -78,7 +78,7 @@ func (t *addressAuthority) phone(address string) fyne.CanvasObject {
 	code.show(address)
 	where := newHint(address)
 	where.Alignment, where.Wrapping, where.Selectable = fyne.TextAlignCenter, fyne.TextWrapBreak, true
-	return newFixed(200, container.NewVBox(container.NewCenter(code), container.New(layout.NewCustomPaddedVBoxLayout(-8), where, centred(newHint(tr("address.trust.phone"))))))
+	return newFixed(232, container.NewVBox(container.NewCenter(code), container.New(layout.NewCustomPaddedVBoxLayout(-8), where, centred(newHint(tr("address.trust.phone"))))))
 }
 
 func centred(l *widget.Label) *widget.Label {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"fyne.io/fyne/v2/container"
+
 	"foyer/app"
 	"foyer/app/localapi"
 )
@@ -111,4 +113,13 @@ func openServing(t *testing.T, c *settingsService, subject string) (*testDesk, *
 	v.address.now = addressClock
 	d.show(v, subject)
 	return d, v
+}
+
+// formPicture writes the form of the address as wide as it is beside the navigation: on the page its end is below what can be seen.
+func formPicture(d *testDesk, v *settingsView, name string) {
+	d.tb.Helper()
+	content := d.window.Content()
+	d.window.SetContent(container.NewHBox(newFixed(575, newPanel(colorSurface, "", 0, 10, v.address.form.content))))
+	d.picture(name)
+	d.window.SetContent(content)
 }

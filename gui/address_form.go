@@ -231,8 +231,8 @@ func secured(address, listen string) string {
 	return secureScheme + host
 }
 
-// take shows settings; all of them, or those whose fields are not touched. Keys of fixed cannot be changed here.
-func (f *addressForm) take(settings localapi.Settings, fixed []string, all bool) {
+// take shows settings in the fields that are not touched. Keys of fixed cannot be changed here.
+func (f *addressForm) take(settings localapi.Settings, fixed []string) {
 	f.quiet = true
 	for _, i := range f.inputs {
 		untouched := !f.loaded || !i.touched()
@@ -244,7 +244,7 @@ func (f *addressForm) take(settings localapi.Settings, fixed []string, all bool)
 			i.saved.Text = switchOff // nobody has touched it yet
 		}
 		isFixed := slices.Contains(fixed, i.key)
-		if all || untouched || isFixed {
+		if untouched || isFixed {
 			i.set(i.saved)
 		}
 		if isFixed {

@@ -227,12 +227,12 @@ func renewal(mode string, c localapi.Certificate) string {
 	}
 }
 
-// fingerprint writes a fingerprint as browsers do: in pairs of capital digits.
+// fingerprint writes a fingerprint in pairs of capital digits, as browsers do, with blanks at which a line may end.
 func fingerprint(hex string) string {
 	var out strings.Builder
 	for i, r := range strings.ToUpper(hex) {
 		if i > 0 && i%2 == 0 {
-			out.WriteByte(':')
+			out.WriteByte(' ')
 		}
 		out.WriteRune(r)
 	}

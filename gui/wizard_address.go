@@ -38,7 +38,7 @@ func (s *wizardAddress) read() {
 				s.desk.failed(s.bar, err)
 				return
 			}
-			s.form.take(settings, address.Fixed, false)
+			s.form.take(settings, address.Fixed)
 			s.desk.log.Debug("address shown")
 		}
 	})
@@ -64,7 +64,7 @@ func (s *wizardAddress) save(done func(ok bool)) {
 		return func() {
 			if err == nil {
 				s.form.accept(changes)
-				s.form.take(settings, address.Fixed, false)
+				s.form.take(settings, address.Fixed)
 				done(true)
 				return
 			}

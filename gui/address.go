@@ -17,8 +17,12 @@ import (
 	"foyer/app/localapi"
 )
 
-// addressTrial is how long a change of the address is tried before it is undone, unless somebody keeps it.
-const addressTrial = time.Minute
+const (
+	// addressTrial is how long a change of the address is tried before it is undone, unless somebody keeps it.
+	addressTrial = time.Minute
+	// addressTimeout bounds a change: the service asks a certificate authority before it changes anything.
+	addressTimeout = 2 * time.Minute
+)
 
 // addressView is where and how the pages are served: how it is now, and how it is to be. It stands among the settings.
 type addressView struct {
@@ -173,22 +177,29 @@ func (v *addressView) store(changes map[string]string) {
 	v.query++ // what was asked before is older than the answer
 	v.apply.SetText(tr("address.applying"))
 	v.changed()
-	v.desk.run(func(ctx context.Context) func() {
-		address, err := v.desk.client.ChangeAddress(ctx, changes, addressTrial)
+	v.form.asking(v.bar)
+	changeAddress(v.desk, changes, addressTrial, func(address localapi.Address, settings localapi.Settings, err error) {
+		v.bar.clear()
+		v.applying = false
+		v.apply.SetText(tr("address.apply"))
+		if err != nil {
+			v.changed()
+			v.refused(err)
+			return
+		}
+		v.stored(address, settings, changes)
+	})
+}
+
+// changeAddress changes settings of the address, for a time unless within is zero, and tells how it is then.
+func changeAddress(d *desk, changes map[string]string, within time.Duration, tell func(localapi.Address, localapi.Settings, error)) {
+	d.runFor(addressTimeout, func(ctx context.Context) func() {
+		address, err := d.client.ChangeAddress(ctx, changes, within)
 		var settings localapi.Settings
 		if err == nil {
-			settings, err = v.desk.client.Settings(ctx)
+			settings, err = d.client.Settings(ctx)
 		}
-		return func() {
-			v.applying = false
-			v.apply.SetText(tr("address.apply"))
-			if err != nil {
-				v.changed()
-				v.refused(err)
-				return
-			}
-			v.stored(address, settings, changes)
-		}
+		return func() { tell(address, settings, err) }
 	})
 }
 
@@ -219,6 +230,13 @@ func (v *addressView) settled(address localapi.Address, settings localapi.Settin
 	v.state.show(address, v.now())
 	v.form.take(settings, address.Fixed)
 	v.changed()
+}
+
+// asking says that a certificate authority is asked, where that is so: it takes its time.
+func (f *addressForm) asking(b *bar) {
+	if f.chosen() == app.TLSACME {
+		b.say(levelInfo, tr("address.asking"))
+	}
 }
 
 // accept takes values that were typed for those that are saved, so that they follow the service again.

@@ -38,6 +38,7 @@ const (
 	secureScheme    = "https://"
 	plainScheme     = "http://"
 	usualSecurePort = "443"
+	usualPlainPort  = "80"
 )
 
 // addressForm is where and how the pages are served, to be changed. Only what matters for the choice is shown and changed.

@@ -263,18 +263,30 @@ func authorityAddress(a localapi.Address) string {
 	if host == "" {
 		return ""
 	}
-	for _, l := range a.Listeners {
-		_, port, err := net.SplitHostPort(l.Address)
-		if err != nil || l.Error != "" || l.Kind == "https" {
-			continue
-		}
-		if port != "80" {
-			return plainScheme + net.JoinHostPort(host, port) + "/ca.crt"
-		}
-		if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
+	port := plainPort(a.Listeners)
+	switch {
+	case port == "":
+		return ""
+	case port != usualPlainPort:
+		return plainScheme + net.JoinHostPort(host, port) + "/ca.crt"
+	case strings.Contains(host, ":"):
+		return plainScheme + "[" + host + "]/ca.crt"
+	default:
 		return plainScheme + host + "/ca.crt"
 	}
-	return ""
+}
+
+// plainPort returns the port at which other machines reach the service over plain HTTP, the usual one if it is among them; "" for none.
+func plainPort(listeners []localapi.PageListener) string {
+	found := ""
+	for _, l := range listeners {
+		host, port, err := net.SplitHostPort(l.Address)
+		if err != nil || l.Error != "" || l.Kind == "https" || app.IsLoopbackHost(host) {
+			continue
+		}
+		if found == "" || port == usualPlainPort {
+			found = port
+		}
+	}
+	return found
 }

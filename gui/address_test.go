@@ -304,6 +304,23 @@ func TestAddressTypedStays(t *testing.T) {
 	d.sees("What browsers reach now", "<https://half.typed>")
 }
 
+// TestAddressAsks says that a certificate authority is asked while it is, which may take a minute.
+func TestAddressAsks(t *testing.T) {
+	c := sampleSettings()
+	d, v := openServing(t, c, "address")
+	v.address.form.way.SetSelected(v.address.form.ways.text(app.TLSACME))
+	v.address.form.field(keyACMEAgree).set(localapi.Setting{Text: "on"})
+	d.tap("Apply…")
+	test.Tap(d.button("Change it"))
+	d.sees("The certificate authority is being asked", "Applying…")
+	if !d.button("Applying…").Disabled() {
+		t.Error("it can be applied again while it is")
+	}
+	d.drain()
+	d.seesNot("The certificate authority is being asked")
+	d.sees("Keep this address?")
+}
+
 // TestAddressWidth finds a way of serving whose form is wider than the room beside the navigation: what does not fit would be cut off.
 func TestAddressWidth(t *testing.T) {
 	const room = 550
@@ -385,6 +402,8 @@ func TestAuthorityAddress(t *testing.T) {
 		{"no address", "", "foyer.local", []localapi.PageListener{{Address: ":80", Kind: "redirect"}}, "http://foyer.local/ca.crt"},
 		{"not served", "https://office.example", "", []localapi.PageListener{{Address: ":80", Kind: "redirect", Error: "taken"}}, ""},
 		{"no redirect", "https://office.example", "", []localapi.PageListener{{Address: ":443", Kind: "https"}}, ""},
+		{"several", "https://office.example", "", []localapi.PageListener{{Address: "[::]:8080", Kind: "redirect"}, {Address: "[::]:80", Kind: "redirect"}}, "http://office.example/ca.crt"},
+		{"this machine only", "https://office.example", "", []localapi.PageListener{{Address: "127.0.0.1:8080", Kind: "redirect"}}, ""},
 		{"number", "https://[2001:db8::1]", "", []localapi.PageListener{{Address: ":80", Kind: "redirect"}}, "http://[2001:db8::1]/ca.crt"},
 		{"nothing", "", "", []localapi.PageListener{{Address: ":80", Kind: "redirect"}}, ""},
 	} {

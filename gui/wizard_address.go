@@ -55,23 +55,15 @@ func (s *wizardAddress) save(done func(ok bool)) {
 		return
 	}
 	s.bar.clear()
-	s.desk.run(func(ctx context.Context) func() {
-		address, err := s.desk.client.ChangeAddress(ctx, changes, 0)
-		var settings localapi.Settings
+	s.form.asking(s.bar)
+	changeAddress(s.desk, changes, 0, func(address localapi.Address, settings localapi.Settings, err error) {
+		s.bar.clear()
 		if err == nil {
-			settings, err = s.desk.client.Settings(ctx)
+			s.form.accept(changes)
+			s.form.take(settings, address.Fixed)
+		} else if !s.form.refuse(err) {
+			s.desk.failed(s.bar, err)
 		}
-		return func() {
-			if err == nil {
-				s.form.accept(changes)
-				s.form.take(settings, address.Fixed)
-				done(true)
-				return
-			}
-			if !s.form.refuse(err) {
-				s.desk.failed(s.bar, err)
-			}
-			done(false)
-		}
+		done(err == nil)
 	})
 }

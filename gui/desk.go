@@ -56,6 +56,7 @@ type desk struct {
 	client Client
 	window fyne.Window
 	run    func(work)                                           // starts a work
+	runFor func(timeout time.Duration, w work)                  // starts one that may take longer than a call
 	later  func(delay time.Duration, do func()) (cancel func()) // do is run in the window's goroutine
 	open   func(page, subject string)                           // goes to a page
 	tell   func(text string)                                    // says for some seconds that something was done

@@ -49,7 +49,8 @@ func newTestDesk(tb testing.TB, c Client) *testDesk {
 	d := &testDesk{tb: tb, app: a}
 	d.desk = &desk{
 		client: c, window: w, prefs: a.Preferences(),
-		run: func(wk work) { d.works = append(d.works, wk) },
+		run:    func(wk work) { d.works = append(d.works, wk) },
+		runFor: func(_ time.Duration, wk work) { d.works = append(d.works, wk) },
 		later: func(_ time.Duration, do func()) func() {
 			wait := &do
 			d.laters = append(d.laters, wait)

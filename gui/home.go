@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 
+	"foyer/app"
 	"foyer/app/localapi"
 )
 
@@ -17,11 +18,13 @@ import (
 type homeView struct {
 	desk *desk
 	bar  *bar
+	now  func() time.Time
 
 	accounts      *tile
 	registrations *tile
 	mail          *tile
 	companies     *tile
+	certificate   *tile
 	attention     *attentionCard
 	address       *addressCard
 	signUps       *chart
@@ -42,13 +45,14 @@ const (
 	partAttention = "attention"
 	partSettings  = "settings"
 	partEvents    = "events"
+	partAddress   = "address"
 )
 
 // restTime is how long the page rests after it has read something: a hundred sign-ups a second are read once in it.
 const restTime = 2 * time.Second
 
 func newHome(d *desk) view {
-	return &homeView{desk: d, asked: map[string]int{}, failing: map[string]bool{}, dirty: topics{}}
+	return &homeView{desk: d, now: time.Now, asked: map[string]int{}, failing: map[string]bool{}, dirty: topics{}}
 }
 
 // Content lays the page out.
@@ -58,12 +62,13 @@ func (v *homeView) Content() fyne.CanvasObject {
 	v.registrations = newTile(tr("home.registrations"), theme.HistoryIcon(), func() { v.desk.open(pageUsers, subjectWaiting) })
 	v.mail = newTile(tr("home.mail"), theme.MailComposeIcon(), func() { v.desk.open(pageMail, "") })
 	v.companies = newTile(tr("home.companies"), theme.StorageIcon(), func() { v.desk.open(pageCompanies, "") })
+	v.certificate = newTile(tr("home.certificate"), theme.DocumentIcon(), func() { v.desk.open(pageSettings, groupAddress) })
 	v.attention = newAttentionCard(v.desk)
 	v.address = newAddressCard(v.desk, v.bar)
 	v.signUps, v.mails = newSignUpChart(), newMailChart()
 	v.events = newEventCard(v.desk)
 
-	tiles := container.New(evenLayout{homeGap}, v.accounts, v.registrations, v.mail, v.companies)
+	tiles := container.New(evenLayout{homeGap}, v.accounts, v.registrations, v.mail, v.companies, v.certificate)
 	charts := container.New(evenLayout{homeGap},
 		newCard(tr("home.signups"), newFixedHeight(chartHeight, v.signUps.content)),
 		newCard(tr("home.mails"), newFixedHeight(chartHeight, v.mails.content)))
@@ -89,6 +94,7 @@ func (v *homeView) Open(string) {
 	v.bar.clear()
 	maps.Copy(v.dirty, topics{
 		localapi.TopicAccounts: true, localapi.TopicSettings: true, localapi.TopicMessages: true, localapi.TopicEvents: true,
+		localapi.TopicAddress: true,
 	})
 	v.refresh()
 }
@@ -116,6 +122,9 @@ func (v *homeView) refresh() {
 	}
 	if t.any(localapi.TopicSettings) {
 		v.readSettings()
+	}
+	if t.any(localapi.TopicAddress) {
+		v.readServing()
 	}
 	if len(t) > 0 { // anything may want attention, or want it no more
 		v.readAttention()
@@ -238,4 +247,37 @@ func (v *homeView) readEvents() {
 		page, err := v.desk.client.EventPage(ctx, localapi.EventFilter{}, "", eventCount)
 		return func() { v.events.show(page.Items) }, err
 	})
+}
+
+func (v *homeView) readServing() {
+	v.read(partAddress, func(ctx context.Context) (func(), error) {
+		address, err := v.desk.client.Address(ctx)
+		return func() { v.showCertificate(address) }, err
+	})
+}
+
+// showCertificate shows how many days the certificate of the pages is valid, or why there is none.
+func (v *homeView) showCertificate(a localapi.Address) {
+	c, now := a.Certificate, v.now()
+	switch {
+	case c != nil:
+		note, l := tr("home.certificate.until", args{"Day": c.NotAfter.Local().Format(time.DateOnly)}), levelPlain
+		switch certificateLevel(*c, now) {
+		case levelError:
+			note, l = tr("address.expired"), levelError
+		case levelWarning:
+			l = levelWarning
+		default:
+			if a.Problem != "" {
+				note, l = tr("home.certificate.problem"), levelError
+			}
+		}
+		v.certificate.show(number(daysLeft(c.NotAfter, now)), note, l)
+	case addressMode(a) == servedAhead:
+		v.certificate.show("–", tr("home.certificate.ahead"), levelPlain)
+	case addressMode(a) == app.TLSOff:
+		v.certificate.show("–", tr("home.certificate.none"), levelWarning)
+	default:
+		v.certificate.show("–", tr("home.certificate.missing"), levelError)
+	}
 }

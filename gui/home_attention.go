@@ -95,6 +95,14 @@ func noticeText(n localapi.Notice) string {
 		if len(n.Args) > 0 {
 			return tr("home.attention."+n.Code, values)
 		}
+	case "certificate_expiring", "certificate_expired":
+		if n.Args["Day"] != "" {
+			return tr("home.attention."+n.Code, values)
+		}
+	case "certificate_problem":
+		if text := has("address.problem."+n.Args["Problem"], nil); text != "" {
+			return text
+		}
 	case "mail_held", "mail_captured", "login_link_off", "no_companies", "public_url_unset", "disk_low":
 		return tr("home.attention."+n.Code, values)
 	}
@@ -133,6 +141,8 @@ func placeOf(n localapi.Notice) goal {
 		return goal{pageSettings, "mdns.name", "setting"}
 	case "metrics_not_served":
 		return goal{pageSettings, "metrics.listen", "setting"}
+	case "certificate_expiring", "certificate_expired", "certificate_problem":
+		return goal{pageSettings, groupAddress, "certificate"}
 	case "public_url_unset":
 		return goal{pageSettings, "public_url", "public_url"}
 	default:

@@ -33,6 +33,7 @@ type fakeHome struct {
 	notices  []localapi.Notice
 	settings localapi.Settings
 	events   []localapi.Event
+	serving  localapi.Address
 	errs     map[string]error
 	mu       sync.Mutex
 	asked    []string
@@ -64,6 +65,10 @@ func (f *fakeHome) Settings(context.Context) (localapi.Settings, error) {
 	return f.settings, f.note("settings")
 }
 
+func (f *fakeHome) Address(context.Context) (localapi.Address, error) {
+	return f.serving, f.note("address")
+}
+
 func (f *fakeHome) EventPage(_ context.Context, _ localapi.EventFilter, _ string, limit int) (localapi.Page[localapi.Event], error) {
 	f.limit = limit
 	return localapi.Page[localapi.Event]{Items: f.events}, f.note("events")
@@ -83,6 +88,7 @@ func newOffice() *fakeHome {
 			{Code: "accounts_off_list", Level: "warning", Count: 1},
 		},
 	}
+	f.serving = sampleAddress().now
 	f.stats = localapi.Stats{Days: statDaysOf(30), Accounts: 1234, Registrations: 3, Companies: 41}
 	at := time.Date(2026, 11, 26, 9, 41, 0, 0, time.UTC)
 	for i, e := range []localapi.Event{
@@ -130,6 +136,7 @@ func openHome(t *testing.T, f *fakeHome) (*testDesk, *homeView) {
 	if !ok {
 		t.Fatal("the first page is another")
 	}
+	v.now = addressClock
 	d.show(v, "")
 	return d, v
 }
@@ -139,7 +146,7 @@ func TestHomeShowsTheOffice(t *testing.T) {
 	d, v := openHome(t, f)
 	d.sees(
 		"1\u202f234", "30 new in 7 days", // accounts
-		"Waiting to be confirmed", "41",
+		"Not confirmed yet", "41",
 		"2 failed",
 		"https://accounts.office.example/register",
 		"The client secret of the connector office365 has expired", "2 mails could not be delivered.", "1 account is no longer on its company's list.",
@@ -160,14 +167,47 @@ func TestHomeShowsTheOffice(t *testing.T) {
 
 func TestHomeTilesLead(t *testing.T) {
 	d, v := openHome(t, newOffice())
-	for _, tile := range []*tile{v.accounts, v.registrations, v.mail, v.companies} {
+	for _, tile := range []*tile{v.accounts, v.registrations, v.mail, v.companies, v.certificate} {
 		test.Tap(tile)
 		d.window.Canvas().Focus(tile)
 		tile.TypedKey(&fyne.KeyEvent{Name: fyne.KeyReturn})
 	}
-	want := []string{"users ", "users ", "users registrations", "users registrations", "mail ", "mail ", "companies ", "companies "}
+	want := []string{"users ", "users ", "users registrations", "users registrations", "mail ", "mail ", "companies ", "companies ", "settings address", "settings address"}
 	if !slices.Equal(d.opened, want) {
 		t.Errorf("opened %q, want %q", d.opened, want)
+	}
+}
+
+func TestHomeCertificate(t *testing.T) {
+	until := func(days int) localapi.Address {
+		a := sampleAddress().now
+		a.Certificate.NotAfter = addressClock().Add(time.Duration(days)*24*time.Hour + time.Hour)
+		a.Certificate.NotBefore = a.Certificate.NotAfter.AddDate(0, 0, -90)
+		return a
+	}
+	wrong := until(60)
+	wrong.Problem = "certificate_other_name"
+	for _, c := range []struct {
+		name        string
+		address     localapi.Address
+		value, note string
+		importance  widget.Importance
+	}{
+		{"valid", until(60), "60", "Until 2027-01-25", widget.LowImportance},
+		{"expiring", until(5), "5", "Until 2026-12-01", widget.WarningImportance},
+		{"expired", until(-3), "0", "Expired", widget.DangerImportance},
+		{"wrong", wrong, "60", "Has a problem", widget.DangerImportance},
+		{"none", localapi.Address{Mode: app.TLSOff, PublicURL: "http://office.example"}, "–", "Not encrypted", widget.WarningImportance},
+		{"ahead", localapi.Address{Mode: app.TLSOff, PublicURL: "https://office.example"}, "–", "A proxy in front has it", widget.LowImportance},
+		{"missing", localapi.Address{Mode: app.TLSACME}, "–", "There is none yet", widget.DangerImportance},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, v := openHome(t, newOffice())
+			v.showCertificate(c.address)
+			if got := v.certificate; got.value.Text != c.value || got.note.Text != c.note || got.note.Importance != c.importance {
+				t.Errorf("the tile says %s, %q in the colour %v, want %s, %q and %v", got.value.Text, got.note.Text, got.note.Importance, c.value, c.note, c.importance)
+			}
+		})
 	}
 }
 
@@ -203,6 +243,10 @@ func TestHomeNotices(t *testing.T) {
 			localapi.Notice{Code: "metrics_not_served", Args: map[string]string{"Address": "127.0.0.1:9108"}},
 			"cannot be served at 127.0.0.1:9108", "Change the setting", "settings metrics.listen",
 		},
+		{localapi.Notice{Code: "certificate_expiring", Args: map[string]string{"Day": "2026-12-01", "Days": "5"}}, "valid until 2026-12-01 only", "Look at it", "settings address"},
+		{localapi.Notice{Code: "certificate_expired", Args: map[string]string{"Day": "2026-11-01"}}, "ended on 2026-11-01", "Look at it", "settings address"},
+		{localapi.Notice{Code: "certificate_problem", Args: map[string]string{"Problem": "acme_failed"}}, "authority gives no certificate", "Look at it", "settings address"},
+		{localapi.Notice{Code: "certificate_problem", Args: map[string]string{"Problem": "new"}, Text: "the moon is full"}, "The moon is full.", "Look at it", "settings address"},
 		{localapi.Notice{Code: "something_new", Text: "the moon is full"}, "The moon is full.", "", ""},
 		{localapi.Notice{Code: "mail_failed", Text: "some mails failed"}, "Some mails failed.", "Show mails", "mail state:failed"},
 	} {
@@ -241,7 +285,7 @@ func TestHomeAllIsWell(t *testing.T) {
 	f.status, f.events = localapi.MailStatus{}, nil
 	f.settings = localapi.Settings{"public_url": {Text: "https://accounts.office.example"}, "login_link": {Text: "off"}}
 	d, _ := openHome(t, f)
-	d.sees("All is well", "None new in 7 days", "Nobody is waiting", "None failed", "Nobody can register yet", "Nothing has happened yet.",
+	d.sees("All is well", "None new in 7 days", "Nobody is waiting", "None failed", "Nobody can register", "Nothing has happened yet.",
 		"Nobody has signed up in the last 30 days.", "No mail was written in the last 14 days.", "No sign-ups",
 		"link “Create a customer account” is off")
 	d.seesNot("/register")
@@ -392,11 +436,11 @@ func TestHomeTabOrder(t *testing.T) {
 		case *widget.Button:
 			got = append(got, o.Text)
 		}
-		if len(got) == 14 {
+		if len(got) == 15 {
 			break
 		}
 	}
-	want := "tile,tile,tile,tile,Replace secret,Show mails,Show accounts,Open,Print or save…,,chart,chart,Show all,tile"
+	want := "tile,tile,tile,tile,tile,Replace secret,Show mails,Show accounts,Open,Print or save…,,chart,chart,Show all,tile"
 	if all := strings.Join(got, ","); all != want {
 		t.Errorf("tab order\n got %s\nwant %s", all, want)
 	}

@@ -17,12 +17,12 @@ import (
 // mailForm is how mail leaves, to be read and changed. Only what matters for the choice is shown, checked and saved.
 type mailForm struct {
 	desk      *desk
-	inputs    []*mailInput
+	inputs    []*formInput
 	transport *widget.RadioGroup
-	ways      mailChoices
-	auths     mailChoices
+	ways      choices
+	auths     choices
 	auth      *widget.Select
-	providers mailChoices
+	providers choices
 	provider  *widget.Select
 	meaning   *widget.Label
 	bar       *bar
@@ -55,7 +55,7 @@ func newMailForm(d *desk) *mailForm {
 
 // fields makes the fields in their order.
 func (f *mailForm) fields() {
-	f.ways = newMailChoices("mail.transport.", mailCapture, "smarthost", "direct")
+	f.ways = newChoices("mail.transport.", mailCapture, "smarthost", "direct")
 	f.transport = widget.NewRadioGroup(f.ways.texts, func(string) { f.edited() })
 	f.transport.Required = true
 	way := f.put("mail.transport", container.NewVBox(newHeading(tr("mail.field.transport")), f.transport, f.meaning), nil)
@@ -92,7 +92,7 @@ func (f *mailForm) way() string    { return f.ways.value(f.transport.Selected) }
 func (f *mailForm) authIs() string { return f.auths.value(f.auth.Selected) }
 
 // input returns the field of a key, nil when there is none.
-func (f *mailForm) input(key string) *mailInput {
+func (f *mailForm) input(key string) *formInput {
 	for _, i := range f.inputs {
 		if i.key == key {
 			return i
@@ -101,8 +101,8 @@ func (f *mailForm) input(key string) *mailInput {
 	return nil
 }
 
-func (f *mailForm) put(key string, field fyne.CanvasObject, shown func() bool) *mailInput {
-	i := newMailInput(key, field)
+func (f *mailForm) put(key string, field fyne.CanvasObject, shown func() bool) *formInput {
+	i := newFormInput(key, field)
 	i.shown = shown
 	f.inputs = append(f.inputs, i)
 	f.content.Add(i.box)
@@ -130,8 +130,8 @@ func (f *mailForm) entry(name, example string, shown func() bool) {
 	i.set = func(s localapi.Setting) { e.SetText(s.Text) }
 }
 
-func (f *mailForm) choice(name string, shown func() bool, values ...string) (mailChoices, *widget.Select) {
-	c := newMailChoices("mail."+name+".", values...)
+func (f *mailForm) choice(name string, shown func() bool, values ...string) (choices, *widget.Select) {
+	c := newChoices("mail."+name+".", values...)
 	s := widget.NewSelect(c.texts, func(string) { f.edited() })
 	s.PlaceHolder = tr("mail.choose")
 	i := f.put("mail."+name, newField(tr("mail.field."+name), s, f.hint(name)), shown)

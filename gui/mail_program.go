@@ -18,7 +18,7 @@ import (
 type programForm struct {
 	view    *mailPrograms
 	old     *localapi.Program // nil for a new one
-	inputs  map[string]*mailInput
+	inputs  map[string]*formInput
 	entries map[string]*mailEntry
 	save    *widget.Button
 	bar     *bar
@@ -30,7 +30,7 @@ func (v *mailPrograms) add() { v.form(nil) }
 func (v *mailPrograms) edit(p localapi.Program) { v.form(&p) }
 
 func (v *mailPrograms) form(old *localapi.Program) {
-	f := &programForm{view: v, old: old, inputs: map[string]*mailInput{}, entries: map[string]*mailEntry{}, bar: newBar()}
+	f := &programForm{view: v, old: old, inputs: map[string]*formInput{}, entries: map[string]*mailEntry{}, bar: newBar()}
 	box := container.NewVBox(f.bar)
 	title, action := tr("mail.program_add_title"), tr("mail.program_add_do")
 	if old == nil {
@@ -63,7 +63,7 @@ func (f *programForm) entry(name, example string) fyne.CanvasObject {
 	e.OnSubmitted = func(string) { f.store() }
 	e.OnChanged = func(string) { f.inputs[name].say("") }
 	f.entries[name] = e
-	f.inputs[name] = newMailInput(name, newField(tr("mail.program."+name), e, tr("mail.program_hint."+name)))
+	f.inputs[name] = newFormInput(name, newField(tr("mail.program."+name), e, tr("mail.program_hint."+name)))
 	return f.inputs[name].box
 }
 

@@ -23,7 +23,7 @@ const (
 type mailTest struct {
 	desk    *desk
 	address *widget.Entry
-	langs   mailChoices
+	langs   choices
 	lang    *widget.Select
 	send    *widget.Button
 	bar     *bar
@@ -45,7 +45,7 @@ func newMailTest(d *desk) *mailTest {
 	t.address.PlaceHolder = tr("mail.test_example")
 	t.address.OnSubmitted = func(string) { t.start() }
 	t.address.OnChanged = func(string) { enable(t.send, strings.TrimSpace(t.address.Text) != "" && t.id == "") }
-	t.langs = newMailChoices("mail.lang.", "en", "sk")
+	t.langs = newChoices("mail.lang.", "en", "sk")
 	t.lang = widget.NewSelect(t.langs.texts, nil)
 	t.send = newButton(tr("mail.test_send"), theme.MailSendIcon(), t.start)
 	t.send.Disable()

@@ -22,11 +22,11 @@ type settingGroup struct {
 	keys []string
 }
 
-// settingGroups returns the settings of this page. The others stand where they are looked for: the login link at the users, how mail
-// leaves at the mail, and the certificate at the address.
+// settingGroups returns the settings of this page that are saved as they are typed. Those of the address are tried before they last, in a
+// form of their own; the others stand where they are looked for: the login link at the users, how mail leaves at the mail.
 func settingGroups() []settingGroup {
 	return []settingGroup{
-		{"office", []string{"site_name", "contact", "public_url", "neutral_answers"}},
+		{"office", []string{"site_name", "contact", "neutral_answers"}},
 		{"signup", []string{
 			"limits.confirm_hours", "limits.code_tries", "limits.signup_per_ip", "limits.accounts_per_base", "limits.registrations", "limits.not_me_days", "limits.form_age",
 		}},
@@ -48,8 +48,11 @@ func settingGroups() []settingGroup {
 	}
 }
 
-// groupProgram is the name of the group of what concerns this program only.
-const groupProgram = "program"
+// The groups that are no settings with fields like all others: the address, and what concerns this program only.
+const (
+	groupAddress = "address"
+	groupProgram = "program"
+)
 
 // settingsView is the page of settings, in groups, with a search over all of them.
 type settingsView struct {
@@ -61,8 +64,7 @@ type settingsView struct {
 	group   string // the one in sight
 	fields  map[string]*settingField
 	now     localapi.Settings // as the service has them
-	trial   *trialView
-	test    *widget.Button
+	address *addressView
 	program *programSettings
 	form    *fyne.Container
 	scroll  *container.Scroll
@@ -70,32 +72,37 @@ type settingsView struct {
 	count   *widget.Label
 	save    *widget.Button
 	discard *widget.Button
+	foot    fyne.CanvasObject // of the fields; the address has its own
 	content fyne.CanvasObject
 }
 
 func newSettings(d *desk) view {
-	v := &settingsView{desk: d, bar: newBar(), groups: map[string]*widget.Button{}, fields: map[string]*settingField{}, trial: newTrialView()}
+	v := &settingsView{desk: d, bar: newBar(), groups: map[string]*widget.Button{}, fields: map[string]*settingField{}}
 	v.search = newSearch(d, tr("settings.search"), func(string) { v.lay() })
 	side := container.NewVBox(v.search, gap(2))
-	for _, g := range settingGroups() {
+	for i, g := range settingGroups() {
 		for _, key := range g.keys {
 			v.fields[key] = newSettingField(key, v.changed, v.submit)
 		}
 		v.addGroup(side, g.name)
+		if i == 0 {
+			v.addGroup(side, groupAddress)
+		}
 	}
 	v.addGroup(side, groupProgram)
+	v.address = newAddressView(d)
 	v.program = newProgramSettings(d)
-	v.test = newButton(tr("settings.public_url.test"), theme.MediaPlayIcon(), v.try)
 	v.none = newText(tr("settings.none"))
 	v.form = container.NewVBox()
 	v.count = newSmall("")
 	v.save = newMainButton(tr("save"), theme.DocumentSaveIcon(), v.submit)
 	v.discard = newButton(tr("discard"), nil, v.reset)
-	foot := container.NewVBox(gap(2), container.NewHBox(v.save, v.discard, v.count))
+	v.foot = container.NewHBox(v.save, v.discard, v.count)
+	foot := container.NewVBox(gap(2), container.NewStack(v.foot, v.address.foot))
 	v.scroll = container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 14), v.form))
 	ground := newCard("", v.scroll)
 	body := newBorder(nil, nil, newFixed(200, side), nil, ground)
-	v.content = newBorder(container.NewVBox(newTitle(tr("page.settings")), v.bar), foot, nil, nil, body)
+	v.content = newBorder(container.NewVBox(newTitle(tr("page.settings")), v.bar, v.address.pending.ground, v.address.pending.result), foot, nil, nil, body)
 	v.choose(settingGroups()[0].name)
 	v.changed()
 	return v
@@ -112,10 +119,16 @@ func (v *settingsView) addGroup(side *fyne.Container, name string) {
 // Content returns the page.
 func (v *settingsView) Content() fyne.CanvasObject { return v.content }
 
-// Open reads the settings; subject is the key of one to go to.
+// Open reads the settings; subject is the key of one to go to, or the name of a group.
 func (v *settingsView) Open(subject string) {
 	v.read()
-	if subject == "" {
+	v.address.read()
+	switch {
+	case subject == "":
+		return
+	case subject == groupAddress || v.address.form.field(subject) != nil:
+		v.choose(groupAddress)
+		v.address.form.focus(subject)
 		return
 	}
 	for _, g := range settingGroups() {
@@ -131,10 +144,13 @@ func (v *settingsView) Changed(t topics) {
 	if t.any(localapi.TopicSettings) {
 		v.read()
 	}
+	if t.any(localapi.TopicSettings, localapi.TopicAddress) {
+		v.address.read()
+	}
 }
 
-// Unsaved reports whether anything was typed that is not saved.
-func (v *settingsView) Unsaved() bool { return len(v.typed()) > 0 }
+// Unsaved reports whether anything was typed that is not saved, or an address waits for somebody to keep it.
+func (v *settingsView) Unsaved() bool { return len(v.typed()) > 0 || v.address.unsaved() }
 
 func (v *settingsView) searchField() fyne.Focusable { return v.search }
 
@@ -189,10 +205,19 @@ func (v *settingsView) lay() {
 		}
 		v.layGroup(g, text)
 	}
-	if text == "" && v.group == groupProgram {
+	switch {
+	case text != "" && v.address.fits(text):
+		v.form.Add(newHeading(tr("settings.group." + groupAddress)))
+		v.form.Add(container.NewHBox(newButton(tr("settings.go.address"), theme.NavigateNextIcon(), func() { v.choose(groupAddress) })))
+	case text == "" && v.group == groupAddress:
+		v.form.Add(v.address.content)
+	case text == "" && v.group == groupProgram:
 		v.form.Add(newHeading(tr("settings.group." + groupProgram)))
 		v.form.Add(v.program.content)
 	}
+	atAddress := text == "" && v.group == groupAddress
+	visible(v.foot, !atAddress)
+	visible(v.address.foot, atAddress)
 	if len(v.form.Objects) == 0 {
 		v.form.Add(v.none)
 	}
@@ -212,10 +237,6 @@ func (v *settingsView) layGroup(g settingGroup, text string) {
 			first = false
 		}
 		v.form.Add(field.content)
-		if key == "public_url" {
-			v.form.Add(container.NewHBox(v.test))
-			v.form.Add(v.trial.content)
-		}
 	}
 }
 
@@ -260,15 +281,6 @@ func (v *settingsView) submit() {
 	if len(changes) == 0 || v.save.Disabled() {
 		return
 	}
-	if to, ok := changes["public_url"]; ok && v.now["public_url"].Text != "" {
-		v.desk.ask(tr("settings.public_url.title"), newText(tr("settings.public_url.text", args{"From": v.now["public_url"].Text, "To": to})),
-			tr("settings.public_url.change"), widget.WarningImportance, func() { v.store(changes) })
-		return
-	}
-	v.store(changes)
-}
-
-func (v *settingsView) store(changes map[string]string) {
 	v.bar.clear()
 	for _, field := range v.fields {
 		field.wrong("")
@@ -307,26 +319,6 @@ func (v *settingsView) refused(err error) {
 	field.wrong(fieldText(err))
 	v.bar.say(levelError, tr("settings.refused", args{"Setting": field.label}))
 	v.desk.window.Canvas().Focus(field.focusable())
-}
-
-// try asks whether the pages answer at what is typed.
-func (v *settingsView) try() { tryPublicURL(v.desk, v.fields["public_url"].value(), v.test, v.trial) }
-
-// tryPublicURL asks whether the pages answer at an address, and shows what came of it.
-func tryPublicURL(d *desk, address string, button *widget.Button, trial *trialView) {
-	button.Disable()
-	trial.begin(tr("settings.public_url.testing"))
-	d.run(func(ctx context.Context) func() {
-		t, err := d.client.TestPublicURL(ctx, address)
-		return func() {
-			button.Enable()
-			if err != nil {
-				trial.fail(err)
-				return
-			}
-			trial.show(t)
-		}
-	})
 }
 
 // settingField is one setting: a switch, a number or a text.

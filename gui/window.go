@@ -101,7 +101,7 @@ func newWindow(a fyne.App, c Config, b *background) *window {
 func (w *window) use(client Client) {
 	w.stop()
 	w.desk = &desk{
-		client: client, window: w.win, run: w.back.run, later: w.later, open: w.open, lost: w.lost,
+		client: client, window: w.win, run: w.back.run, runFor: w.back.runFor, later: w.later, open: w.open, lost: w.lost,
 		tell: w.toast.say, wizard: w.startWizard, prefs: w.app.Preferences(), log: w.config.Log,
 	}
 	w.live = newLive(client, w.config.Host, w.back.post)

@@ -84,7 +84,7 @@ func (v *wizardView) Open(string) { v.show(v.at) }
 
 // Changed reads the step in sight anew, unless something is typed.
 func (v *wizardView) Changed(t topics) {
-	if t.any(localapi.TopicSettings, localapi.TopicCompanies, localapi.TopicConnectors, localapi.TopicMessages) && !v.Unsaved() {
+	if t.any(localapi.TopicSettings, localapi.TopicAddress, localapi.TopicCompanies, localapi.TopicConnectors, localapi.TopicMessages) && !v.Unsaved() {
 		v.steps[v.at].read()
 	}
 }

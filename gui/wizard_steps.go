@@ -8,7 +8,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"foyer/app/localapi"
@@ -103,24 +102,6 @@ func (s *wizardFields) save(done func(ok bool)) {
 		}
 	})
 }
-
-// wizardAddress asks where the pages are, and tries it.
-type wizardAddress struct {
-	*wizardFields
-	trial *trialView
-	test  *widget.Button
-}
-
-func newWizardAddress(d *desk, submit func()) wizardStep {
-	s := &wizardAddress{wizardFields: newWizardFields(d, submit, "public_url"), trial: newTrialView()}
-	s.test = newButton(tr("settings.public_url.test"), theme.MediaPlayIcon(), s.try)
-	s.content.Add(container.NewHBox(s.test))
-	s.content.Add(s.trial.content)
-	return s
-}
-
-// try asks whether the pages answer at what is typed.
-func (s *wizardAddress) try() { tryPublicURL(s.desk, s.fields["public_url"].value(), s.test, s.trial) }
 
 // wizardMail asks how mail leaves, and sends one.
 type wizardMail struct {

@@ -2,7 +2,9 @@ package gui
 
 import (
 	"context"
+	"maps"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/test"
@@ -27,6 +29,14 @@ func (s *newService) SetSettings(ctx context.Context, changes map[string]string)
 
 func (s *newService) TestPublicURL(ctx context.Context, address string) (localapi.Trial, error) {
 	return s.settings.TestPublicURL(ctx, address)
+}
+
+func (s *newService) Address(ctx context.Context) (localapi.Address, error) {
+	return s.settings.Address(ctx)
+}
+
+func (s *newService) ChangeAddress(ctx context.Context, changes map[string]string, within time.Duration) (localapi.Address, error) {
+	return s.settings.ChangeAddress(ctx, changes, within)
 }
 
 func (s *newService) Connectors(context.Context) ([]localapi.Connector, error) { return nil, nil }
@@ -106,7 +116,7 @@ func TestWizardRefusal(t *testing.T) {
 	if !ok {
 		t.Fatal("the second step is not the address")
 	}
-	address.fields["public_url"].entry.SetText("office")
+	address.form.field(keyPublicURL).set(localapi.Setting{Text: "office"})
 	s.settings.err = app.Fieldf("public_url", "setting_invalid", "public_url cannot be set so: write https:// first").With("Why", "write https:// first")
 	d.tap("Next")
 	d.sees("Write https:// first.")
@@ -118,6 +128,31 @@ func TestWizardRefusal(t *testing.T) {
 	d.tap("Leave without saving")
 	if v.at != 4 {
 		t.Errorf("the wizard is at step %d, not at the one that was chosen", v.at)
+	}
+}
+
+// TestWizardAddress chooses a certificate: what is missing is said before anything is changed, and what is chosen lasts at once.
+func TestWizardAddress(t *testing.T) {
+	d, v, s := openWizard(t)
+	v.goTo(1)
+	d.drain()
+	address, ok := v.steps[1].(*wizardAddress)
+	if !ok || d.window.Canvas().Focused() != address.form.field(keyPublicURL).focus {
+		t.Fatalf("the keyboard begins at %T", d.window.Canvas().Focused())
+	}
+	address.form.way.SetSelected(address.form.ways.text(app.TLSACME))
+	d.sees("It needs a public DNS name", "Terms of Let's Encrypt")
+	d.picture("wizard-acme")
+	d.tap("Next")
+	d.sees("only to those who accept its terms")
+	if s.settings.address.changes != nil || v.at != 1 {
+		t.Fatalf("without the terms it is at step %d and changes %v", v.at, s.settings.address.changes)
+	}
+	address.form.field(keyACMEAgree).set(localapi.Setting{Text: "on"})
+	d.tap("Next")
+	want := map[string]string{keyTLSMode: app.TLSACME, keyACMEAgree: "on"}
+	if !maps.Equal(s.settings.address.changes, want) || s.settings.address.within != 0 || v.at != 2 {
+		t.Errorf("changed %v for %v at step %d, want %v for good and the next step", s.settings.address.changes, s.settings.address.within, v.at, want)
 	}
 }
 

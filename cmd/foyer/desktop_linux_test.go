@@ -202,7 +202,7 @@ func setUp(t *testing.T, p *process, gui *desktop) {
 	gui.shoot("wizard-1-office")
 	gui.press("Return")
 	gui.sees(`msg="step shown" step=address`)
-	gui.sees(`msg="settings shown" keys=public_url`)
+	gui.sees(`msg="address shown"`)
 	gui.press("Return")
 	gui.sees(`msg="step shown" step=mail`)
 	gui.shoot("wizard-3-mail")

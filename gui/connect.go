@@ -112,7 +112,7 @@ func failedText(reason string) string {
 func (v *connectView) offer(c connection) {
 	visible(v.main, v.verb != "")
 	visible(v.mend, c.link == linkFailed && c.service.Reason == FailedData)
-	visible(v.again, c.link != linkUnknown && c.link != linkStarting)
+	visible(v.again, c.link != linkUnknown && c.link != linkStarting && c.link != linkFailed) // those are looked at again soon by themselves
 	visible(v.try, c.link == linkAbsent || c.link == linkSilent)
 	command := ""
 	if v.verb != "" {

@@ -50,10 +50,13 @@ func (s *firstBackup) read() {
 
 func (s *firstBackup) show(kept localapi.Backups) {
 	s.fact.RemoveAll()
-	if len(kept.Items) > 0 {
+	switch {
+	case len(kept.Items) > 0:
 		s.fact.Add(newFactRow(levelOK, tr("upkeep.first.made", args{"At": moment(kept.Items[0].At)})))
-	} else {
-		s.fact.Add(newFactRow(levelWarning, tr("upkeep.first.none")))
+	case kept.NextAt != nil:
+		s.fact.Add(newFactRow(levelWarning, tr("upkeep.first.none", args{"At": moment(*kept.NextAt)})))
+	default:
+		s.fact.Add(newFactRow(levelWarning, tr("upkeep.first.unplanned")))
 	}
 	visible(s.make, len(kept.Items) == 0)
 	s.content.Refresh()

@@ -28,7 +28,7 @@ type officeService struct {
 	users         *usersFake
 	mail          *fakeMail
 	events        *logService
-	*fakeUpkeep   // Backups, jobs and checkups
+	*fakeUpkeep              // Backups, jobs and checkups
 	mu            sync.Mutex // around those of them that note what they are asked: the window asks for several things at once
 	settingValues localapi.Settings
 }

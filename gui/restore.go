@@ -13,6 +13,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"foyer/app"
 	"foyer/app/localapi"
 )
 
@@ -271,4 +272,24 @@ func (c *restoreChoice) show(backups []localapi.Backup) {
 		c.rows.Add(newHint(trn("restore.more", more)))
 	}
 	c.ask.dialog.Refresh()
+}
+
+// demoHost is this machine while the window is that of a demonstration: whatever is done there is not done to the service that is
+// installed beside it.
+type demoHost struct{ Host }
+
+// Service knows of no service: a demonstration is none of the machine's.
+func (demoHost) Service() ServiceState { return ServiceState{} }
+
+// Control does nothing.
+func (demoHost) Control(context.Context, string) error { return errDemo() }
+
+// Backups lists none.
+func (demoHost) Backups(context.Context) ([]localapi.Backup, error) { return nil, errDemo() }
+
+// Restore does nothing.
+func (demoHost) Restore(context.Context, Restore, func(Progress)) error { return errDemo() }
+
+func errDemo() error {
+	return app.Errorf(app.Denied, "demo", "this is a demonstration, which has nothing to restore; install the service first")
 }

@@ -179,3 +179,23 @@ func TestRestoreWithoutService(t *testing.T) {
 	}
 	d.sees("Backup of 2026-11-26 02:30 · Every night", "Type RESTORE to go on")
 }
+
+// TestDemoHost expects that nothing done in a demonstration is done to the service that is installed beside it.
+func TestDemoHost(t *testing.T) {
+	d, v := openUpkeep(t, newFakeUpkeep(), "")
+	d.desk.host = demoHost{d.host}
+	v.backups.table.selectKey("foyer-1.db")
+	d.tap("Restore…")
+	typeWord(d)
+	d.tap("Restore it")
+	d.sees("This is the demonstration")
+	if err := d.desk.host.Control(t.Context(), verbStop); app.ReasonOf(err) != "demo" {
+		t.Errorf("a service can be stopped: %v", err)
+	}
+	if _, err := d.desk.host.Backups(t.Context()); app.ReasonOf(err) != "demo" {
+		t.Errorf("backups can be listed: %v", err)
+	}
+	if d.host.restored != (Restore{}) || len(d.host.done) > 0 || d.desk.host.Service() != (ServiceState{}) {
+		t.Errorf("the machine has done %q and restored %+v", d.host.done, d.host.restored)
+	}
+}

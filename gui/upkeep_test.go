@@ -337,3 +337,27 @@ func find[T any](d *testDesk) []T {
 	}
 	return out
 }
+
+// TestUpkeepInSlovak expects words in Slovak, and the page as narrow as the smallest window leaves room for.
+func TestUpkeepInSlovak(t *testing.T) {
+	speakSlovak(t)
+	for tab, want := range map[string][]string{
+		upkeepTabBackups: {"Údržba", "Posledná: 2026-11-26 02:30", "Uchováva sa 14 dní.", "Každú noc", "[Obnoviť zo súboru…]"},
+		upkeepTabHealth:  {"1 vec nefunguje", "Adresa stránok", "Hodiny tohto počítača", "[Nastavenia pošty]"},
+		upkeepTabService: {"Beží", "[Aktualizovať službu na 1.3.0]", "[Odstrániť službu]"},
+	} {
+		d, v := openUpkeep(t, newFakeUpkeep(), tab)
+		v.backups.table.selectKey("foyer-0.db")
+		d.sees(want...)
+		d.seesNot("upkeep.", "<no value>")
+		if got := v.content.MinSize().Width; got > 800 {
+			t.Errorf("%s is at least %v wide", tab, got)
+		}
+		homePicture(d, "upkeep-sk-"+tab)
+	}
+	d, v := openUpkeep(t, newFakeUpkeep(), "")
+	v.backups.table.selectKey("foyer-2.db")
+	d.tap("Obnoviť…")
+	d.sees("Ak chcete pokračovať, napíšte OBNOVIŤ")
+	d.picture("upkeep-sk-restore")
+}

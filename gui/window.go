@@ -144,6 +144,7 @@ func (w *window) startDemo(client Client, end func()) {
 	w.end()
 	w.end = end
 	w.use(client)
+	w.desk.host = demoHost{w.config.Host}
 	w.connectNow()
 }
 

@@ -64,7 +64,9 @@ func (s *firstBackup) show(kept localapi.Backups) {
 
 func (s *firstBackup) start() {
 	s.bar.clear()
-	s.job.start(func(ctx context.Context) (localapi.Job, error) { return s.desk.client.StartBackup(ctx, localapi.BackupOptions{}) })
+	s.job.start(func(ctx context.Context) (localapi.Job, error) {
+		return s.desk.client.StartBackup(ctx, localapi.BackupOptions{})
+	})
 }
 
 func (s *firstBackup) ended(job localapi.Job) {

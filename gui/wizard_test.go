@@ -18,13 +18,17 @@ type newService struct {
 	upkeep   *fakeUpkeep
 }
 
-func (s *newService) Backups(ctx context.Context) (localapi.Backups, error) { return s.upkeep.Backups(ctx) }
+func (s *newService) Backups(ctx context.Context) (localapi.Backups, error) {
+	return s.upkeep.Backups(ctx)
+}
 
 func (s *newService) StartBackup(ctx context.Context, o localapi.BackupOptions) (localapi.Job, error) {
 	return s.upkeep.StartBackup(ctx, o)
 }
 
-func (s *newService) Job(ctx context.Context, id string) (localapi.Job, error) { return s.upkeep.Job(ctx, id) }
+func (s *newService) Job(ctx context.Context, id string) (localapi.Job, error) {
+	return s.upkeep.Job(ctx, id)
+}
 
 func (s *newService) Settings(ctx context.Context) (localapi.Settings, error) {
 	return s.settings.Settings(ctx)

@@ -18,6 +18,7 @@ import (
 // host is this machine, as the desktop program needs it.
 type host struct {
 	executable string
+	elsewhere  bool // the program was told to talk to another service than the installed one
 	demos      demos
 }
 
@@ -76,8 +77,11 @@ func (h *host) Backups(ctx context.Context) ([]localapi.Backup, error) {
 	return answerOf[[]localapi.Backup](out)
 }
 
-// Restore puts a backup in the place of the data.
+// Restore puts a backup in the place of the data of the installed service.
 func (h *host) Restore(ctx context.Context, r gui.Restore, progress func(gui.Progress)) error {
+	if h.elsewhere {
+		return app.Errorf(app.Conflict, "other_service", "this program looks at another service than the installed one (--data or --socket): restore it in a terminal, with foyer backup restore")
+	}
 	args := []string{"backup", "restore", r.Backup, "--stop-service", "--yes", "--progress", "json"}
 	if r.Identity != "" {
 		args = append(args, "--identity", r.Identity)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"foyer/app"
 	"foyer/gui"
 )
 
@@ -22,11 +23,13 @@ func TestGUIState(t *testing.T) {
 	}{
 		{serviceStatus{}, errors.New("no systemd"), gui.ServiceState{}},
 		{
-			serviceStatus{State: stateRunning, Installed: true, Running: true, Enabled: true, Since: &since, Version: "1.2.0", Program: "/usr/bin/foyer", Packaged: true}, nil,
+			serviceStatus{State: stateRunning, Installed: true, Running: true, Enabled: true, Since: &since, Version: "1.2.0", Program: "/usr/bin/foyer", Packaged: true},
+			nil,
 			gui.ServiceState{Managed: true, Installed: true, Running: true, Enabled: true, Since: since, Version: "1.2.0", Program: "/usr/bin/foyer", Packaged: true},
 		},
 		{
-			serviceStatus{State: stateFailed, Installed: true, Detail: "the database is damaged", Reason: reasonData}, nil,
+			serviceStatus{State: stateFailed, Installed: true, Detail: "the database is damaged", Reason: reasonData},
+			nil,
 			gui.ServiceState{Managed: true, Installed: true, Failed: true, Reason: gui.FailedData, Detail: "the database is damaged"},
 		},
 		{serviceStatus{State: stateFailed, Installed: true, Reason: reasonConfig}, nil, gui.ServiceState{Managed: true, Installed: true, Failed: true, Reason: gui.FailedConfig}},
@@ -65,6 +68,10 @@ esac
 	}
 	if err := h.Restore(ctx, gui.Restore{Backup: "a.db", Secret: "correct horse"}, tell); err != nil {
 		t.Errorf("Restore: %v", err)
+	}
+	other := &host{executable: h.executable, elsewhere: true}
+	if err := other.Restore(ctx, gui.Restore{Backup: "a.db"}, tell); app.ReasonOf(err) != "other_service" {
+		t.Errorf("Restore of another service: %v", err)
 	}
 	if err := h.Control(ctx, "stop"); err != nil {
 		t.Errorf("Control: %v", err)

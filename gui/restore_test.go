@@ -95,7 +95,7 @@ func fileOf(t *testing.T, name, content string) (string, *exportFile) {
 		t.Fatal(err)
 	}
 	f := &exportFile{uri: storage.NewFileURI(path)}
-	f.WriteString(content) //nolint:errcheck,revive // of a buffer
+	f.WriteString(content)
 	return path, f
 }
 

@@ -3,7 +3,6 @@ package gui
 import (
 	"testing"
 
-	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
 
 	"foyer/app"
@@ -108,7 +107,7 @@ func TestUpkeepKeyboard(t *testing.T) {
 	canvas.Unfocus()
 	var got []string
 	for range 30 {
-		test.FocusNext(canvas)
+		canvas.FocusNext()
 		if b, ok := canvas.Focused().(*widget.Button); ok && b.Text != "" {
 			got = append(got, b.Text)
 		}

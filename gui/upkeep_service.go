@@ -127,7 +127,7 @@ func (v *upkeepService) show(s ServiceState) {
 // showUpdate says whether this program is newer than the service, and what updates it.
 func (v *upkeepService) showUpdate(s ServiceState) {
 	v.update.SetText(tr("upkeep.service.update.go", args{"Version": v.desk.version}))
-	text := ""
+	var text string
 	switch {
 	case s.Packaged:
 		text = tr("upkeep.service.update.package")

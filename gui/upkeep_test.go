@@ -227,7 +227,7 @@ func TestUpkeepPlan(t *testing.T) {
 func copyFile(t *testing.T, name string) (path string, open func() *exportFile) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, nil, 0o644); err != nil { //nolint:gosec // as the dialog makes it
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path, func() *exportFile { return &exportFile{uri: storage.NewFileURI(path)} }

@@ -139,7 +139,7 @@ func appError(err error) *app.Error {
 // a state of the window then, not a message of a view.
 func isLost(err error) bool {
 	switch app.ReasonOf(err) {
-	case "service_unreachable", "version_mismatch", "not_permitted":
+	case "service_unreachable", "service_starting", "version_mismatch", "not_permitted":
 		return true
 	default:
 		return false

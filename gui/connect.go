@@ -19,6 +19,7 @@ const (
 	verbInstall = "install"
 	verbStart   = "start"
 	verbRestart = "restart"
+	verbStop    = "stop"
 )
 
 // connectView is what the window shows while there is no service to talk to: why, and the way on.
@@ -27,11 +28,14 @@ type connectView struct {
 	run     func(timeout time.Duration, w work)
 	retry   func()
 	demo    func(Client, func()) // is given a demonstration that runs, and what ends it
+	restore func()               // asks for a backup to restore
 	verb    string               // what the main button does
 	heading *widget.Label
 	text    *widget.Label
+	start   *progressBar // how far the start of the service is
 	bar     *bar
 	main    *widget.Button
+	mend    *widget.Button // restores a backup
 	again   *widget.Button
 	try     *widget.Button
 	hint    *widget.Label
@@ -41,16 +45,18 @@ type connectView struct {
 }
 
 func newConnectView(host Host, run func(time.Duration, work), tell func(string), icon fyne.Resource) *connectView {
-	v := &connectView{host: host, run: run, heading: newTitle(""), text: newText(""), bar: newBar(), hint: newHint("")}
+	v := &connectView{host: host, run: run, heading: newTitle(""), text: newText(""), start: newProgressBar(), bar: newBar(), hint: newHint("")}
 	v.main = newMainButton("", nil, v.control)
+	v.mend = newButton(tr("connect.restore"), theme.HistoryIcon(), func() { v.restore() })
 	v.again = newButton(tr("link.retry"), theme.ViewRefreshIcon(), func() { v.retry() })
 	v.try = newButton(tr("connect.demo"), theme.MediaPlayIcon(), v.startDemo)
 	field, label := newCopyField("", tell)
 	v.command = label
 	v.typed = container.NewVBox(v.hint, field)
 	picture := container.NewGridWrap(fyne.NewSquareSize(72), widget.NewIcon(icon))
-	buttons := container.NewHBox(v.main, v.again, v.try)
-	box := container.NewVBox(container.NewHBox(picture), v.heading, v.text, gap(6), buttons, v.bar, gap(6), v.typed)
+	buttons := container.NewHBox(v.main, v.mend, v.again, v.try)
+	box := container.NewVBox(container.NewHBox(picture), v.heading, v.text, v.start.content, gap(6), buttons, v.bar, gap(6), v.typed)
+	v.text.Selectable = true
 	v.content = newBorder(nil, nil, layout.NewSpacer(), layout.NewSpacer(),
 		container.NewCenter(newFixed(600, newCard("", container.New(layout.NewCustomPaddedLayout(14, 14, 14, 14), box)))))
 	return v
@@ -61,9 +67,13 @@ func (v *connectView) show(c connection) {
 	v.verb = ""
 	name := map[link]string{
 		linkUnknown: "unknown", linkAbsent: "absent", linkStopped: "stopped", linkSilent: "silent", linkForbidden: "forbidden", linkMismatch: "mismatch",
+		linkStarting: "starting", linkFailed: "failed",
 	}[c.link]
 	v.heading.SetText(tr("connect." + name))
 	text := tr("connect." + name + ".text")
+	if c.link == linkFailed {
+		text = failedText(c.service.Reason)
+	}
 	if c.text != "" {
 		text += "\n\n" + c.text
 	}
@@ -71,25 +81,45 @@ func (v *connectView) show(c connection) {
 	switch c.link {
 	case linkAbsent:
 		v.verb = verbInstall
-	case linkStopped:
+	case linkStopped, linkFailed:
 		v.verb = verbStart
 	case linkSilent, linkMismatch:
 		if c.service.Installed {
 			v.verb = verbRestart
 		}
-	case linkUnknown, linkUp, linkForbidden:
+	case linkUnknown, linkUp, linkForbidden, linkStarting:
+	}
+	v.start.clear()
+	if s := c.version.Starting; c.link == linkStarting && s != nil {
+		v.start.show(stepText(s.Step), s.Done, s.Total)
 	}
 	v.offer(c)
+}
+
+// failedText says why a service has ended.
+func failedText(reason string) string {
+	switch reason {
+	case FailedData:
+		return tr("connect.failed.data")
+	case FailedConfig:
+		return tr("connect.failed.config")
+	default:
+		return tr("connect.failed.text")
+	}
 }
 
 // offer shows the buttons that lead on.
 func (v *connectView) offer(c connection) {
 	visible(v.main, v.verb != "")
-	visible(v.again, c.link != linkUnknown)
+	visible(v.mend, c.link == linkFailed && c.service.Reason == FailedData)
+	visible(v.again, c.link != linkUnknown && c.link != linkStarting && c.link != linkFailed) // those are looked at again soon by themselves
 	visible(v.try, c.link == linkAbsent || c.link == linkSilent)
 	command := ""
 	if v.verb != "" {
 		v.main.SetText(tr("connect.verb." + v.verb))
+		if c.link == linkFailed {
+			v.main.SetText(tr("connect.again"))
+		}
 		v.main.Enable()
 		command = v.host.Command(v.verb)
 	}

@@ -48,22 +48,28 @@ const (
 	pageUsers      = "users"
 	pageMail       = "mail"
 	pageLog        = "log"
+	pageUpkeep     = "upkeep"
 	pageSettings   = "settings"
 )
 
 // desk is what a view works with. Production makes it of the window; a test makes its own and runs the works itself.
 type desk struct {
-	client Client
-	window fyne.Window
-	run    func(work)                                           // starts a work
-	runFor func(timeout time.Duration, w work)                  // starts one that may take longer than a call
-	later  func(delay time.Duration, do func()) (cancel func()) // do is run in the window's goroutine
-	open   func(page, subject string)                           // goes to a page
-	tell   func(text string)                                    // says for some seconds that something was done
-	lost   func(err error)                                      // the connection is lost: the window says so
-	wizard func()                                               // opens the wizard of the first run
-	prefs  fyne.Preferences
-	log    *slog.Logger
+	client   Client
+	host     Host
+	version  string // of this program
+	window   fyne.Window
+	run      func(work)                                           // starts a work
+	runFor   func(timeout time.Duration, w work)                  // starts one that may take longer than a call
+	post     func(do func())                                      // has a work do something in the window's goroutine before its end
+	later    func(delay time.Duration, do func()) (cancel func()) // do is run in the window's goroutine
+	open     func(page, subject string)                           // goes to a page
+	tell     func(text string)                                    // says for some seconds that something was done
+	lost     func(err error)                                      // the connection is lost: the window says so
+	retry    func()                                               // looks anew how the connection stands
+	restored func()                                               // a backup has taken the place of the data: the window says so
+	wizard   func()                                               // opens the wizard of the first run
+	prefs    fyne.Preferences
+	log      *slog.Logger
 }
 
 // listed returns what notes in the log, for support, how many rows a list shows.

@@ -9,7 +9,6 @@ import (
 	"unicode"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/widget"
@@ -32,8 +31,7 @@ type export[T any] struct {
 	written   int
 	cancelled bool
 	dialog    *dialog.CustomDialog
-	progress  *widget.Label
-	part      *widget.ProgressBar
+	progress  *progressBar
 }
 
 // choose asks for the file and begins.
@@ -50,9 +48,7 @@ func (e *export[T]) choose() {
 	d.SetConfirmText(tr("export.save"))
 	d.SetDismissText(tr("cancel"))
 	d.SetFileName(e.name)
-	size := e.desk.window.Canvas().Size()
-	d.Show()
-	d.Resize(fyne.NewSize(min(size.Width*0.9, 900), min(size.Height*0.9, 620))) // only what is shown has a size
+	showFiles(e.desk, d)
 }
 
 // utf8Mark stands first in the file: without it, spreadsheets take what follows for the letters of another encoding.
@@ -62,11 +58,9 @@ const utf8Mark = "\ufeff"
 func (e *export[T]) begin(file fyne.URIWriteCloser) {
 	e.file, e.csv = file, csv.NewWriter(file)
 	e.csv.UseCRLF = true
-	e.progress = newText("")
-	e.part = widget.NewProgressBar()
-	e.part.Hide()
+	e.progress = newProgressBar()
 	stop := widget.NewButton(tr("cancel"), e.cancel)
-	e.dialog = dialog.NewCustomWithoutButtons(tr("export.title"), newFixed(380, container.NewVBox(e.progress, e.part)), e.desk.window)
+	e.dialog = dialog.NewCustomWithoutButtons(tr("export.title"), newFixed(380, e.progress.content), e.desk.window)
 	e.dialog.SetButtons([]fyne.CanvasObject{stop})
 	e.dialog.Show()
 	e.desk.window.Canvas().Focus(stop)
@@ -80,12 +74,11 @@ func (e *export[T]) begin(file fyne.URIWriteCloser) {
 
 // show says how far it is. total is 0 when nobody knows.
 func (e *export[T]) show(total int) {
-	e.progress.SetText(trn("export.progress", e.written))
+	text := trn("export.progress", e.written)
 	if total > 0 {
-		e.progress.SetText(trn("export.progress_of", total, args{"Written": number(e.written)}))
-		e.part.SetValue(float64(e.written) / float64(total))
-		e.part.Show()
+		text = trn("export.progress_of", total, args{"Written": number(e.written)})
 	}
+	e.progress.show(text, int64(e.written), int64(total))
 }
 
 // next reads and writes the page that begins after. header is written before it, unless it is nil.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+
+	"foyer/app/localapi"
 )
 
 // Config is what the desktop program is made of.
@@ -33,6 +35,30 @@ type Host interface {
 	Demo(ctx context.Context) (Client, func(), error)
 	// Tray tells whether the desktop has a place for programs that stay without a window.
 	Tray() bool
+	// Backups lists the backups that the service keeps without asking the service, which may not run; the person is asked for the
+	// right to.
+	Backups(ctx context.Context) ([]localapi.Backup, error)
+	// Restore puts a backup in the place of the data: the service is stopped for it and runs again when Restore returns. The person
+	// is asked for the right to. progress is told how far it is, from another goroutine. The error says in a sentence what went
+	// wrong.
+	Restore(ctx context.Context, r Restore, progress func(Progress)) error
+	// VerifyFile looks whether a file is a backup, and what it holds; secret opens an encrypted one: a passphrase or an age
+	// identity. It needs no service, and no rights but those to read the file.
+	VerifyFile(ctx context.Context, path, secret string, progress func(Progress)) (localapi.BackupCheck, error)
+}
+
+// Restore says which backup is to be put in the place of the data.
+type Restore struct {
+	Backup   string // the name of one that the service keeps, or the path of a file
+	Secret   string // passphrase of an encrypted one
+	Identity string // path of the file with the age identity that opens it instead
+}
+
+// Progress is how far a work is.
+type Progress struct {
+	Step  string // what is being done, a stable name
+	Done  int64  // how much of it is done
+	Total int64  // of how much; 0 where that is not known
 }
 
 // ServiceState is what a machine's service manager knows of the service.
@@ -40,7 +66,21 @@ type ServiceState struct {
 	Managed   bool // there is a service manager that Foyer can be installed with
 	Installed bool
 	Running   bool
+	Failed    bool      // it has ended with an error, and is not tried again
+	Reason    string    // why: FailedData, FailedConfig or "" for something else
+	Detail    string    // the service's own last sentence, in English
+	Packaged  bool      // a package of the system has brought it, and updates it
+	Enabled   bool      // it starts with the machine
+	Since     time.Time // since when it runs; zero when that is not known
+	Program   string    // the file that is run
+	Version   string    // of the service that runs, "" when it does not say
 }
+
+// Why a service has failed.
+const (
+	FailedData   = "data"   // its data cannot be used
+	FailedConfig = "config" // its configuration is not valid
+)
 
 // work is something that takes time. It runs beside the window and returns what shows its result, which is run in the
 // window's own goroutine; nil shows nothing.

@@ -36,6 +36,8 @@ type testDesk struct {
 	told   []string
 	opened []string
 	losses []error
+	host   *testHost
+	calls  []string // of what the window does
 }
 
 // newTestDesk returns a desk whose window, of the size of a small screen, shows nothing yet.
@@ -46,11 +48,14 @@ func newTestDesk(tb testing.TB, c Client) *testDesk {
 	w := test.NewTempWindow(tb, container.NewStack())
 	w.SetPadded(false)
 	w.Resize(fyne.NewSize(1024, 700))
-	d := &testDesk{tb: tb, app: a}
+	d := &testDesk{tb: tb, app: a, host: &testHost{}}
 	d.desk = &desk{
-		client: c, window: w, prefs: a.Preferences(),
-		run:    func(wk work) { d.works = append(d.works, wk) },
-		runFor: func(_ time.Duration, wk work) { d.works = append(d.works, wk) },
+		client: c, host: d.host, version: "1.3.0", window: w, prefs: a.Preferences(),
+		run:      func(wk work) { d.works = append(d.works, wk) },
+		runFor:   func(_ time.Duration, wk work) { d.works = append(d.works, wk) },
+		post:     func(do func()) { do() },
+		retry:    func() { d.calls = append(d.calls, "retry") },
+		restored: func() { d.calls = append(d.calls, "restored") },
 		later: func(_ time.Duration, do func()) func() {
 			wait := &do
 			d.laters = append(d.laters, wait)

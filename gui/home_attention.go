@@ -83,11 +83,11 @@ func noticeText(n localapi.Notice) string {
 		values[name] = value
 	}
 	switch n.Code {
-	case "checkup_error", "mail_failed", "mail_deferred_long", "suppressed_addresses", "accounts_off_list", "entries_unused", "entries_warned":
+	case "mail_failed", "mail_deferred_long", "suppressed_addresses", "accounts_off_list", "entries_unused", "entries_warned", "backup_old", "checkup_error":
 		if n.Count > 0 {
 			return trn("home.attention."+n.Code, n.Count, values)
 		}
-	case "connector_secret_expiring", "connector_secret_expired", "connector_blocked", "mail_destination_resting", "mail_tls_lost":
+	case "connector_secret_expiring", "connector_secret_expired", "connector_blocked", "mail_destination_resting", "mail_tls_lost", "backup_damaged":
 		if n.Subject != "" {
 			return tr("home.attention."+n.Code, values)
 		}
@@ -103,10 +103,20 @@ func noticeText(n localapi.Notice) string {
 		if text := has("address.problem."+n.Args["Problem"], nil); text != "" {
 			return text
 		}
-	case "mail_held", "mail_captured", "login_link_off", "no_companies", "public_url_unset", "disk_low":
+	case "mail_held", "mail_captured", "login_link_off", "no_companies", "public_url_unset", "disk_low", "backup_none":
 		return tr("home.attention."+n.Code, values)
 	}
-	return sentence(n.Text)
+	return noticeWithArgs(n, values)
+}
+
+// noticeWithArgs is noticeText for what cannot be said without the values the service gives.
+func noticeWithArgs(n localapi.Notice, values args) string {
+	switch {
+	case n.Code == "backup_failed" && n.Args["Why"] != "", n.Code == "secrets_lost" && n.Args["What"] != "":
+		return tr("home.attention."+n.Code, values)
+	default:
+		return sentence(n.Text)
+	}
 }
 
 // goal is where something about a notice can be done.
@@ -145,6 +155,12 @@ func placeOf(n localapi.Notice) goal {
 		return goal{pageSettings, groupAddress, "certificate"}
 	case "public_url_unset":
 		return goal{pageSettings, "public_url", "public_url"}
+	case "secrets_lost":
+		return goal{pageConnectors, "", "connector"}
+	case "backup_failed", "backup_none", "backup_old", "backup_damaged":
+		return goal{pageUpkeep, upkeepTabBackups, "backups"}
+	case "checkup_error":
+		return goal{pageUpkeep, upkeepTabHealth, "health"}
 	default:
 		return goal{}
 	}

@@ -21,21 +21,30 @@ const (
 	linkSilent                // it should answer and does not, or nobody can tell
 	linkForbidden             // it answers, and this person may not
 	linkMismatch              // it is of another version
+	linkStarting              // it answers, and does not do its work yet
+	linkFailed                // it has ended with an error, and is not tried again
 )
 
 // String returns the link's word in the log.
 func (l link) String() string {
-	return [...]string{"unknown", "up", "absent", "stopped", "silent", "forbidden", "mismatch"}[l]
+	return [...]string{"unknown", "up", "absent", "stopped", "silent", "forbidden", "mismatch", "starting", "failed"}[l]
 }
 
 // connection is a link with what there is to say of it.
 type connection struct {
 	link    link
-	version localapi.Version // of the service, while it is up or forbidden
+	version localapi.Version // of the service, while it is up, starts or is forbidden
 	text    string           // what is the matter, in words
 	retry   time.Duration    // when it is tried again
 	service ServiceState     // on this machine, while nobody answers
 }
+
+// startingEvery is how often a service is asked that starts, and versionTimeout how long it may take to say what it is: a person looks
+// at the window, and whoever does not answer in that time has to be said not to.
+const (
+	startingEvery  = 500 * time.Millisecond
+	versionTimeout = 4 * time.Second
+)
 
 // live keeps the connection to the service and tells what changes there.
 type live struct {
@@ -70,6 +79,9 @@ func (l *live) keep(ctx context.Context) {
 			return
 		}
 		c.retry = min(time.Second<<min(failures, 4), 15*time.Second)
+		if c.link == linkStarting {
+			c.retry, failures = startingEvery, 0
+		}
 		l.post(func() { l.state(c) })
 		l.wait(ctx, c.retry)
 	}
@@ -88,7 +100,7 @@ func (l *live) wait(ctx context.Context, d time.Duration) {
 // connect asks the service and watches it. It returns how the connection stands when that has ended.
 func (l *live) connect(ctx context.Context, up func()) connection {
 	version, err := l.version(ctx)
-	if err != nil || !version.Permitted {
+	if err != nil || !version.Permitted || version.Starting != nil {
 		return l.connectionOf(version, err)
 	}
 	err = l.client.Watch(ctx, func() {
@@ -99,7 +111,7 @@ func (l *live) connect(ctx context.Context, up func()) connection {
 }
 
 func (l *live) version(ctx context.Context) (localapi.Version, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
 	return l.client.Version(ctx)
 }
@@ -128,6 +140,8 @@ func (l *live) tell() {
 // connectionOf says what an answer means.
 func (l *live) connectionOf(v localapi.Version, err error) connection {
 	switch {
+	case err == nil && v.Starting != nil:
+		return connection{link: linkStarting, version: v}
 	case err == nil && !v.Permitted:
 		return connection{link: linkForbidden, version: v, text: sentence(v.Missing)}
 	case app.ReasonOf(err) == "version_mismatch":
@@ -139,8 +153,10 @@ func (l *live) connectionOf(v localapi.Version, err error) connection {
 	switch {
 	case service.Managed && !service.Installed:
 		return connection{link: linkAbsent, service: service}
+	case service.Managed && service.Failed:
+		return connection{link: linkFailed, text: sentence(service.Detail), service: service}
 	case service.Managed && !service.Running:
-		return connection{link: linkStopped, service: service}
+		return connection{link: linkStopped, text: sentence(service.Detail), service: service}
 	default:
 		text := ""
 		if err != nil {

@@ -28,6 +28,7 @@ type officeService struct {
 	users         *usersFake
 	mail          *fakeMail
 	events        *logService
+	*fakeUpkeep              // Backups, jobs and checkups
 	mu            sync.Mutex // around those of them that note what they are asked: the window asks for several things at once
 	settingValues localapi.Settings
 }
@@ -133,7 +134,7 @@ var firms = []string{
 func newOfficeService() *officeService {
 	s := &officeService{
 		fakeHome: newOffice(), companies: newFakeCompanies(), connectors: sampleConnectors(), users: newUsersFake(), mail: newFakeMail(),
-		events: sampleEvents(), settingValues: sampleSettings().now,
+		events: sampleEvents(), fakeUpkeep: newFakeUpkeep(), settingValues: sampleSettings().now,
 	}
 	maps.Copy(s.settingValues, s.mail.settings)
 	s.settingValues["login_link"] = localapi.Setting{Text: "on"}
@@ -219,7 +220,7 @@ func newOfficeWindow(t *testing.T) (w *window, settle func()) {
 	}
 	applyTheme(a)
 	b, settle := newSettling(t)
-	w = newWindow(&iconApp{a, fyne.NewStaticResource("foyer.png", icon)}, Config{Client: newOfficeService(), Host: &testHost{}, Version: "1.0.0", Log: slog.New(slog.DiscardHandler)}, b)
+	w = newWindow(&iconApp{a, fyne.NewStaticResource("foyer.png", icon)}, Config{Client: newOfficeService(), Host: &testHost{state: runningService()}, Version: "1.0.0", Log: slog.New(slog.DiscardHandler)}, b)
 	w.setConnection(connection{link: linkUp, version: localapi.Version{Version: "1.0.0", Caller: "anna (uid 1000)"}})
 	settle()
 	return w, settle
@@ -235,6 +236,9 @@ func TestPages(t *testing.T) {
 		{"users", pageUsers, "", "Polák"},
 		{"mail", pageMail, "", "Confirm your address"},
 		{"log", pageLog, "", "eve@other.example"},
+		{"upkeep", pageUpkeep, "", "Every night"},
+		{"upkeep-health", pageUpkeep, "health", "Port 25"},
+		{"upkeep-service", pageUpkeep, "service", "/usr/local/bin/foyer"},
 		{"settings", pageSettings, "", "Novák & Partners"},
 	} {
 		w.open(c.page, c.subject)

@@ -44,7 +44,6 @@ func settingGroups() []settingGroup {
 		}},
 		{"appliance", []string{"mdns.name", "doctor.daily", "clock.source", "log.level", "metrics.listen"}},
 		{"keeping", []string{"limits.mail_days", "limits.relay_days", "limits.audit_days", "limits.audit_thousands", "limits.reserve_mb"}},
-		{"appliance", []string{"backup.schedule", "backup.keep_days", "backup.recipients"}},
 	}
 }
 

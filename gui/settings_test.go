@@ -72,7 +72,7 @@ func TestEverySettingHasAPlace(t *testing.T) {
 		here = append(here, g.keys...)
 	}
 	for _, def := range app.SettingDefs() {
-		elsewhere := def.Key == "login_link" || strings.HasPrefix(def.Key, "mail.") || def.Key == "public_url" || strings.HasPrefix(def.Key, "tls.")
+		elsewhere := def.Key == "login_link" || strings.HasPrefix(def.Key, "mail.") || def.Key == "public_url" || strings.HasPrefix(def.Key, "backup.") || strings.HasPrefix(def.Key, "tls.")
 		if n := len(slices.DeleteFunc(slices.Clone(here), func(key string) bool { return key != def.Key })); n == 0 && !elsewhere || n > 1 || n == 1 && elsewhere {
 			t.Errorf("the setting %s stands %d times on the page of settings", def.Key, n)
 		}

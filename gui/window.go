@@ -3,6 +3,7 @@ package gui
 import (
 	"context"
 	"net/url"
+	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -44,6 +45,7 @@ type window struct {
 	current        *page
 	link           link
 	trayed         bool
+	afterRestore   bool // a backup was restored, and that was not said yet
 	serviceVersion string
 	stop           func() // ends the connection
 	end            func() // ends the demonstration, if there is one
@@ -54,6 +56,7 @@ type window struct {
 	who     *widget.Label
 	version *widget.Label
 	bar     *bar
+	start   *progressBar // how far the start of the service is
 	toast   *toast
 	body    *fyne.Container // the page in sight
 	shell   fyne.CanvasObject
@@ -82,7 +85,8 @@ func pages() []*page {
 		{name: pageUsers, icon: theme.AccountIcon(), key: fyne.Key4, make: newUsers},
 		{name: pageMail, icon: theme.MailComposeIcon(), key: fyne.Key5, make: newMail},
 		{name: pageLog, icon: theme.HistoryIcon(), key: fyne.Key6, make: newLog},
-		{name: pageSettings, icon: theme.SettingsIcon(), key: fyne.Key7, make: newSettings},
+		{name: pageUpkeep, icon: theme.ComputerIcon(), key: fyne.Key7, make: newUpkeep},
+		{name: pageSettings, icon: theme.SettingsIcon(), key: fyne.Key8, make: newSettings},
 	}
 }
 
@@ -93,6 +97,7 @@ func newWindow(a fyne.App, c Config, b *background) *window {
 	w.connect = newConnectView(c.Host, b.runFor, w.toast.say, a.Icon())
 	w.connect.retry = func() { w.live.retry() }
 	w.connect.demo = w.startDemo
+	w.connect.restore = func() { chooseRestore(w.desk) }
 	w.use(c.Client)
 	return w
 }
@@ -101,7 +106,8 @@ func newWindow(a fyne.App, c Config, b *background) *window {
 func (w *window) use(client Client) {
 	w.stop()
 	w.desk = &desk{
-		client: client, window: w.win, run: w.back.run, runFor: w.back.runFor, later: w.later, open: w.open, lost: w.lost,
+		client: client, host: w.config.Host, version: w.config.Version, window: w.win, run: w.back.run, runFor: w.back.runFor, post: w.back.post,
+		later: w.later, open: w.open, lost: w.lost, retry: func() { w.live.retry() }, restored: w.restored,
 		tell: w.toast.say, wizard: w.startWizard, prefs: w.app.Preferences(), log: w.config.Log,
 	}
 	w.live = newLive(client, w.config.Host, w.back.post)
@@ -138,6 +144,7 @@ func (w *window) startDemo(client Client, end func()) {
 	w.end()
 	w.end = end
 	w.use(client)
+	w.desk.host = demoHost{w.config.Host}
 	w.connectNow()
 }
 
@@ -154,7 +161,7 @@ func (w *window) layout() {
 	w.copyURL.Importance = widget.LowImportance
 	w.who, w.version = newSmall(""), newSmall("")
 	w.who.Truncation, w.version.Truncation = fyne.TextTruncateEllipsis, fyne.TextTruncateEllipsis
-	w.bar = newBar()
+	w.bar, w.start = newBar(), newProgressBar()
 	w.bar.close.Hide()
 	w.body = container.NewStack()
 
@@ -171,7 +178,7 @@ func (w *window) layout() {
 	foot := container.NewVBox(widget.NewSeparator(), w.who, w.version)
 	side := newPanel(colorSide, "", 0, 8, newFixed(178, newBorder(container.NewVBox(brand, newFixed(1, layout.NewSpacer()), nav), foot, nil, nil)))
 	head := container.NewHBox(w.status, w.address, w.copyURL)
-	main := newBorder(container.NewVBox(head, w.bar), nil, nil, nil, w.body)
+	main := newBorder(container.NewVBox(head, w.bar, w.start.content), nil, nil, nil, w.body)
 	padded := container.New(layout.NewCustomPaddedLayout(8, 8, 12, 12), main)
 	w.shell = newBorder(nil, nil, side, nil, padded)
 	w.base = container.NewStack(w.connect.content)
@@ -306,24 +313,73 @@ func (w *window) setConnection(c connection) {
 		return
 	}
 	w.status.set(tr("link.down"), levelError)
-	if w.current != nil && c.link != linkForbidden && c.link != linkMismatch {
-		w.bar.offer(levelWarning, tr("link.lost", args{"Seconds": int(c.retry / time.Second)}), tr("link.retry"), w.live.retry)
+	w.start.clear()
+	if w.current != nil && w.staysAt(c) {
 		return
 	}
+	w.leaveFor(c)
+}
+
+// staysAt says above the page in sight that the service does not answer, and reports whether that is enough: the page stays, with what is
+// typed there.
+func (w *window) staysAt(c connection) bool {
+	switch c.link {
+	case linkForbidden, linkMismatch:
+		return false
+	case linkStarting:
+		w.bar.say(levelInfo, tr("link.starting"))
+		w.start.show(stepText(c.version.Starting.Step), c.version.Starting.Done, c.version.Starting.Total)
+	case linkFailed:
+		w.bar.offer(levelError, joinText(tr("link.failed"), c.text), tr("link.failed.more"), func() { w.leave(func() { w.leaveFor(c) }) })
+	default:
+		w.bar.offer(levelWarning, tr("link.lost", args{"Seconds": int(c.retry / time.Second)}), tr("link.retry"), w.live.retry)
+	}
+	return true
+}
+
+// joinText returns two sentences as one text.
+func joinText(a, b string) string { return strings.TrimSpace(a + " " + b) }
+
+// leaveFor shows what there is without a connection.
+func (w *window) leaveFor(c connection) {
 	w.current = nil
 	w.connect.show(c)
 	w.base.Objects = []fyne.CanvasObject{w.connect.content}
 	w.base.Refresh()
 }
 
+// restored notes that a backup has taken the place of the data, which is said when the service answers again.
+func (w *window) restored() {
+	w.afterRestore = true
+	if w.link == linkUp { // it does already
+		w.sayRestored()
+		return
+	}
+	w.live.retry()
+}
+
+// sayRestored says what is different after a backup has taken the place of the data, with the way to the mail that is held.
+func (w *window) sayRestored() {
+	w.afterRestore = false
+	w.bar.offer(levelWarning, tr("link.restored"), tr("link.restored.mail"), func() {
+		w.bar.clear()
+		w.open(pageMail, mailTabNames[mailTabQueue])
+	})
+}
+
 func (w *window) connected(c connection, before link) {
 	w.status.set(tr("link.up"), levelOK)
 	w.bar.clear()
+	w.start.clear()
 	w.serviceVersion = c.version.Version
 	w.who.SetText(tr("link.who", args{"Caller": c.version.Caller}))
 	w.version.SetText(tr("link.version", args{"Version": c.version.Version}))
-	if c.version.Version != w.config.Version {
-		w.bar.say(levelWarning, tr("link.other_version", args{"Service": c.version.Version, "Program": w.config.Version}))
+	switch {
+	case w.afterRestore:
+		w.sayRestored()
+	case c.version.Version != w.config.Version:
+		w.bar.offer(levelWarning, tr("link.other_version", args{"Service": c.version.Version, "Program": w.config.Version}), tr("link.other_version.more"),
+			func() { w.open(pageUpkeep, upkeepTabService) })
 	}
 	w.base.Objects = []fyne.CanvasObject{w.shell}
 	w.base.Refresh()

@@ -60,9 +60,46 @@ func (c *windowClient) Settings(context.Context) (localapi.Settings, error) {
 // testHost is a machine.
 type testHost struct {
 	Host
-	state ServiceState
-	done  []string
-	err   error
+	state    ServiceState
+	done     []string
+	err      error
+	kept     []localapi.Backup
+	restored Restore
+	secret   string // that a file was checked with
+	check    localapi.BackupCheck
+	steps    []Progress      // what work tells
+	told     func(at string) // is called after each of them
+}
+
+func (h *testHost) tell(progress func(Progress)) {
+	for _, p := range h.steps {
+		progress(p)
+		if h.told != nil {
+			h.told(p.Step)
+		}
+	}
+}
+
+func (h *testHost) Backups(context.Context) ([]localapi.Backup, error) { return h.kept, h.err }
+
+func (h *testHost) Restore(_ context.Context, r Restore, progress func(Progress)) error {
+	h.restored = r
+	h.tell(progress)
+	return h.err
+}
+
+func (h *testHost) VerifyFile(_ context.Context, path, secret string, progress func(Progress)) (localapi.BackupCheck, error) {
+	h.done, h.secret = append(h.done, "verify "+path), secret
+	h.tell(progress)
+	return h.check, h.err
+}
+
+// runningService is a service that was installed by hand and runs.
+func runningService() ServiceState {
+	return ServiceState{
+		Managed: true, Installed: true, Running: true, Enabled: true, Since: time.Date(2026, 11, 20, 7, 30, 0, 0, time.UTC),
+		Program: "/usr/local/bin/foyer", Version: "1.2.0",
+	}
 }
 
 func (h *testHost) Service() ServiceState { return h.state }

@@ -229,13 +229,15 @@ type wizardDone struct {
 	bar     *bar
 	address *addressCard
 	facts   *fyne.Container
+	backup  *firstBackup
 	content fyne.CanvasObject
 }
 
 func newWizardDone(d *desk) wizardStep {
 	s := &wizardDone{desk: d, bar: newBar(), facts: container.NewVBox()}
 	s.address = newAddressCard(d, s.bar)
-	s.content = container.NewVBox(s.bar, newColumns(s.facts, s.address.content))
+	s.backup = newFirstBackup(d, s.bar)
+	s.content = container.NewVBox(s.bar, newColumns(container.NewVBox(s.facts, s.backup.content), s.address.content))
 	return s
 }
 
@@ -244,8 +246,14 @@ func (s *wizardDone) first() fyne.Focusable     { return nil }
 func (s *wizardDone) unsaved() bool             { return false }
 func (s *wizardDone) save(done func(ok bool))   { done(true) }
 
+// newFactRow says how something stands.
+func newFactRow(l level, text string) fyne.CanvasObject {
+	return newBorder(nil, nil, container.NewVBox(container.New(layout.NewCustomPaddedLayout(8, 0, 0, 0), widget.NewIcon(l.icon()))), nil, newText(text))
+}
+
 // read reads what was set up.
 func (s *wizardDone) read() {
+	s.backup.read()
 	s.desk.run(func(ctx context.Context) func() {
 		settings, err := s.desk.client.Settings(ctx)
 		if err == nil {
@@ -278,8 +286,7 @@ func (s *wizardDone) show(settings localapi.Settings, page localapi.Page[localap
 		if !fact.ok {
 			l = levelWarning
 		}
-		s.facts.Add(newBorder(nil, nil, container.NewVBox(container.New(layout.NewCustomPaddedLayout(8, 0, 0, 0), widget.NewIcon(l.icon()))), nil,
-			newText(strings.TrimSpace(fact.text))))
+		s.facts.Add(newFactRow(l, strings.TrimSpace(fact.text)))
 	}
 	s.address.show(settings)
 }

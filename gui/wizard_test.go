@@ -17,6 +17,19 @@ import (
 type newService struct {
 	*fakeCompanies
 	settings *settingsService
+	upkeep   *fakeUpkeep
+}
+
+func (s *newService) Backups(ctx context.Context) (localapi.Backups, error) {
+	return s.upkeep.Backups(ctx)
+}
+
+func (s *newService) StartBackup(ctx context.Context, o localapi.BackupOptions) (localapi.Job, error) {
+	return s.upkeep.StartBackup(ctx, o)
+}
+
+func (s *newService) Job(ctx context.Context, id string) (localapi.Job, error) {
+	return s.upkeep.Job(ctx, id)
 }
 
 func (s *newService) Settings(ctx context.Context) (localapi.Settings, error) {
@@ -43,7 +56,8 @@ func (s *newService) Connectors(context.Context) ([]localapi.Connector, error) {
 
 func openWizard(t *testing.T) (*testDesk, *wizardView, *newService) {
 	t.Helper()
-	s := &newService{fakeCompanies: newFakeCompanies(), settings: sampleSettings()}
+	s := &newService{fakeCompanies: newFakeCompanies(), settings: sampleSettings(), upkeep: newFakeUpkeep()}
+	s.upkeep.backups.Items = nil
 	s.companies = nil
 	d := newTestDesk(t, s)
 	v := newWizard(d.desk)
@@ -101,7 +115,14 @@ func TestWizard(t *testing.T) {
 	d.picture("wizard-connectors")
 	d.tap("Next")
 	d.sees("1 company has a list.", "People on the lists can sign up.", "https://accounts.office.example/register")
+	d.sees("There is no backup yet.")
 	d.picture("wizard-done")
+	d.tap("Make the first backup")
+	d.sees("Making a backup…")
+	s.upkeep.finish()
+	d.tick()
+	d.sees("The last backup is of 2026-11-26 10:00.")
+	d.seesNot("[Make the first backup]")
 	d.tap("Finish")
 	if !d.prefs.Bool(prefWizard) || len(d.opened) != 1 || d.opened[0] != "home " {
 		t.Errorf("after the end: done %v, opened %q", d.prefs.Bool(prefWizard), d.opened)

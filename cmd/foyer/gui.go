@@ -63,7 +63,7 @@ func (p *program) openGUI(level slog.Level) error {
 	makeCache()
 	a := desktop.NewWithID(guiID)
 	a.SetIcon(image)
-	machine := &host{executable: executable}
+	machine := &host{executable: executable, elsewhere: p.data != "" || p.socket != ""}
 	defer machine.demos.end()
 	return gui.Run(a, gui.Config{Client: p.client, Host: machine, Version: version(), Log: logger})
 }

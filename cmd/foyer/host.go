@@ -4,21 +4,21 @@ package main
 
 import (
 	"context"
-	"errors"
-	"os"
-	"os/exec"
 	"runtime"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
 	"foyer/app"
+	"foyer/app/localapi"
 	"foyer/gui"
+	"foyer/server"
 )
 
 // host is this machine, as the desktop program needs it.
 type host struct {
 	executable string
+	elsewhere  bool // the program was told to talk to another service than the installed one
 	demos      demos
 }
 
@@ -29,8 +29,26 @@ const stateTime = 5 * time.Second
 func (h *host) Service() gui.ServiceState {
 	ctx, cancel := context.WithTimeout(context.Background(), stateTime)
 	defer cancel()
-	installed, running, err := serviceState(ctx)
-	return gui.ServiceState{Managed: err == nil, Installed: installed, Running: running}
+	st, err := serviceState(ctx)
+	return guiState(st, err)
+}
+
+// guiState is how the service is as the desktop program knows it. An error is that of a machine that has no service manager.
+func guiState(st serviceStatus, err error) gui.ServiceState {
+	state := gui.ServiceState{
+		Managed: err == nil, Installed: st.Installed, Running: st.Running, Failed: st.State == stateFailed, Detail: st.Detail, Packaged: st.Packaged,
+		Enabled: st.Enabled, Program: st.Program, Version: st.Version,
+	}
+	switch st.Reason {
+	case reasonData:
+		state.Reason = gui.FailedData
+	case reasonConfig:
+		state.Reason = gui.FailedConfig
+	}
+	if st.Since != nil {
+		state.Since = *st.Since
+	}
+	return state
 }
 
 // Command returns what to type for Control.
@@ -43,39 +61,47 @@ func (h *host) Command(verb string) string {
 
 // Control runs foyer service VERB with the rights to, for which the desktop asks the person.
 func (h *host) Control(ctx context.Context, verb string) error {
-	line := elevated(verb)
-	if os.Geteuid() == 0 {
-		line = []string{h.executable, "service", verb}
-	}
-	if len(line) == 0 {
-		return app.Errorf(app.Denied, "no_elevation", "this desktop cannot ask for an administrator's password (pkexec is missing); type the command below into a terminal")
-	}
-	words := &lastWords{}
-	cmd := exec.CommandContext(ctx, line[0], line[1:]...) //nolint:gosec // this program, and what the system elevates it with
-	cmd.Stderr = words
-	if err := cmd.Run(); err != nil {
-		return controlError(err, verb, words.String())
-	}
-	return nil
+	_, err := hostRun{args: []string{"service", verb}, elevate: true}.run(ctx, h.executable)
+	return err
 }
 
-// pkexec's exit statuses for a person who gave no password, or is not permitted (pkexec(1)).
-const (
-	pkexecDismissed = 126
-	pkexecRefused   = 127
-)
-
-// controlError says why the service manager did not do what it was asked for.
-func controlError(err error, verb, words string) error {
-	exit, ok := errors.AsType[*exec.ExitError](err)
-	switch {
-	case ok && (exit.ExitCode() == pkexecDismissed || exit.ExitCode() == pkexecRefused):
-		return app.Errorf(app.Denied, "not_elevated", "nothing was done: the password of an administrator was not given")
-	case words != "":
-		return &app.Error{Code: app.Unavailable, Reason: "control_failed", Message: words, Err: err}
-	default:
-		return &app.Error{Code: app.Unavailable, Reason: "control_failed", Message: "foyer service " + verb + " ended without a word", Err: err}
+// Backups lists what the service keeps, with the right to read its data, for which the desktop asks the person.
+func (h *host) Backups(ctx context.Context) ([]localapi.Backup, error) {
+	if runtime.GOOS == "windows" { // what a command with more rights prints is not handed on there
+		return nil, app.Errorf(app.Unavailable, "no_list", "on this system they cannot be listed without the service; choose the file in %s", server.DefaultDataDir)
 	}
+	out, err := hostRun{args: []string{"backup", "list", "--json"}, elevate: true}.run(ctx, h.executable)
+	if err != nil {
+		return nil, err
+	}
+	return answerOf[[]localapi.Backup](out)
+}
+
+// Restore puts a backup in the place of the data of the installed service.
+func (h *host) Restore(ctx context.Context, r gui.Restore, progress func(gui.Progress)) error {
+	if h.elsewhere {
+		return app.Errorf(app.Conflict, "other_service", "this program looks at another service than the installed one (--data or --socket): restore it in a terminal, with foyer backup restore")
+	}
+	args := []string{"backup", "restore", r.Backup, "--stop-service", "--yes", "--progress", "json"}
+	if r.Identity != "" {
+		args = append(args, "--identity", r.Identity)
+	}
+	_, err := hostRun{args: args, secret: r.Secret, elevate: true, progress: toGUI(progress)}.run(ctx, h.executable)
+	return err
+}
+
+// VerifyFile looks whether a file is a backup, and what it holds.
+func (h *host) VerifyFile(ctx context.Context, path, secret string, progress func(gui.Progress)) (localapi.BackupCheck, error) {
+	run := hostRun{args: []string{"backup", "verify", path, "--json", "--progress", "json"}, secret: identityLine(secret), progress: toGUI(progress)}
+	out, err := run.run(ctx, h.executable)
+	if err != nil {
+		return localapi.BackupCheck{}, err
+	}
+	return answerOf[localapi.BackupCheck](out)
+}
+
+func toGUI(progress func(gui.Progress)) func(step string, done, total int64) {
+	return func(step string, done, total int64) { progress(gui.Progress{Step: step, Done: done, Total: total}) }
 }
 
 // Demo starts a demonstration in a directory of its own, at any free port, and returns its client and what ends it.

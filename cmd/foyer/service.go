@@ -45,6 +45,24 @@ const (
 	stateNotInstalled = "not installed"
 )
 
+// Why a service has failed.
+const (
+	reasonData   = "data"   // its data cannot be used
+	reasonConfig = "config" // its configuration is not valid
+)
+
+// failureReason returns the reason of the status that serve has ended with.
+func failureReason(status int) string {
+	switch status {
+	case exitData:
+		return reasonData
+	case exitInvalid:
+		return reasonConfig
+	default:
+		return ""
+	}
+}
+
 // serviceStatus is how the service is, as foyer service status prints it.
 type serviceStatus struct {
 	State     string     `json:"state"`
@@ -60,6 +78,8 @@ type serviceStatus struct {
 	PID       int        `json:"pid,omitempty"`
 	Outdated  bool       `json:"outdated,omitempty"` // the unit is not the one that this program writes
 	Detail    string     `json:"detail,omitempty"`   // why it does not run
+	Reason    string     `json:"reason,omitempty"`   // reasonData, reasonConfig or "" for another one
+	Packaged  bool       `json:"packaged,omitempty"` // a package of the system has brought it
 }
 
 // installation is what is asked for.
@@ -365,13 +385,12 @@ func errNotInstalled() error {
 	return app.Errorf(app.NotFound, "service_not_installed", "the service is not installed; install it with: %sfoyer service install", sudo)
 }
 
-// serviceState tells the desktop program whether the service is installed and whether it runs. It needs no rights and takes
-// milliseconds. Unavailable: on this machine no service can be managed.
-func serviceState(ctx context.Context) (installed, running bool, err error) {
+// serviceState tells the desktop program how the service is. It needs no rights and takes milliseconds. Unavailable: on this machine
+// no service can be managed.
+func serviceState(ctx context.Context) (serviceStatus, error) {
 	manager := newServiceManager()
 	if err := manager.usable(); err != nil {
-		return false, false, err
+		return serviceStatus{}, err
 	}
-	st, err := manager.status(ctx)
-	return st.Installed, st.Running, err
+	return manager.status(ctx)
 }

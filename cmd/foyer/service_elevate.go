@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// elevated returns the command line that runs "foyer service" with args and with the right to change the machine, from a
-// desktop: the system asks the person. It returns nil where nothing asks; the person then has to use a terminal.
+// elevated returns the command line that runs foyer with args and with the right to change the machine, from a desktop: the
+// system asks the person. It returns nil where nothing asks; the person then has to use a terminal. On Linux alone what it reads
+// and prints is that of the command.
 func elevated(args ...string) []string {
 	exe, err := os.Executable()
 	if err != nil {
@@ -19,7 +20,6 @@ func elevated(args ...string) []string {
 
 // elevatedOn is elevated for a system and a program.
 func elevatedOn(goos, exe string, lookPath func(string) (string, error), args []string) []string {
-	args = append([]string{"service"}, args...)
 	switch goos {
 	case "linux":
 		pkexec, err := lookPath("pkexec")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +81,7 @@ func (m *systemd) status(ctx context.Context) (serviceStatus, error) {
 	if parseStatus(&st, out); !st.Installed {
 		return st, nil
 	}
-	st.Program, st.Outdated = programOf(st.Unit), configErr == nil && isOutdated(st.Unit, config)
+	st.Program, st.Packaged, st.Outdated = programOf(st.Unit), slices.Contains(m.packaged, st.Unit), configErr == nil && isOutdated(st.Unit, config)
 	if st.Running {
 		// Whoever asks may not be the one who may use the rest of the API; the version is for everybody.
 		if v, err := versionAt(ctx, config.Socket); err == nil {
@@ -132,6 +133,9 @@ func parseStatus(st *serviceStatus, text string) {
 		}
 	case "failed":
 		st.State, st.Detail = stateFailed, failure
+		if status, err := strconv.Atoi(p["ExecMainStatus"]); err == nil {
+			st.Reason = failureReason(status)
+		}
 	default:
 		st.State = stateStopped
 	}

@@ -140,6 +140,14 @@ func TestParseStatus(t *testing.T) {
 			"ActiveState=failed\nSubState=failed\nResult=watchdog" + unit,
 			serviceStatus{State: stateFailed, Detail: "watchdog; see journalctl -u foyer"},
 		},
+		{
+			"ActiveState=failed\nSubState=failed\nResult=exit-code\nExecMainStatus=78" + unit,
+			serviceStatus{State: stateFailed, Detail: "it ended with exit status 78; see journalctl -u foyer", Reason: reasonData},
+		},
+		{
+			"ActiveState=failed\nSubState=failed\nResult=exit-code\nExecMainStatus=6" + unit,
+			serviceStatus{State: stateFailed, Detail: "it ended with exit status 6; see journalctl -u foyer", Reason: reasonConfig},
+		},
 		{"ActiveState=inactive\nSubState=dead\nResult=success" + unit, serviceStatus{State: stateStopped}},
 	} {
 		want := test.want

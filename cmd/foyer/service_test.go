@@ -234,24 +234,25 @@ func TestElevated(t *testing.T) {
 		args      []string
 		want      []string
 	}{
-		{"linux", "/opt/my foyer", found, []string{"install", "--operator", "anna"}, []string{"/usr/bin/pkexec", "/opt/my foyer", "service", "install", "--operator", "anna"}},
-		{"linux", "/opt/foyer", missing, []string{"install"}, nil},
-		{"darwin", `/Applications/Foyer "it's".app/foyer`, missing, []string{"install"}, []string{
+		{"linux", "/opt/my foyer", found, []string{"service", "install", "--operator", "anna"}, []string{"/usr/bin/pkexec", "/opt/my foyer", "service", "install", "--operator", "anna"}},
+		{"linux", "/opt/foyer", missing, []string{"service", "install"}, nil},
+		{"linux", "/opt/foyer", found, []string{"backup", "restore", "/home/anna/my backup.db", "--yes"}, []string{"/usr/bin/pkexec", "/opt/foyer", "backup", "restore", "/home/anna/my backup.db", "--yes"}},
+		{"darwin", `/Applications/Foyer "it's".app/foyer`, missing, []string{"service", "install"}, []string{
 			"/usr/bin/osascript", "-e",
 			`do shell script "'/Applications/Foyer \"it'\\''s\".app/foyer' 'service' 'install'" with administrator privileges`,
 		}},
-		{"windows", `C:\Program Files\o’neil's\foyer.exe`, missing, []string{"install", "--operator", `a "b" c\`}, []string{
+		{"windows", `C:\Program Files\o’neil's\foyer.exe`, missing, []string{"service", "install", "--operator", `a "b" c\`}, []string{
 			"powershell.exe", "-NoProfile", "-NonInteractive", "-Command",
 			`exit (Start-Process -Verb RunAs -Wait -PassThru -WindowStyle Hidden -FilePath 'C:\Program Files\o’’neil''s\foyer.exe' -ArgumentList 'service install --operator "a \"b\" c\\"').ExitCode`,
 		}},
-		{"plan9", "/bin/foyer", found, []string{"install"}, nil},
+		{"plan9", "/bin/foyer", found, []string{"service", "install"}, nil},
 	}
 	for _, test := range tests {
 		if got := elevatedOn(test.goos, test.exe, test.look, test.args); !slices.Equal(got, test.want) {
 			t.Errorf("%s:\n got %q\nwant %q", test.goos, got, test.want)
 		}
 	}
-	if got := elevated("status"); got != nil && !slices.Equal(got[len(got)-2:], []string{"service", "status"}) {
+	if got := elevated("service", "status"); got != nil && !slices.Equal(got[len(got)-2:], []string{"service", "status"}) {
 		t.Errorf("elevated on this machine: %q", got)
 	}
 }
@@ -259,9 +260,9 @@ func TestElevated(t *testing.T) {
 // TestServiceState expects an answer, whatever this machine is.
 func TestServiceState(t *testing.T) {
 	began := time.Now()
-	installed, running, err := serviceState(t.Context())
-	if err != nil && app.CodeOf(err) != app.Unavailable || running && !installed {
-		t.Errorf("got installed %t, running %t, %v", installed, running, err)
+	st, err := serviceState(t.Context())
+	if err != nil && app.CodeOf(err) != app.Unavailable || st.Running && !st.Installed {
+		t.Errorf("got %+v, %v", st, err)
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("the desktop program would wait %v for it", took)

@@ -1,0 +1,125 @@
+package gui
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2/test"
+
+	"foyer/app"
+	"foyer/app/localapi"
+)
+
+func TestUpkeepHealth(t *testing.T) {
+	d, _ := openUpkeep(t, newFakeUpkeep(), upkeepTabHealth)
+	d.sees("1 thing does not work", "Looked at 2026-11-26 02:30", "Address of the pages", "Certificate", "Port 25 to the outside is closed", "Not checked",
+		"The DNS records that mail from here is judged by are right.", "This machine's clock and that of time.office.example agree.", "Google is switched off.")
+	d.seesNot("The clocks agree", "<no value>")
+	all := d.text()
+	order := []string{"Mail", "Certificate", "Disk", "Address of the pages", "DNS"}
+	at := -1
+	for _, area := range order {
+		i := strings.Index(all, "\n"+area+"\n")
+		if i < at {
+			t.Errorf("%q does not stand after %q:\n%s", area, order, all)
+		}
+		at = i
+	}
+	test.AssertObjectRendersToMarkup(t, "upkeep_health.xml", d.window.Content())
+	homePicture(d, "upkeep-health")
+	d.tap("Mail settings")
+	d.tap("Open address")
+	if want := []string{"mail settings", "settings address"}; !slices.Equal(d.opened, want) {
+		t.Errorf("opened %q, want %q", d.opened, want)
+	}
+}
+
+func TestUpkeepCheckup(t *testing.T) {
+	f := newFakeUpkeep()
+	whole := f.checkup
+	f.checkup = localapi.Checkup{}
+	d, v := openUpkeep(t, f, upkeepTabHealth)
+	d.sees("Nobody has looked yet", "what to do about what is wrong")
+	d.picture("upkeep-health-never")
+	test.Tap(v.health.check)
+	d.drain()
+	d.seesNot("Nobody has looked yet")
+	d.sees("Looking at everything…", "[Checking…]")
+	f.step("mail", 3, 12)
+	changedJobs(d, v)
+	d.sees("Looking at: Mail")
+	if got := v.health.progress.part.Value; got != 0.25 {
+		t.Errorf("the bar shows %v", got)
+	}
+	whole.Errors, whole.Warnings, whole.Checks = 0, 0, whole.Checks[:2]
+	f.end(whole)
+	changedJobs(d, v)
+	d.sees("All is well", "[Check now]")
+	d.seesNot("Looking at")
+	f.err = app.Errorf(app.Unavailable, "stopping", "the service is stopping")
+	d.tap("Check now")
+	d.sees("The service is stopping. Start it again first.")
+	if v.health.check.Disabled() {
+		t.Error("nothing can be checked any more")
+	}
+}
+
+// TestUpkeepCheckupOfSomebody expects a checkup that runs already to be followed instead of refused.
+func TestUpkeepCheckupOfSomebody(t *testing.T) {
+	f := newFakeUpkeep()
+	d, v := openUpkeep(t, f, upkeepTabHealth)
+	f.jobs = []localapi.Job{{ID: "1", Kind: localapi.JobCheckup, State: localapi.JobRunning, Step: "disk", Done: 1, Total: 2}}
+	f.err = app.Errorf(app.Conflict, "job_running", "a checkup is running already")
+	v.health.start()
+	works := d.works
+	d.works = nil
+	for _, wk := range works {
+		show := wk(t.Context())
+		f.err = nil
+		show()
+	}
+	d.drain()
+	d.sees("Looking at: Disk")
+}
+
+func TestCheckPlaces(t *testing.T) {
+	for area, want := range map[string]string{
+		"public_url": pageSettings, "dns": pageMail, "certificate": pageSettings, "ports": pageSettings, "redirects": pageConnectors, "connectors": pageConnectors,
+		"mail": pageMail, "backups": pageUpkeep, "database": pageUpkeep, "service": pageUpkeep, "clock": "", "disk": "", "permissions": "", "configuration": "",
+	} {
+		place := checkPlace(localapi.Check{Area: area, Subject: "office365"})
+		if place.page != want {
+			t.Errorf("%s leads to %q, want %q", area, place.page, want)
+		}
+		if place.page != "" && has("home.go."+place.action, nil) == "" {
+			t.Errorf("the button of %s has no text", area)
+		}
+		if areaText(area) == area {
+			t.Errorf("the area %s has no name", area)
+		}
+	}
+}
+
+func TestUpkeepNotices(t *testing.T) {
+	for _, c := range []struct {
+		notice localapi.Notice
+		want   string
+		page   string
+	}{
+		{localapi.Notice{Code: "backup_failed", Args: map[string]string{"Why": "the disk is full"}}, "The last backup has failed: the disk is full.", "upkeep backups"},
+		{localapi.Notice{Code: "backup_failed", Text: "the backup has failed"}, "The backup has failed.", "upkeep backups"},
+		{localapi.Notice{Code: "backup_none"}, "There is no backup yet.", "upkeep backups"},
+		{localapi.Notice{Code: "backup_old", Count: 9}, "The latest backup is 9 days old.", "upkeep backups"},
+		{localapi.Notice{Code: "backup_damaged", Subject: "foyer-1.db"}, "The backup foyer-1.db is damaged.", "upkeep backups"},
+		{localapi.Notice{Code: "secrets_lost", Args: map[string]string{"What": "mail.password"}}, "Type these again: mail.password.", "connectors "},
+		{localapi.Notice{Code: "checkup_error", Count: 2}, "The last check has found 2 things that do not work.", "upkeep health"},
+	} {
+		if got := noticeText(c.notice); !strings.Contains(got, c.want) {
+			t.Errorf("%s says %q, want %q", c.notice.Code, got, c.want)
+		}
+		if place := placeOf(c.notice); place.page+" "+place.subject != c.page {
+			t.Errorf("%s leads to %+v, want %q", c.notice.Code, place, c.page)
+		}
+	}
+}

@@ -234,7 +234,7 @@ func TestHomeNotices(t *testing.T) {
 		{localapi.Notice{Code: "no_companies"}, "There is no company yet.", "Add a company", "companies new"},
 		{localapi.Notice{Code: "public_url_unset"}, "at which address browsers reach the pages", "Set the address", "settings public_url"},
 		{localapi.Notice{Code: "disk_low"}, "nearly full", "", ""},
-		{localapi.Notice{Code: "checkup_error", Count: 2}, "2 things were found broken", "", ""},
+		{localapi.Notice{Code: "checkup_error", Count: 2}, "2 things that do not work", "Show what is wrong", "upkeep health"},
 		{
 			localapi.Notice{Code: "mdns_conflict", Args: map[string]string{"Name": "foyer.local", "Announced": "foyer-2.local"}},
 			"is called foyer-2.local there", "Change the setting", "settings mdns.name",

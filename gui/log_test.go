@@ -141,7 +141,7 @@ func TestLogLive(t *testing.T) {
 
 func TestLogErrors(t *testing.T) {
 	c := sampleEvents()
-	c.err = app.Errorf(app.Unavailable, "storage_full", "the disk is full")
+	c.err = app.Errorf(app.Unavailable, "read_failed", "the disk is full")
 	d, _ := openLog(t, c, "")
 	d.sees("The disk is full.")
 	c.err = &app.Error{Code: app.Unavailable, Reason: "service_unreachable", Message: "nobody answers"}

@@ -158,32 +158,38 @@ func TestNoStrictTransportWithAnOwnCertificate(t *testing.T) {
 // that it came over HTTPS to it, and only with the last word.
 func TestFormsComeOverHTTPS(t *testing.T) {
 	const plain, secure = "http://accounts.novak.example", "https://accounts.novak.example"
+	const here, there = "127.0.0.1:50000", "192.0.2.7:50000"
 	tests := []struct {
 		name, publicURL string
+		from            string
 		trusted         bool
 		proto           []string
 		want            int
 	}{
-		{"plain pages", plain, false, nil, 303},
-		{"plain pages behind a proxy", plain, true, []string{"http"}, 303},
-		{"nobody in front", secure, false, nil, 403},
-		{"whoever says so", secure, false, []string{"https"}, 403},
-		{"the proxy says nothing", secure, true, nil, 403},
-		{"the proxy says so", secure, true, []string{"https"}, 303},
-		{"in capitals", secure, true, []string{"HTTPS"}, 303},
-		{"the proxy says no", secure, true, []string{"http"}, 403},
-		{"added to what the browser said", secure, true, []string{"https", "http"}, 403},
-		{"in one line", secure, true, []string{"https, http"}, 403},
-		{"a chain", secure, true, []string{"http, https"}, 303},
-		{"rubbish", secure, true, []string{"https;"}, 403},
+		{"plain pages", plain, there, false, nil, 303},
+		{"plain pages behind a proxy", plain, there, true, []string{"http"}, 303},
+		{"nobody in front", secure, there, false, nil, 403},
+		{"whoever says so", secure, there, false, []string{"https"}, 403},
+		{"a program of this machine", secure, here, false, nil, 303},
+		{"whatever it says", secure, here, false, []string{"http"}, 303},
+		{"the proxy says nothing", secure, there, true, nil, 303},
+		{"the proxy says so", secure, there, true, []string{"https"}, 303},
+		{"in capitals", secure, there, true, []string{"HTTPS"}, 303},
+		{"the proxy says no", secure, there, true, []string{"http"}, 403},
+		{"a proxy of this machine says no", secure, here, true, []string{"http"}, 403},
+		{"added to what the browser said", secure, there, true, []string{"https", "http"}, 403},
+		{"in one line", secure, there, true, []string{"https, http"}, 403},
+		{"a chain", secure, there, true, []string{"http, https"}, 303},
+		{"rubbish", secure, there, true, []string{"https;"}, 403},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var config []func(*web.Config)
 			if test.trusted {
-				config = append(config, trusted("127.0.0.1/32"))
+				config = append(config, trusted("127.0.0.1/32", "192.0.2.7/32"))
 			}
 			h := open(t, config...)
+			h.from = test.from
 			h.domain.set(func(s *app.Settings) { s.PublicURL = test.publicURL })
 			says := func(r *http.Request) {
 				r.Host = "accounts.novak.example"

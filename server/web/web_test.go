@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 
 // house is a running server of the pages over a fakeDomain.
 type house struct {
+	from     string // where requests seem to come from; "" is where they do
 	t        testing.TB
 	domain   *fakeDomain
 	provider *fakeProvider
@@ -65,7 +67,10 @@ func open(t testing.TB, change ...func(*web.Config)) *house {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = web.DefaultTimeouts().NewServer(handler, log)
+	server.Config = web.DefaultTimeouts().NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.RemoteAddr = cmp.Or(h.from, r.RemoteAddr)
+		handler.ServeHTTP(w, r)
+	}), log)
 	server.Start()
 	t.Cleanup(server.Close)
 	h.url = server.URL

@@ -106,7 +106,7 @@ func TestCertificateChecks(t *testing.T) {
 		"early":          {ca, []string{"example.com"}, day, 9 * day, nil, judged{app.CheckError, "certificate_early", "clock"}},
 		"another name":   {ca, []string{"www.example.com"}, -day, 60 * day, nil, judged{app.CheckError, "certificate_name", "www.example.com"}},
 		"unknown":        {other, []string{"example.com"}, -day, 60 * day, nil, judged{app.CheckError, "certificate_untrusted", "nobody this machine trusts"}},
-		"our own":        {other, []string{"example.com"}, -day, 60 * day, local, judged{app.CheckOK, "certificate_local", "own signer"}},
+		"our own":        {other, []string{"example.com"}, -day, 60 * day, local, judged{app.CheckOK, "certificate_local", "own authority"}},
 		"our own, soon":  {other, []string{"example.com"}, -day, 3 * day, local, judged{app.CheckWarning, "certificate_expiring", ""}},
 		"our own, other": {other, []string{"a.example"}, -day, 60 * day, local, judged{app.CheckError, "certificate_name", ""}},
 	} {

@@ -57,7 +57,7 @@ func TestCheckup(t *testing.T) {
 	if lines := codes(got); !slices.Equal(lines, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
-	if got.Errors != 0 || got.Warnings != 1 || got.At == nil {
+	if got.Errors != 0 || got.Warnings != 2 || got.At == nil {
 		t.Errorf("%d errors, %d warnings at %v", got.Errors, got.Warnings, got.At)
 	}
 	if last, err := h.admin().LastCheckup(t.Context()); err != nil || len(last.Checks) != len(got.Checks) {

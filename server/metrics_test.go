@@ -58,7 +58,7 @@ func TestMetricsOfTheService(t *testing.T) {
 	for _, want := range []string{
 		`foyer_http_requests_total{method="POST",route="/login",status="4xx"} `, `foyer_http_requests_total{method="GET",route="none",status="4xx"} 1`,
 		`foyer_companies 1`, `foyer_build_info{go="go`, `foyer_database_bytes `, `foyer_mail_attempts_total{state="delivered"} 0`,
-		`foyer_audit_events_total{action="company.add",refused="false"} 1`, `foyer_figures_up{part="backups"} 0`,
+		`foyer_audit_events_total{action="company.add",refused="false"} 1`, `foyer_figures_up{part="backups"} 1`,
 	} {
 		if !strings.Contains(got, "\n"+want) {
 			t.Errorf("there is no %s", want)

@@ -241,7 +241,7 @@ func (s *Server) openServing() error {
 	s.serving = newServing(servingConfig{
 		main: s.pages, dataDir: s.config.DataDir, hosts: s.config.Hosts, timeouts: timeouts(limits), roots: s.config.WebRoots, log: s.config.Log,
 		bounds:  web.Bounds{Total: limits.Connections, PerIP: limits.ConnectionsPerIP, Exempt: proxies},
-		changed: func() { s.store.Changes().Tell(app.TopicAddress) },
+		changed: func() { s.store.Changes().Tell(app.TopicAddress) }, announced: s.Announced,
 	})
 	return nil
 }

@@ -41,6 +41,8 @@ type servingConfig struct {
 	roots    *x509.CertPool // of authorities browsers trust; nil is the system's
 	log      *slog.Logger
 	changed  func() // tells that something is otherwise
+
+	announced func() string // the name that is told to the local network, "" for none
 }
 
 // served is what is served now. It is never changed, only replaced.
@@ -186,7 +188,11 @@ func sourceKeyOf(settings app.Settings, doors []*door) sourceKey {
 
 // names returns how this machine may be called, besides the host of the public URL.
 func (s *serving) names() []string {
-	return slices.Concat(s.hosts, machineNames(), []string{"localhost"}, cert.MachineAddresses())
+	names := slices.Concat(s.hosts, machineNames(), []string{"localhost"}, cert.MachineAddresses())
+	if name := s.announced(); name != "" {
+		names = append(names, name)
+	}
+	return names
 }
 
 // Prepare takes the addresses and the certificate that next needs; see app.Pages.
@@ -371,7 +377,7 @@ func (s *serving) Serving() app.Serving {
 	doors := slices.Clone(s.doors)
 	s.mu.Unlock()
 	now := s.state.Load()
-	out := app.Serving{Listeners: []app.PageListener{{Address: s.main.Addr().String(), Kind: kindHTTP}}}
+	out := app.Serving{Listeners: []app.PageListener{{Address: s.main.Addr().String(), Kind: kindHTTP}}, Announced: s.announced()}
 	if now.source == nil {
 		return out
 	}

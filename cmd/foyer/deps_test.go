@@ -89,7 +89,7 @@ var libraries = []library{
 	{path: "log/slog", rooms: everywhere},
 	{path: "net/http", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/cert", "server/mail", "server/metrics", "server/oidc", "server/web"}, tests: everywhere},
 	{path: "net/smtp", rooms: nil}, // go-smtp; net/smtp is frozen
-	{path: "os", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/backup", "server/cert", "server/mail", "server/store"}, tests: everywhere},
+	{path: "os", rooms: []string{"app/localapi", "cmd/foyer", "gui", "server", "server/backup", "server/cert", "server/mail", "server/store"}, tests: everywhere}, // gui writes copies of backups
 	{path: "os/exec", rooms: []string{"cmd/foyer"}, tests: everywhere},
 	{path: "os/user", rooms: []string{"app/localapi", "cmd/foyer", "server"}, tests: everywhere},
 	{path: "syscall", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/oidc", "server/store"}, tests: everywhere},

@@ -126,7 +126,7 @@ func TestParseStatus(t *testing.T) {
 		},
 		{
 			"ActiveState=failed\nResult=exit-code\nExecMainStatus=78\nStatusText=the data directory /var/lib/foyer is read-only" + unit,
-			serviceStatus{State: stateFailed, Detail: "the data directory /var/lib/foyer is read-only; see journalctl -u foyer"},
+			serviceStatus{State: stateFailed, Detail: "the data directory /var/lib/foyer is read-only; see journalctl -u foyer", Reason: reasonData},
 		},
 		{
 			"ActiveState=failed\nResult=exit-code\nExecMainStatus=1\nStatusText=serving at http://office:8080" + unit,

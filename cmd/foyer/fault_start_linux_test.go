@@ -263,7 +263,7 @@ func TestStartAsAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(filepath.Dir(path), 0o755); err != nil {
+	if err := errors.Join(os.Chmod(filepath.Dir(path), 0o755), os.Chmod(path, 0o755)); err != nil { // whatever the umask was
 		t.Fatal(err)
 	}
 	dir := filepath.Join(socketDir(t), "data")

@@ -79,6 +79,19 @@ func (s *sockets) indexOf(peer netip.Addr) int {
 	return 0
 }
 
+// join listens to a group at every interface that takes multicast, of which there must be one.
+func join(p interface {
+	JoinGroup(ifi *net.Interface, group net.Addr) error
+}, group net.IP, at []Interface) error {
+	err := errors.New("no interface takes multicast to " + group.String())
+	for _, i := range at {
+		if p.JoinGroup(&net.Interface{Index: i.Index, Name: i.Name}, &net.UDPAddr{IP: group}) == nil {
+			err = nil
+		}
+	}
+	return err
+}
+
 func (s *sockets) open4(at []Interface) error {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: group4, Port: mdnsPort}) // of a group, so it is shared
 	if err != nil {
@@ -87,14 +100,8 @@ func (s *sockets) open4(at []Interface) error {
 	p := ipv4.NewPacketConn(conn)
 	_ = p.SetControlMessage(ipv4.FlagInterface, true) // Windows cannot, and indexOf guesses there
 	errs := []error{p.SetMulticastTTL(255), p.SetTTL(255), p.SetMulticastLoopback(true)}
-	joined := 0
-	for _, i := range at {
-		if err := p.JoinGroup(&net.Interface{Index: i.Index, Name: i.Name}, &net.UDPAddr{IP: group4}); err == nil {
-			joined++
-		}
-	}
-	if err := errors.Join(errs...); err != nil || joined == 0 {
-		return errors.Join(err, errors.New("no interface takes IPv4 multicast"), conn.Close())
+	if err := errors.Join(append(errs, join(p, group4, at))...); err != nil {
+		return errors.Join(err, conn.Close())
 	}
 	s.v4 = p
 	return nil
@@ -108,14 +115,8 @@ func (s *sockets) open6(at []Interface) error {
 	p := ipv6.NewPacketConn(conn)
 	_ = p.SetControlMessage(ipv6.FlagInterface, true) // Windows cannot, and indexOf guesses there
 	errs := []error{p.SetMulticastHopLimit(255), p.SetHopLimit(255), p.SetMulticastLoopback(true)}
-	joined := 0
-	for _, i := range at {
-		if err := p.JoinGroup(&net.Interface{Index: i.Index, Name: i.Name}, &net.UDPAddr{IP: group6}); err == nil {
-			joined++
-		}
-	}
-	if err := errors.Join(errs...); err != nil || joined == 0 {
-		return errors.Join(err, errors.New("no interface takes IPv6 multicast"), conn.Close())
+	if err := errors.Join(append(errs, join(p, group6, at))...); err != nil {
+		return errors.Join(err, conn.Close())
 	}
 	s.v6 = p
 	return nil

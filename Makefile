@@ -80,7 +80,7 @@ windows: ## build dist/windows/foyer.exe and foyer.com with mingw-w64; TAGS=nogu
 test: ## all tests with the race detector, the one in a browser included
 	@.ci/need test
 	@.ci/need headers '$(TAGS)'
-	@GOTESTSUM='$(GOTESTSUM)' .ci/test -race -shuffle=on -tags '$(TAGS)' -timeout 15m ./...
+	@GOTESTSUM='$(GOTESTSUM)' .ci/test -race -shuffle=on -tags '$(TAGS)' -timeout 25m ./...
 
 .PHONY: bench
 bench: need ## measure, each figure beside its limit

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"foyer/app"
@@ -29,7 +30,8 @@ type BackupFile struct {
 
 // OpenBackupFile opens a backup and reads the sum beside it, if there is one. NotFound, Denied or Invalid.
 func OpenBackupFile(path string) (_ *BackupFile, err error) {
-	f, err := os.Open(path) //nolint:gosec // somebody names it
+	// A pipe that nobody writes would be waited for.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // somebody names it
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, app.Errorf(app.NotFound, "backup_unknown", "there is no backup %s", path)
@@ -66,6 +68,9 @@ func OpenBackupFile(path string) (_ *BackupFile, err error) {
 
 // Encrypted reports whether a passphrase or an identity is needed to open it.
 func (b *BackupFile) Encrypted() bool { return b.sealed }
+
+// Path returns where it is, as it was named.
+func (b *BackupFile) Path() string { return b.path }
 
 // Close closes the file.
 func (b *BackupFile) Close() error { return b.file.Close() }

@@ -320,6 +320,33 @@ func TestInterfacesChange(t *testing.T) {
 	})
 }
 
+// A message with many questions brings no more than one with each of them once.
+func TestManyQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lan{}
+		l.machine(t, "192.168.1.5", office)
+		time.Sleep(5 * time.Second)
+		m := &dns.Msg{Compress: true}
+		for range 1000 {
+			m.Question = append(m.Question, dns.Question{Name: "_http._tcp.local.", Qtype: dns.TypePTR, Qclass: dns.ClassINET})
+		}
+		l.mu.Lock()
+		before := len(l.heard)
+		l.mu.Unlock()
+		l.say(m, netip.MustParseAddrPort("192.168.1.9:40000"))
+		time.Sleep(time.Second)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		records := 0
+		for _, m := range l.heard[before:] {
+			records += len(m.Answer) + len(m.Extra)
+		}
+		if records != 4 { // PTR, SRV, TXT and A
+			t.Errorf("%d records for one question that was asked a thousand times, want 4", records)
+		}
+	})
+}
+
 // Whatever comes, it goes on.
 func TestHostilePackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -26,6 +26,8 @@ func asOwnerOf(dir string, work func() error) (err error) {
 	if err := errors.Join(syscall.Setgroups([]int{int(owner.Gid)}), syscall.Setresgid(-1, int(owner.Gid), -1), syscall.Setresuid(-1, int(owner.Uid), -1)); err != nil {
 		return fmt.Errorf("take the rights of the owner of %s: %w", dir, err)
 	}
-	defer func() { err = errors.Join(err, syscall.Setresuid(-1, 0, -1), syscall.Setresgid(-1, 0, -1), syscall.Setgroups(groups)) }()
+	defer func() {
+		err = errors.Join(err, syscall.Setresuid(-1, 0, -1), syscall.Setresgid(-1, 0, -1), syscall.Setgroups(groups))
+	}()
 	return work()
 }

@@ -179,6 +179,9 @@ func (s *session) packet(p Packet) {
 
 // hear looks whether somebody else has the names.
 func (s *session) hear(m *dns.Msg, r set) {
+	if s.phase == probing && s.count == 0 {
+		return // nobody was asked yet; who has the name says so then
+	}
 	for _, rr := range slices.Concat(m.Answer, m.Extra) {
 		if rr.Header().Ttl == 0 {
 			continue // it is given up

@@ -98,6 +98,9 @@ func verifyFile(ctx context.Context, path, secret, work string, progress app.Pro
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if f.sealed {
+		if err := store.Room(filepath.Dir(work), f.size); err != nil {
+			return app.BackupCheck{}, err // what is opened must not take the service its last space
+		}
 		defer func() { err = errors.Join(err, removeFile(work)) }()
 		check, _, err := f.unpack(ctx, work, secret, progress)
 		return check, err

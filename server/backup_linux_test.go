@@ -130,6 +130,30 @@ func TestBackup(t *testing.T) {
 	}
 }
 
+// TestVerifyNeedsRoom opens no encrypted backup where that would take the last space.
+func TestVerifyNeedsRoom(t *testing.T) {
+	h := open(t)
+	made := h.backup(localapi.BackupOptions{Passphrase: "x"})
+	small := t.TempDir()
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=24m"); err != nil {
+		t.Skipf("mount a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(small, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Setenv("TMPDIR", small)
+	file, err := server.OpenBackupFile(filepath.Join(h.dir, "backups", made.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Verify(t.Context(), "x", func(string, int64, int64) {}); app.ReasonOf(err) != "backup_no_room" {
+		t.Errorf("got %v, want it refused", err)
+	}
+}
+
 // damageEachPart changes one byte after the other, far apart, and wants each to be found: by the sum, and by what is in the backup
 // when there is no sum.
 func (h house) damageEachPart(made localapi.Backup, secret string) {

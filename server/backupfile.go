@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"foyer/app"
@@ -29,7 +30,8 @@ type BackupFile struct {
 
 // OpenBackupFile opens a backup and reads the sum beside it, if there is one. NotFound, Denied or Invalid.
 func OpenBackupFile(path string) (_ *BackupFile, err error) {
-	f, err := os.Open(path) //nolint:gosec // somebody names it
+	// A pipe that nobody writes would be waited for.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // somebody names it
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, app.Errorf(app.NotFound, "backup_unknown", "there is no backup %s", path)
@@ -67,6 +69,9 @@ func OpenBackupFile(path string) (_ *BackupFile, err error) {
 // Encrypted reports whether a passphrase or an identity is needed to open it.
 func (b *BackupFile) Encrypted() bool { return b.sealed }
 
+// Path returns where it is, as it was named.
+func (b *BackupFile) Path() string { return b.path }
+
 // Close closes the file.
 func (b *BackupFile) Close() error { return b.file.Close() }
 
@@ -93,6 +98,9 @@ func verifyFile(ctx context.Context, path, secret, work string, progress app.Pro
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if f.sealed {
+		if err := store.Room(filepath.Dir(work), f.size); err != nil {
+			return app.BackupCheck{}, err // what is opened must not take the service its last space
+		}
 		defer func() { err = errors.Join(err, removeFile(work)) }()
 		check, _, err := f.unpack(ctx, work, secret, progress)
 		return check, err

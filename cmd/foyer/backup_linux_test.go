@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"foyer/app/localapi"
@@ -111,6 +112,64 @@ func TestRestoreKeepsOwner(t *testing.T) {
 	owned(false)
 	if os.Geteuid() != 0 {
 		t.Errorf("this process goes on as uid %d", os.Geteuid())
+	}
+}
+
+// TestRestoreReadsAsOwner has root follow no link that the user of the service has put among its backups, and wait for no pipe there.
+func TestRestoreReadsAsOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not run as root: this test reads as root what another user may not")
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	service := begin(t, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	service.until("ready")
+	secret := filepath.Join(t.TempDir(), "secret.db") // of root alone
+	if got := runWith(t, "", nil, "backup", "create", secret, "--data", dir); got.status != exitDone {
+		t.Fatalf("got %+v", got)
+	}
+	service.stop()
+	const link, pipe, group = "foyer-20261127-023000-nightly.db", "foyer-20261127-023001-nightly.db", "foyer-20261127-023002-nightly.db"
+	shared := filepath.Join(t.TempDir(), "group.db") // of root's group
+	data, err := os.ReadFile(secret)
+	if err == nil {
+		err = errors.Join(os.WriteFile(shared, data, 0o600), os.Chmod(shared, 0o640), os.Symlink(shared, filepath.Join(dir, "backups", group)))
+	}
+	err = errors.Join(err, os.Symlink(secret, filepath.Join(dir, "backups", link)), syscall.Mkfifo(filepath.Join(dir, "backups", pipe), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "backups"), filepath.Join(dir, "backups", pipe)} {
+		if err := os.Chown(path, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{dir, filepath.Dir(secret), filepath.Dir(shared)} {
+		for parent := filepath.Dir(path); parent != "/" && parent != os.TempDir(); parent = filepath.Dir(parent) {
+			if err := os.Chmod(parent, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(os.Chmod(filepath.Dir(secret), 0o755), os.Chmod(filepath.Dir(shared), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args   []string
+		status int
+		says   string
+	}{
+		{[]string{"verify", link}, exitDenied, "you may not read"},
+		{[]string{"verify", filepath.Join(dir, "backups", link)}, exitDenied, "you may not read"},
+		{[]string{"verify", group}, exitDenied, "you may not read"},
+		{[]string{"verify", pipe}, exitInvalid, "not a file"},
+		{[]string{"restore", "--yes", link}, exitDenied, "you may not read"},
+		{[]string{"restore", "--yes", pipe}, exitInvalid, "not a file"},
+		{[]string{"verify", secret}, exitDone, "is whole"},
+	} {
+		got := runWith(t, "", nil, append([]string{"backup", "--data", dir}, test.args...)...)
+		if got.status != test.status || !strings.Contains(got.stdout+got.stderr, test.says) {
+			t.Errorf("%q: got %+v, want exit %d and %q", test.args, got, test.status, test.says)
+		}
 	}
 }
 

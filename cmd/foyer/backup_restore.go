@@ -84,7 +84,7 @@ but to read one in DATA/backups without being root.`,
 func (p *program) verifyBackup(ctx context.Context, g *progress, name, secret string) (localapi.BackupCheck, error) {
 	file, err := p.openBackup(name)
 	if err == nil {
-		check, err := file.Verify(ctx, secret, g.tell)
+		check, err := p.verifyFile(ctx, g, file, secret)
 		return wireCheck(check), errors.Join(err, file.Close())
 	}
 	if filepath.Base(name) != name || (app.CodeOf(err) != app.NotFound && app.CodeOf(err) != app.Denied) {
@@ -105,7 +105,7 @@ func (p *program) verifyBackup(ctx context.Context, g *progress, name, secret st
 
 // openBackup opens a file, or one of that name in the directory of the backups.
 func (p *program) openBackup(name string) (*server.BackupFile, error) {
-	file, err := server.OpenBackupFile(name)
+	file, err := p.openFile(name)
 	if app.ReasonOf(err) != "backup_unknown" || filepath.Base(name) != name {
 		return file, err
 	}
@@ -113,7 +113,49 @@ func (p *program) openBackup(name string) (*server.BackupFile, error) {
 	if dirErr != nil {
 		return nil, dirErr
 	}
-	return server.OpenBackupFile(filepath.Join(dir, "backups", name))
+	return p.openFile(filepath.Join(dir, "backups", name))
+}
+
+func (p *program) openFile(path string) (file *server.BackupFile, err error) {
+	err = p.asReaderOf(path, func() (err error) {
+		file, err = server.OpenBackupFile(path)
+		return err
+	})
+	return file, err
+}
+
+func (p *program) verifyFile(ctx context.Context, g *progress, file *server.BackupFile, secret string) (check app.BackupCheck, err error) {
+	err = p.asReaderOf(file.Path(), func() (err error) {
+		check, err = file.Verify(ctx, secret, g.tell)
+		return err
+	})
+	return check, err
+}
+
+// asReaderOf does the work with the rights by which a file is read: what is below the data directory may be a link that the user of
+// the service has put there, and leads root nowhere that user may not read.
+func (p *program) asReaderOf(path string, work func() error) error {
+	dir, err := p.dataDir()
+	if err != nil || !isBelow(path, dir) {
+		return work()
+	}
+	return asOwnerOf(dir, work)
+}
+
+// isBelow reports whether a path is below a directory, as it is written or as its links lead.
+func isBelow(path, dir string) bool {
+	below := func(path, dir string) bool {
+		rel, err := filepath.Rel(dir, path)
+		return err == nil && filepath.IsLocal(rel)
+	}
+	path, pathErr := filepath.Abs(path)
+	dir, dirErr := filepath.Abs(dir)
+	if pathErr != nil || dirErr != nil || below(path, dir) {
+		return true
+	}
+	at, pathErr := filepath.EvalSymlinks(filepath.Dir(path))
+	dir, dirErr = filepath.EvalSymlinks(dir)
+	return pathErr == nil && dirErr == nil && below(at, dir)
 }
 
 func wireCheck(c app.BackupCheck) localapi.BackupCheck {
@@ -270,7 +312,7 @@ func (p *program) withServiceStopped(ctx context.Context, g *progress, c *server
 	if err != nil {
 		return err
 	}
-	check, err := c.File.Verify(ctx, c.Secret, g.tell)
+	check, err := p.verifyFile(ctx, g, c.File, c.Secret)
 	if err != nil {
 		return err
 	}

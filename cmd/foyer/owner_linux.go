@@ -18,9 +18,16 @@ func asOwnerOf(dir string, work func() error) (err error) {
 	if !ok || owner.Uid == 0 {
 		return work()
 	}
-	if err := errors.Join(syscall.Setresgid(-1, int(owner.Gid), -1), syscall.Setresuid(-1, int(owner.Uid), -1)); err != nil {
+	groups, err := syscall.Getgroups()
+	if err != nil {
+		return fmt.Errorf("groups of this process: %w", err)
+	}
+	// Those of root go as well: what they may read, the owner may not.
+	if err := errors.Join(syscall.Setgroups([]int{int(owner.Gid)}), syscall.Setresgid(-1, int(owner.Gid), -1), syscall.Setresuid(-1, int(owner.Uid), -1)); err != nil {
 		return fmt.Errorf("take the rights of the owner of %s: %w", dir, err)
 	}
-	defer func() { err = errors.Join(err, syscall.Setresuid(-1, 0, -1), syscall.Setresgid(-1, 0, -1)) }()
+	defer func() {
+		err = errors.Join(err, syscall.Setresuid(-1, 0, -1), syscall.Setresgid(-1, 0, -1), syscall.Setgroups(groups))
+	}()
 	return work()
 }

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"foyer/app"
@@ -164,11 +165,15 @@ func writeSum(path string, b app.Backup) error {
 // ReadSum returns what the file beside a backup says of it: its sum, and the version and schema; "" and 0 for what it does not.
 // The error is fs.ErrNotExist when there is none.
 func ReadSum(path string) (b app.Backup, err error) {
-	f, err := os.Open(path + sumExt) //nolint:gosec // the caller's
+	// A pipe that nobody writes would be waited for.
+	f, err := os.OpenFile(path+sumExt, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the caller's
 	if err != nil {
 		return b, err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return b, app.Errorf(app.Invalid, "backup_damaged", "%s is not a file", filepath.Base(path)+sumExt)
+	}
 	lines := bufio.NewScanner(io.LimitReader(f, 64<<10))
 	for lines.Scan() {
 		line := lines.Text()

@@ -24,6 +24,10 @@ const (
 // maxKey bounds what is read of the key of the secrets.
 const maxKey = 4 << 10
 
+// maxWork bounds what a file may ask for to try a passphrase: 2 to the power of this, KiB. Ours ask for 18; age would take 22, which
+// is 4 GiB.
+const maxWork = 19
+
 // NewIdentity returns a new age identity, as age-keygen writes it, and its recipient.
 func NewIdentity(now time.Time) (file, recipient string, err error) {
 	identity, err := age.GenerateX25519Identity()
@@ -150,6 +154,9 @@ func Decrypt(to string, from io.Reader, secret string) (key []byte, err error) {
 		if err != nil {
 			return nil, damaged(err)
 		}
+		if isSparse(header) {
+			return nil, damaged(errors.New("it is not as Foyer makes them"))
+		}
 		switch header.Name {
 		case keyName:
 			if key, err = io.ReadAll(io.LimitReader(t, maxKey)); err != nil {
@@ -170,6 +177,17 @@ func Decrypt(to string, from io.Reader, secret string) (key []byte, err error) {
 		return nil, damaged(errors.New("there is no database in it"))
 	}
 	return key, nil
+}
+
+// isSparse reports whether a file in a tar has holes, which take no room there and fill a disk when they are written. Whoever knows
+// the public key can make one.
+func isSparse(header *tar.Header) bool {
+	for record := range header.PAXRecords {
+		if strings.HasPrefix(record, "GNU.sparse.") {
+			return true
+		}
+	}
+	return header.Typeflag != tar.TypeReg
 }
 
 func damaged(err error) error {
@@ -211,7 +229,8 @@ func identitiesOf(secret string) ([]age.Identity, error) {
 	if strings.Contains(secret, "AGE-SECRET-KEY-") {
 		identities, err := age.ParseIdentities(strings.NewReader(secret))
 		if err != nil {
-			return nil, app.Fieldf("secret", "backup_secret_wrong", "the identity is not one of age's: %v", err)
+			// What age says has the line in it, and jobs remember what is said here.
+			return nil, app.Fieldf("secret", "backup_secret_wrong", "the identity is not one of age's: a line of it is to begin with AGE-SECRET-KEY-, and the others with #")
 		}
 		return identities, nil
 	}
@@ -219,6 +238,7 @@ func identitiesOf(secret string) ([]age.Identity, error) {
 	if err != nil {
 		return nil, app.Fieldf("secret", "backup_secret_wrong", "the passphrase cannot be used: %v", err)
 	}
+	identity.SetMaxWorkFactor(maxWork)
 	return []age.Identity{identity}, nil
 }
 

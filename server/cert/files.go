@@ -3,13 +3,16 @@ package cert
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"foyer/app"
@@ -102,11 +105,11 @@ func (f *Files) load(now time.Time) error {
 }
 
 func (f *Files) read() (tls.Certificate, error) {
-	cert, err := os.ReadFile(f.config.Cert)
+	cert, err := readFile(f.config.Cert)
 	if err != nil {
 		return tls.Certificate{}, unreadable("cert_file", "certificate", f.config.Cert, err)
 	}
-	key, err := os.ReadFile(f.config.Key)
+	key, err := readFile(f.config.Key)
 	if err != nil {
 		return tls.Certificate{}, unreadable("key_file", "key", f.config.Key, err)
 	}
@@ -119,6 +122,29 @@ func (f *Files) read() (tls.Certificate, error) {
 	return tls.Certificate{}, bad
 }
 
+// maxFile bounds what is read of a file: certificates with all that they were signed by are smaller.
+const maxFile = 1 << 20
+
+var errNoFile = errors.New("not a file, or a large one")
+
+// readFile returns what is in a file that a setting names: whoever sets it must not have the service read for ever, as of a device
+// or of a pipe that nobody writes.
+func readFile(path string) (data []byte, err error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // an administrator names it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, errNoFile
+	}
+	return io.ReadAll(io.LimitReader(f, maxFile))
+}
+
 func unreadable(field, what, path string, err error) error {
 	e := app.Fieldf(field, ProblemUnusable, "the %s %s cannot be read (%s); see that the file is there and the user the service runs as may read it", what, path, reasonOf(err))
 	e.Err = err
@@ -128,10 +154,12 @@ func unreadable(field, what, path string, err error) error {
 // reasonOf returns what the system says, without the path.
 func reasonOf(err error) string {
 	switch {
-	case os.IsNotExist(err):
+	case errors.Is(err, os.ErrNotExist):
 		return "there is no such file"
-	case os.IsPermission(err):
+	case errors.Is(err, os.ErrPermission):
 		return "permission denied"
+	case errors.Is(err, errNoFile):
+		return "it is not a file, or larger than 1 MiB"
 	default:
 		return "the system says why in the log"
 	}

@@ -217,6 +217,8 @@ const (
 	announcements = 2
 	deferTime     = time.Second // to somebody who asks for the same name at the same time, and wins
 	maxNames      = 100         // that are tried
+	manyConflicts = 15          // after which there is a rest before each name (RFC 6762, 8.1)
+	conflictRest  = 5 * time.Second
 	longWait      = time.Hour
 )
 
@@ -230,12 +232,13 @@ type session struct {
 	packets   chan Packet
 	quit      chan struct{}
 
-	number   int // of the name that is tried: 1 is the wanted one
-	instance int // of the service's
-	phase    int
-	count    int // of what was sent in the phase
-	timer    *time.Timer
-	told     map[string]time.Time // when a question was last answered to everybody
+	number    int // of the name that is tried: 1 is the wanted one
+	instance  int // of the service's
+	phase     int
+	count     int // of what was sent in the phase
+	conflicts int // since the name was told last
+	timer     *time.Timer
+	told      map[string]time.Time // when a question was last answered to everybody
 }
 
 func (s *session) same(o Offer, at []Interface) bool {
@@ -309,7 +312,7 @@ func (s *session) step() {
 	case s.phase == announcing && s.count < announcements:
 		s.announce()
 	default:
-		s.phase = settled
+		s.phase, s.conflicts = settled, 0
 		s.wait(longWait)
 	}
 }
@@ -327,7 +330,12 @@ func (s *session) taken() {
 		s.number++
 	}
 	s.announcer.setAnnounced("")
-	s.probe(probeEvery)
+	s.conflicts++
+	if s.conflicts < manyConflicts {
+		s.probe(probeEvery)
+		return
+	}
+	s.probe(conflictRest)
 }
 
 // addrs returns the addresses of this machine at an interface.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -317,6 +318,77 @@ func TestInterfacesChange(t *testing.T) {
 		}
 		cancel()
 		<-done
+	})
+}
+
+// A message with many questions brings no more than one with each of them once.
+func TestManyQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lan{}
+		l.machine(t, "192.168.1.5", office)
+		time.Sleep(5 * time.Second)
+		m := &dns.Msg{Compress: true}
+		for range 1000 {
+			m.Question = append(m.Question, dns.Question{Name: "_http._tcp.local.", Qtype: dns.TypePTR, Qclass: dns.ClassINET})
+		}
+		l.mu.Lock()
+		before := len(l.heard)
+		l.mu.Unlock()
+		l.say(m, netip.MustParseAddrPort("192.168.1.9:40000"))
+		time.Sleep(time.Second)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		records := 0
+		for _, m := range l.heard[before:] {
+			records += len(m.Answer) + len(m.Extra)
+		}
+		if records != 4 { // PTR, SRV, TXT and A
+			t.Errorf("%d records for one question that was asked a thousand times, want 4", records)
+		}
+	})
+}
+
+// Somebody who claims every name a thousand times a second does not fill the log.
+func TestClaimsEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lan{}
+		var log strings.Builder
+		in := l.plug("192.168.1.5")
+		a := discovery.New(discovery.Config{
+			Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Interfaces: func() ([]discovery.Interface, error) {
+				return []discovery.Interface{{Index: 1, Name: "lan0", Addrs: []netip.Addr{netip.MustParseAddr("192.168.1.5")}}}, nil
+			},
+			Open: func([]discovery.Interface) (discovery.Network, error) { return in, nil },
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.Run(ctx)
+		}()
+		a.Offer(office)
+		claim := &dns.Msg{MsgHdr: dns.MsgHdr{Response: true}, Compress: true}
+		for n := range 101 {
+			name := "foyer-" + strconv.Itoa(n) + ".local."
+			if n == 1 {
+				name = "foyer.local."
+			}
+			claim.Answer = append(claim.Answer, &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 100}, A: net.IPv4(6, 6, 6, 6)})
+		}
+		data, err := claim.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 10_000 {
+			time.Sleep(time.Millisecond) // of the bubble
+			in.in <- discovery.Packet{Interface: 1, Peer: netip.MustParseAddrPort("192.168.1.9:5353"), Data: data}
+		}
+		cancel()
+		<-done
+		if got := strings.Count(log.String(), "has the name"); got == 0 || got > 20 {
+			t.Errorf("%d lines about names that others have in ten seconds, want a few", got)
+		}
 	})
 }
 

@@ -20,6 +20,7 @@ const (
 	cacheFlush = 1 << 15
 	mdnsPort   = 5353
 	answerRest = 250 * time.Millisecond // the same question is not answered to everybody more often
+	maxTold    = 1000                   // questions that are remembered for that; there are as many types as numbers
 )
 
 const allServices = "_services._dns-sd._udp.local."
@@ -178,6 +179,9 @@ func (s *session) packet(p Packet) {
 
 // hear looks whether somebody else has the names.
 func (s *session) hear(m *dns.Msg, r set) {
+	if s.phase == probing && s.count == 0 {
+		return // nobody was asked yet; who has the name says so then
+	}
 	for _, rr := range slices.Concat(m.Answer, m.Extra) {
 		if rr.Header().Ttl == 0 {
 			continue // it is given up
@@ -248,14 +252,22 @@ func (s *session) answer(m *dns.Msg, r set, p Packet) {
 			continue
 		}
 		if !legacy {
-			s.told[key] = time.Now() // what is not ours does not get here, so these are few
+			if len(s.told) >= maxTold {
+				clear(s.told)
+			}
+			s.told[key] = time.Now()
 		}
+		// A question that is asked a thousand times in one message makes the answer no longer.
 		for _, rr := range found {
-			if !isKnown(m.Answer, rr) {
+			if !isKnown(m.Answer, rr) && !slices.Contains(out.Answer, rr) {
 				out.Answer = append(out.Answer, rr)
 			}
 		}
-		out.Extra = append(out.Extra, more...)
+		for _, rr := range more {
+			if !slices.Contains(out.Extra, rr) {
+				out.Extra = append(out.Extra, rr)
+			}
+		}
 	}
 	if len(out.Answer) == 0 && !slices.Contains(out.Extra, r.none) {
 		return

@@ -98,7 +98,7 @@ func (s *sockets) open4(at []Interface) error {
 		return err
 	}
 	p := ipv4.NewPacketConn(conn)
-	_ = p.SetControlMessage(ipv4.FlagInterface, true) // Windows cannot, and indexOf guesses there
+	_ = p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) // Windows cannot, and indexOf guesses there
 	errs := []error{p.SetMulticastTTL(255), p.SetTTL(255), p.SetMulticastLoopback(true)}
 	if err := errors.Join(append(errs, join(p, group4, at))...); err != nil {
 		return errors.Join(err, conn.Close())
@@ -113,7 +113,7 @@ func (s *sockets) open6(at []Interface) error {
 		return err
 	}
 	p := ipv6.NewPacketConn(conn)
-	_ = p.SetControlMessage(ipv6.FlagInterface, true) // Windows cannot, and indexOf guesses there
+	_ = p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) // Windows cannot, and indexOf guesses there
 	errs := []error{p.SetMulticastHopLimit(255), p.SetHopLimit(255), p.SetMulticastLoopback(true)}
 	if err := errors.Join(append(errs, join(p, group6, at))...); err != nil {
 		return errors.Join(err, conn.Close())
@@ -129,11 +129,11 @@ func (s *sockets) read4() {
 		if err != nil {
 			return // it is closed
 		}
-		index := 0
+		index, toAll := 0, false
 		if control != nil {
-			index = control.IfIndex
+			index, toAll = control.IfIndex, control.Dst.IsMulticast()
 		}
-		if !s.came(b[:n], index, from) {
+		if !s.came(b[:n], index, toAll, from) {
 			return
 		}
 	}
@@ -146,24 +146,29 @@ func (s *sockets) read6() {
 		if err != nil {
 			return // it is closed
 		}
-		index := 0
+		index, toAll := 0, false
 		if control != nil {
-			index = control.IfIndex
+			index, toAll = control.IfIndex, control.Dst.IsMulticast()
 		}
-		if !s.came(b[:n], index, from) {
+		if !s.came(b[:n], index, toAll, from) {
 			return
 		}
 	}
 }
 
-// came hands a packet on, and reports whether there will be more.
-func (s *sockets) came(data []byte, index int, from net.Addr) bool {
+// came hands a packet on, and reports whether there will be more. What did not go to everybody and comes from another network is
+// nothing (RFC 6762, 11): the whole internet could have us answer to whomever it names, or give up the name.
+func (s *sockets) came(data []byte, index int, toAll bool, from net.Addr) bool {
 	udp, ok := from.(*net.UDPAddr)
 	if !ok {
 		return true
 	}
+	near := s.indexOf(udp.AddrPort().Addr())
+	if near == 0 && !toAll {
+		return true
+	}
 	if index == 0 {
-		index = s.indexOf(udp.AddrPort().Addr())
+		index = near
 	}
 	select {
 	case s.packets <- Packet{Interface: index, Peer: udp.AddrPort(), Data: append([]byte{}, data...)}:

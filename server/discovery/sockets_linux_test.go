@@ -82,6 +82,7 @@ func tell(t *testing.T) {
 	ip(t, "link set there0 netns "+strconv.Itoa(other.Process.Pid))
 	ip(t, "addr add 10.9.0.1/24 dev here0")
 	ip(t, "link set here0 up")
+	ip(t, "route add default dev here0")
 	here, err := net.InterfaceByName("here0")
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +158,26 @@ func ask(t *testing.T) {
 			t.Fatal(err)
 		}
 	}, "foyer.local. 10.9.0.1")
+	// Who asks this machine alone must be of its network.
+	ip(t, "addr add 172.31.9.2/32 dev there0")
+	far, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp4", "172.31.9.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	hears(t, plain, func() {
+		for _, from := range []net.PacketConn{far, plain} {
+			if _, err := from.WriteTo(data, &net.UDPAddr{IP: net.IPv4(10, 9, 0, 1), Port: 5353}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}, "foyer.local. 10.9.0.1")
+	if err := far.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := far.ReadFrom(make([]byte, 9000)); err == nil {
+		t.Error("a machine of another network was answered")
+	}
 }
 
 // hears reads messages until one holds all of the texts. It asks first, and again when nothing comes for a second, as resolvers do.

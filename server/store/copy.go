@@ -286,9 +286,11 @@ func Examine(ctx context.Context, path string, progress app.Progress) (_ app.Bac
 	if err := integrity(ctx, db, progress); err != nil {
 		return c, damagedCopy(err)
 	}
-	// Foyer has neither, and they would act when the copy is made ready.
+	// Foyer has neither, and they would act when the copy is made ready. SQLite goes by the statement, in upper or lower case.
 	var others int
-	if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master WHERE type IN ('trigger', 'view')").Scan(&others); err != nil {
+	err = db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type NOT IN ('table', 'index') OR
+	sql IS NOT NULL AND sql NOT LIKE 'CREATE TABLE %' AND sql NOT LIKE 'CREATE INDEX %' AND sql NOT LIKE 'CREATE UNIQUE INDEX %'`).Scan(&others)
+	if err != nil {
 		return c, damagedCopy(err)
 	}
 	if others > 0 {

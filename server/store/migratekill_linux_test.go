@@ -160,7 +160,12 @@ func TestUpdateWithoutBackup(t *testing.T) {
 func TestExamineRefuses(t *testing.T) {
 	dir := filled(t)
 	db := filepath.Join(dir, "foyer.db")
-	for _, statement := range []string{"CREATE TRIGGER x AFTER DELETE ON session BEGIN DELETE FROM account; END", "DROP TRIGGER x"} {
+	for _, statement := range []string{
+		"CREATE TRIGGER x AFTER DELETE ON session BEGIN DELETE FROM account; END", "DROP TRIGGER x",
+		// SQLite tells no upper from lower case here.
+		`CREATE TRIGGER x AFTER DELETE ON session BEGIN DELETE FROM account; END; PRAGMA writable_schema = on;
+UPDATE sqlite_master SET type = 'TRIGGER' WHERE name = 'x'`, "PRAGMA writable_schema = on; DELETE FROM sqlite_master WHERE name = 'x'",
+	} {
 		if err := direct(db, statement); err != nil {
 			t.Fatal(err)
 		}

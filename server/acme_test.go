@@ -150,6 +150,11 @@ func TestACMERefused(t *testing.T) {
 	if a := h.now(); a.Mode != "off" || a.Pending != nil || len(a.Listeners) != 1 || h.get(h.browser(), "/login").status != 200 {
 		t.Errorf("a refusal has changed something: %+v", a)
 	}
+	settings["tls.acme_directory"] = "https://" + freePort(t) + "/dir"
+	if _, err := h.admin.ChangeAddress(t.Context(), settings, 0); app.ReasonOf(err) != "acme_failed" || !strings.Contains(app.MessageOf(err), "cannot be reached from this machine") {
+		t.Errorf("without an authority: %v", err)
+	}
+	settings["tls.acme_directory"] = ca.directory
 	settings["tls.acme_ca_file"] = ca.root + ".gone"
 	if _, err := h.admin.ChangeAddress(t.Context(), settings, 0); app.CodeOf(err) != app.Invalid || !strings.Contains(app.MessageOf(err), ".gone") {
 		t.Errorf("without the root of the authority: %v", err)

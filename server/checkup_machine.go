@@ -67,7 +67,7 @@ func databaseCheck(s *store.Store) func(ctx context.Context) []app.Check {
 		case problem != "":
 			return []app.Check{found(app.CheckError, "database_damaged", "", "the database is damaged ("+problem+"); stop the service and restore the newest backup", args...)}
 		default:
-			return []app.Check{found(app.CheckOK, "database_ok", "", fmt.Sprintf("the database is whole (version %s, %s)", args[1], sizeWords(figures.Database)), args...)}
+			return []app.Check{found(app.CheckOK, "database_ok", "", fmt.Sprintf("the database is whole (schema %s, %s)", args[1], sizeWords(figures.Database+figures.WAL)), args...)}
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (m *mailCheck) look(ctx context.Context) []app.Check {
 	}
 	if settings.Mail.Transport == "capture" {
 		return append(checks, found(app.CheckWarning, "mail_captured", "",
-			"mail is kept here and sent nowhere, so nobody gets the link to confirm; set mail.transport to smarthost or direct"))
+			"mail is kept here and sent nowhere, so nobody gets the link to confirm; set mail.transport to smarthost or direct: docs/mail.md says how"))
 	}
 	courier := m.courier(settings)
 	switch c := courier.(type) {

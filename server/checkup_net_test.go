@@ -281,7 +281,8 @@ func TestMailChecks(t *testing.T) {
 		{map[string]string{}, true, []string{"mail mail_captured warning"}},
 		{map[string]string{"mail.hold": "on"}, true, []string{"mail mail_held warning", "mail mail_captured warning"}},
 		{
-			map[string]string{"mail.hold": "off", "mail.from": "a@office.example", "mail.transport": "smarthost", "mail.smarthost": address, "mail.tls": "none"}, true,
+			map[string]string{"mail.hold": "off", "mail.from": "a@office.example", "mail.transport": "smarthost", "mail.smarthost": address, "mail.tls": "none"},
+			true,
 			[]string{"mail mail_ok ok", "mail mail_dns_spf warning"},
 		},
 		{map[string]string{"mail.smarthost": gone.Addr().String()}, true, []string{"mail mail_smarthost error"}},

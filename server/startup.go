@@ -34,7 +34,21 @@ func (s *Server) progress(step string, done, total int64) {
 		s.config.Starting(step, done, total)
 	}
 	if done == 0 || step == "migrate" {
-		s.config.Log.Info("starting", "step", step, "done", done, "total", total)
+		s.config.Log.Info(stepWords(step), "step", step, "done", done, "total", total)
+	}
+}
+
+// stepWords returns what the log says of a step of the start.
+func stepWords(step string) string {
+	switch step {
+	case "check":
+		return "looking at the database"
+	case "backup":
+		return "making a backup before the database is brought up to date"
+	case "migrate":
+		return "bringing the database up to date"
+	default:
+		return "starting"
 	}
 }
 

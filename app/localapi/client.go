@@ -132,10 +132,10 @@ func (c *Client) transportError(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return &app.Error{
 			Code: app.Denied, Reason: "not_permitted", Err: err,
-			Message: fmt.Sprintf("you may not use the admin socket %s: run this as root, or as the user the service runs as", c.socket()),
+			Message: fmt.Sprintf("you may not use the admin socket %s: run this with sudo, or as the user the service runs as", c.socket()),
 		}
 	case isOp && op.Op == "dial":
-		return unreachable("the service does not answer at %s: is it running? Start it with foyer serve, or name its data directory with --data or its admin socket with --socket", c.socket())
+		return unreachable("the service does not answer at %s: start it with sudo foyer service start, or foyer serve where it is not installed; if it runs with other data or another socket, name them with --data or --socket", c.socket())
 	case isTimeout && timeout.Timeout():
 		return unreachable("the service at %s did not answer in time: see whether it was done before you repeat it", c.socket())
 	default:

@@ -17,8 +17,8 @@ func (p *program) addressCommand() *cobra.Command {
 	return group("address", "Where the pages are served, and with which certificate",
 		`The address of the pages and their certificate: the settings public_url and tls.*. A
 change takes the new addresses and the certificate first; when one cannot be had, it is
-refused and nothing has changed. With --within it is undone by itself unless you say that
-it is right: use it when you may lock yourself or others out.
+refused and nothing has changed. With --within it is undone by itself unless you keep it
+with foyer address keep: use it when you may lock yourself or others out.
 
 tls.mode is off (plain http, or a proxy in front has the certificate), files, acme (as
 Let's Encrypt does), or local (an authority of Foyer's own, which devices must be told to
@@ -115,14 +115,14 @@ authority is asked for the certificate before anything changes.`,
 			return p.done(a, "the pages are at %s", a.PublicURL)
 		},
 	}
-	cmd.Flags().DurationVar(&within, "within", 0, "undo it after this `TIME`, as in 60s, unless it is kept")
+	cmd.Flags().DurationVar(&within, "within", 0, "undo it after this `TIME`, as in 60s, unless foyer address keep comes first")
 	return cmd
 }
 
 func (p *program) addressKeep() *cobra.Command {
 	return &cobra.Command{
 		Use:     "keep",
-		Short:   "Say that a change with --within is right",
+		Short:   "Let a change with --within stay",
 		Example: "  foyer address keep",
 		Args:    exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -173,7 +173,7 @@ get it at the pages, too: at /ca.crt.`,
 				return err
 			}
 			if a.Authority == nil {
-				return app.Errorf(app.NotFound, "authority_none", "there is no authority: there is one with tls.mode=local only, and tls.mode is %s", a.Mode)
+				return app.Errorf(app.NotFound, "authority_none", "there is no authority of Foyer's own: it is made with tls.mode=local, and tls.mode is %s; see foyer address set --help", a.Mode)
 			}
 			out := authorityFile{Authority: *a.Authority}
 			if len(args) == 0 {

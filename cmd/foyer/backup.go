@@ -26,8 +26,10 @@ func (p *program) backupCommand() *cobra.Command {
 		`A backup is one file with everything Foyer knew at one time. The service makes one each
 night (settings backup.schedule and backup.keep_days), and before each update.
 
-A plain backup does not have the key of the secrets: keep DATA/secret.key apart from it.
-An encrypted one (backup.recipients, or --passphrase-file) has it inside.`,
+A plain backup does not have the key of the secrets (the mail password, client secrets,
+DKIM keys): keep a copy of DATA/secret.key, and not beside the backup. An encrypted one
+(backup.recipients, or --passphrase-file) has it inside. DATA is the data directory,
+/var/lib/foyer unless it was set otherwise.`,
 		`  foyer backup create
   foyer backup verify foyer-20261127-023000-nightly.db
   sudo foyer backup restore --stop-service foyer-20261127-023000-nightly.db`,
@@ -54,7 +56,7 @@ func (p *program) backupCreate() *cobra.Command {
 		Use:   "create [FILE]",
 		Short: "Make a backup while the service runs",
 		Long: `Make a backup, look at all of it, and write its SHA-256 beside it. It stays in
-DATA/backups; with FILE it is copied there instead, which must not exist yet. Nobody
+DATA/backups. With FILE it is written to FILE instead, which must not exist yet. Nobody
 has to wait meanwhile.
 
 It is encrypted to the keys of backup.recipients, to those of --recipient, or with a
@@ -89,10 +91,13 @@ func (p *program) printMade(made madeBackup) error {
 	if p.json {
 		return p.printJSON(made)
 	}
-	if err := p.say("made %s (%s)", made.Path, bytesWords(made.Size)); err != nil || made.Encrypted {
+	if made.Encrypted {
+		return p.say("made %s (%s, encrypted)", made.Path, bytesWords(made.Size))
+	}
+	if err := p.say("made %s (%s)", made.Path, bytesWords(made.Size)); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(p.err, "it does not have the key of the secrets: keep secret.key of the data directory apart from it")
+	_, err := fmt.Fprintln(p.err, "secret.key is not in it: keep a copy of that file of the data directory in another place, or secrets have to be entered anew after a restore")
 	return err
 }
 
@@ -226,7 +231,7 @@ func (p *program) backupList() *cobra.Command {
 				return err
 			}
 			if kept.Failure != "" {
-				if err := p.say("\nThe last one has failed at %s UTC: %s", atOrNone(kept.FailedAt), kept.Failure); err != nil {
+				if err := p.say("\nThe last attempt failed at %s UTC: %s", atOrNone(kept.FailedAt), kept.Failure); err != nil {
 					return err
 				}
 			}
@@ -290,9 +295,10 @@ func (p *program) backupKey() *cobra.Command {
 	return &cobra.Command{
 		Use:   "key [FILE]",
 		Short: "Make a key with which only you can open backups",
-		Long: `Make an age identity, write it into FILE, or to standard output, and print its public
-key. Backups that are encrypted to the public key can be opened with the identity only:
-keep it on another machine or on paper, not here. It is what age-keygen makes.`,
+		Long: `Make a pair of keys of age. The secret one, the identity, is written into FILE, or to
+standard output; the public one is printed, for backup.recipients. Backups that are
+encrypted to it can be opened with the identity only: keep that on another machine or on
+paper, not here. Whoever loses it has lost those backups. age-keygen makes the same.`,
 		Example: "  foyer backup key foyer-backup.key\n  foyer settings set backup.recipients=age1...",
 		Args:    between(0, 1),
 		RunE: func(_ *cobra.Command, args []string) (err error) {
@@ -311,7 +317,7 @@ keep it on another machine or on paper, not here. It is what age-keygen makes.`,
 			if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 				return err
 			}
-			return p.done(backupKey{Recipient: recipient, File: args[0]}, "%s\n\nThe identity is in %s. Take it away from this machine, and encrypt to it with:\nfoyer settings set backup.recipients=%s", recipient, args[0], recipient)
+			return p.done(backupKey{Recipient: recipient, File: args[0]}, "%s\n\nThe secret half is in %s. Move that file to another machine, and have backups encrypted with:\nfoyer settings set backup.recipients=%s", recipient, args[0], recipient)
 		},
 	}
 }

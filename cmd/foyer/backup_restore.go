@@ -48,8 +48,8 @@ func (p *program) backupVerify() *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Look at all of a backup, and say what it holds",
 		Long: `Read all of a backup: its SHA-256, every page and every index of the database in it, and
-what it holds. FILE is any file, or the name of one in DATA/backups. It needs no service,
-but to read one in DATA/backups without being root.`,
+what it holds. FILE is any file, or the name of one in DATA/backups. The service need not
+run; it is asked only for one in DATA/backups that you may not read yourself.`,
 		Example: `  foyer backup verify /mnt/usb/foyer.db
   foyer backup verify /mnt/usb/foyer.db.age --identity foyer-backup.key`,
 		Args: exactly(1),
@@ -113,7 +113,11 @@ func (p *program) openBackup(name string) (*server.BackupFile, error) {
 	if dirErr != nil {
 		return nil, dirErr
 	}
-	return p.openFile(filepath.Join(dir, "backups", name))
+	dir = filepath.Join(dir, "backups")
+	if file, err = p.openFile(filepath.Join(dir, name)); app.ReasonOf(err) == "backup_unknown" {
+		err = app.Errorf(app.NotFound, "backup_unknown", "there is no backup %s, neither here nor in %s; foyer backup list lists those there", name, dir)
+	}
+	return file, err
 }
 
 func (p *program) openFile(path string) (file *server.BackupFile, err error) {
@@ -178,12 +182,12 @@ func (p *program) printCheck(c localapi.BackupCheck) error {
 	if version == "" {
 		version = "not known"
 	}
-	sum, key := c.SHA256+", as it was written down", "in the backup"
+	sum, key := c.SHA256+", the same as when it was made", "in the backup"
 	if !c.HashKnown {
-		sum = c.SHA256 + ", and nothing to compare it with"
+		sum = c.SHA256 + "; there is no .sha256 file to compare it with"
 	}
 	if !c.HasKey {
-		key = "not in the backup: secret.key must be there, or they are entered anew"
+		key = "not in the backup; without the secret.key of then, secrets have to be entered anew"
 	}
 	return p.facts("Made", atOr(c.At, "not known"), "By version", version, "Companies", fmt.Sprint(c.Companies), "Accounts", fmt.Sprint(c.Accounts),
 		"Mails that wait", fmt.Sprint(c.Messages), "Size", bytesWords(c.Size), "SHA-256", sum, "Key of secrets", key)
@@ -209,7 +213,8 @@ moved aside. The service must not run; --stop-service stops it and starts it aga
 Afterwards mail is held (foyer settings set mail.hold=off lets it leave), everybody has to
 sign in anew, and the links in mails that were sent before are worthless: people who were
 about to confirm can be sent a new mail with foyer registration resend. When it is broken
-off, or the machine goes down, the next start or the next restore finishes it.`,
+off, or the machine goes down, nothing was changed, or the next start of the service, or
+the next restore, finishes it.`,
 		Example: `  sudo foyer backup restore --stop-service foyer-20261127-023000-nightly.db
   foyer backup restore /mnt/usb/foyer.db.age --identity foyer-backup.key --data ./data`,
 		Args: exactly(1),
@@ -264,8 +269,9 @@ func (p *program) restoreBackup(ctx context.Context, cmd *cobra.Command, g *prog
 			return err
 		})
 	}
+	runs := false
 	if f.stopService {
-		err = p.withServiceStopped(ctx, g, &c, work)
+		runs, err = p.withServiceStopped(ctx, g, &c, work)
 	} else {
 		err = work()
 	}
@@ -276,7 +282,7 @@ func (p *program) restoreBackup(ctx context.Context, cmd *cobra.Command, g *prog
 		return err
 	}
 	g.end()
-	return p.printRestored(restored{wireCheck(got.Backup), dir, got.Kept, got.Aside, append([]string{}, got.Lost...)})
+	return p.printRestored(restored{wireCheck(got.Backup), dir, got.Kept, got.Aside, append([]string{}, got.Lost...)}, runs)
 }
 
 // restoreDir returns the data directory: with --stop-service that of the installed service.
@@ -305,26 +311,26 @@ func actorOf() string {
 }
 
 // withServiceStopped looks at the backup and asks while the service still runs, stops it, does the work, and starts it again,
-// however that has ended.
-func (p *program) withServiceStopped(ctx context.Context, g *progress, c *server.RestoreConfig, work func() error) error {
+// however that has ended. It reports whether the service ran before, and so runs again.
+func (p *program) withServiceStopped(ctx context.Context, g *progress, c *server.RestoreConfig, work func() error) (running bool, err error) {
 	s := p.services()
 	before, err := s.manager.status(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	check, err := p.verifyFile(ctx, g, c.File, c.Secret)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := c.Confirm(server.RestorePlan{Backup: check, Keeps: true}); err != nil {
-		return err
+		return false, err
 	}
 	c.Confirm = nil
-	running := before.State != stateStopped
+	running = before.State != stateStopped
 	if running {
 		g.tell("stop", 0, 0)
 		if err := s.manager.stop(ctx); err != nil {
-			return err
+			return true, err
 		}
 	}
 	err = work()
@@ -332,7 +338,7 @@ func (p *program) withServiceStopped(ctx context.Context, g *progress, c *server
 		g.tell("start", 0, 0)
 		err = errors.Join(err, s.manager.start(context.WithoutCancel(ctx)))
 	}
-	return err
+	return running, err
 }
 
 // confirmRestore says what is going to happen, and returns nil when somebody agrees.
@@ -343,7 +349,7 @@ func (p *program) confirmRestore(plan server.RestorePlan, dir string, yes bool) 
 	b := plan.Backup
 	made := "of a time that is not known"
 	if !b.At.IsZero() {
-		made = "of " + b.At.UTC().Format("2006-01-02 15:04:05") + " UTC (" + count(int(time.Since(b.At).Hours()/24), "day", "days") + " ago)"
+		made = "of " + b.At.UTC().Format("2006-01-02 15:04:05") + " UTC (" + agoWords(time.Since(b.At)) + ")"
 	}
 	fmt.Fprintf(p.err, "The backup %s, with %s, %s and %s that waited, takes the place of the data in %s.\n", safe(made), count(b.Companies, "company", "companies"),
 		count(b.Accounts, "account", "accounts"), count(b.Messages, "mail", "mails"), safe(dir))
@@ -365,7 +371,20 @@ func (p *program) confirmRestore(plan server.RestorePlan, dir string, yes bool) 
 	return nil
 }
 
-func (p *program) printRestored(r restored) error {
+// agoWords returns how long ago something was.
+func agoWords(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return "less than an hour ago"
+	case d < 48*time.Hour:
+		return count(int(d.Hours()), "hour", "hours") + " ago"
+	default:
+		return count(int(d.Hours()/24), "day", "days") + " ago"
+	}
+}
+
+// printRestored says what was done, and what is to be done next.
+func (p *program) printRestored(r restored, runs bool) error {
 	if p.json {
 		return p.printJSON(r)
 	}
@@ -386,6 +405,13 @@ func (p *program) printRestored(r restored) error {
 		if err := p.say("Enter anew, because their key was not in the backup: %s.", strings.Join(r.Lost, ", ")); err != nil {
 			return err
 		}
+	}
+	next := "The service runs again."
+	if !runs {
+		next = "The service does not run; " + startHint(p.data)
+	}
+	if err := p.say("%s", next); err != nil {
+		return err
 	}
 	return p.say("Mail is held: look at it with foyer mail list, then let it leave with foyer settings set mail.hold=off")
 }

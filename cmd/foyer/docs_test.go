@@ -155,3 +155,75 @@ func TestReadmeShowsEveryConfigurationKey(t *testing.T) {
 			server.DefaultDataDir, server.DefaultSocket, server.DefaultListen)
 	}
 }
+
+var (
+	markdownLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	markdownHeading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+	markdownFence   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	notInAnchor     = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
+)
+
+// anchors returns what a link can name behind # in a document, as GitHub makes it of its headings.
+func anchors(text string) []string {
+	var all []string
+	for _, m := range markdownHeading.FindAllStringSubmatch(markdownFence.ReplaceAllString(text, ""), -1) {
+		words := notInAnchor.ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, strings.ReplaceAll(words, " ", "-"))
+	}
+	return all
+}
+
+// TestDocumentLinks follows every link of the documents that does not lead elsewhere.
+func TestDocumentLinks(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root(t), "docs", "*.md"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no documents: %v", err)
+	}
+	names := []string{"README.md", "CONTRIBUTING.md"}
+	for _, file := range files {
+		names = append(names, "docs/"+filepath.Base(file))
+	}
+	followed := 0
+	for _, name := range names {
+		text := document(t, name)
+		for _, m := range markdownLink.FindAllStringSubmatch(markdownFence.ReplaceAllString(text, ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			followed++
+			path, anchor, hasAnchor := strings.Cut(m[1], "#")
+			to := name
+			if path != "" {
+				to = filepath.Join(filepath.Dir(name), path)
+			}
+			if _, err := os.Stat(filepath.Join(root(t), to)); err != nil {
+				t.Errorf("%s leads to %s: %v", name, m[1], err)
+				continue
+			}
+			if hasAnchor && !slices.Contains(anchors(document(t, to)), anchor) {
+				t.Errorf("%s leads to %s: no heading there has that anchor", name, m[1])
+			}
+		}
+	}
+	if followed == 0 {
+		t.Error("no document has a link")
+	}
+}
+
+// TestReadmeListsEveryDocument: whoever begins with README finds all the others.
+func TestReadmeListsEveryDocument(t *testing.T) {
+	_, text, found := strings.Cut(readme(t), "\n## Documents\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	if !found {
+		t.Fatal("README has no section Documents")
+	}
+	files, err := filepath.Glob(filepath.Join(root(t), "docs", "*.md"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no documents: %v", err)
+	}
+	for _, file := range files {
+		if link := "(docs/" + filepath.Base(file) + ")"; !strings.Contains(text, link) {
+			t.Errorf("the table Documents in README does not have %s", link)
+		}
+	}
+}

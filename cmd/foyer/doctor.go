@@ -110,8 +110,12 @@ func (p *program) offlineCheckup(ctx context.Context, path string, why error) lo
 		config.DataDir = p.data
 	}
 	now := time.Now().UTC()
-	checks := []app.Check{{Code: "service_unreachable", Area: areaService, State: app.CheckError, Text: "the service does not answer, so only what can be seen without it was looked at; " +
-		startHint(p.data) + " (" + app.MessageOf(why) + ")"}}
+	// Its first half says why; what it advises is for all commands, and here is better advice.
+	reason, _, _ := strings.Cut(app.MessageOf(why), ": ")
+	checks := []app.Check{{
+		Code: "service_unreachable", Area: areaService, State: app.CheckError,
+		Text: reason + ", so only what can be seen without it was looked at; " + startHint(p.data),
+	}}
 	if p.data == "" || path != "" {
 		checks = append(checks, server.ConfigCheck(path, err))
 	}

@@ -80,7 +80,7 @@ func packageContents(t *testing.T, dist string) {
 		deb := filepath.Join(dist, name+"_1.0.0_amd64.deb")
 		to := t.TempDir()
 		run(t, dist, "dpkg-deb", "--extract", deb, to)
-		for _, path := range slices.Concat(packageFiles, []string{"/usr/lib/sysusers.d/" + name + ".conf", "/usr/share/doc/" + name + "/copyright"}) {
+		for _, path := range slices.Concat(packageFiles, []string{"/usr/lib/sysusers.d/" + name + ".conf", "/usr/share/doc/" + name + "/copyright", "/usr/share/doc/" + name + "/docs/install.md"}) {
 			if _, err := os.Stat(filepath.Join(to, path)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -180,7 +180,7 @@ func packageArchive(t *testing.T, dist string) {
 	to := t.TempDir()
 	run(t, dist, "tar", "-xzf", "foyer_1.0.0_linux_amd64.tar.gz", "-C", to)
 	to = filepath.Join(to, "foyer-1.0.0-linux-amd64")
-	for _, name := range []string{"foyer", "foyer.service", "INSTALL.md", "LICENSE", "completions/bash/foyer", "man/man1/foyer.1.gz", "sbom.cdx.json"} {
+	for _, name := range []string{"foyer", "foyer.service", "docs/install.md", "LICENSE", "completions/bash/foyer", "man/man1/foyer.1.gz", "sbom.cdx.json"} {
 		if info, err := os.Stat(filepath.Join(to, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v, or nothing in it", name, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -157,8 +158,12 @@ func (a *ACME) event(_ context.Context, event string, data map[string]any) error
 	return nil
 }
 
-// failure says what the authority has said.
+// failure says what the authority has said, or why it cannot be asked, and what to do.
 func (a *ACME) failure(err error) string {
+	authority := hostOfURL(a.config.Directory)
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return fmt.Sprintf("the authority at %s cannot be reached from this machine (%v): let it connect there over HTTPS, port 443, and to the DNS", authority, op.Err)
+	}
 	said := err.Error()
 	if problem, ok := errors.AsType[acme.Problem](err); ok {
 		said = problem.Detail
@@ -170,7 +175,7 @@ func (a *ACME) failure(err error) string {
 	if len(said) > 300 {
 		said = strings.ToValidUTF8(said[:300], "") + "…"
 	}
-	return fmt.Sprintf("the authority at %s gives no certificate for %s: %s. It must reach this machine at port 80 or 443 of that name", hostOfURL(a.config.Directory), a.config.Host, said)
+	return fmt.Sprintf("the authority at %s gives no certificate for %s: %s. From the authority, that name must lead to this machine, at port 80 or 443", authority, a.config.Host, said)
 }
 
 // say keeps what is wrong, and tells the log of it once.

@@ -89,7 +89,7 @@ func (l *lan) ask(name string, kind uint16, from string, known ...dns.RR) []dns.
 	before := len(l.heard)
 	l.mu.Unlock()
 	l.say(&dns.Msg{Question: []dns.Question{{Name: name, Qtype: kind, Qclass: dns.ClassINET}}, Answer: known}, netip.MustParseAddrPort(from))
-	time.Sleep(time.Second) // of the bubble
+	pass(time.Second) // of the bubble
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var answers []dns.RR
@@ -156,7 +156,7 @@ func TestAnswers(t *testing.T) {
 		if got := a.Announced(); got != "" {
 			t.Errorf("told before anybody was asked: %q", got)
 		}
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if got := a.Announced(); got != "foyer.local" {
 			t.Fatalf("announced %q", got)
 		}
@@ -197,11 +197,11 @@ func TestOfferChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lan{}
 		a := l.machine(t, "192.168.1.5", office)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		secure := office
 		secure.Name, secure.Secure = "accounts.local", true
 		a.Offer(secure)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if got := a.Announced(); got != "accounts.local" {
 			t.Errorf("announced %q", got)
 		}
@@ -212,7 +212,7 @@ func TestOfferChanges(t *testing.T) {
 			t.Errorf("the new service is not answered: %s", got)
 		}
 		a.Offer(discovery.Offer{})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := a.Announced(); got != "" {
 			t.Errorf("switched off, and announced %q", got)
 		}
@@ -236,9 +236,9 @@ func TestConflict(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := &lan{}
 			first := l.machine(t, "192.168.1.5", office)
-			time.Sleep(pause)
+			pass(pause)
 			second := l.machine(t, "192.168.1.6", office)
-			time.Sleep(20 * time.Second)
+			pass(20 * time.Second)
 			got := []string{first.Announced(), second.Announced()}
 			if pause > 0 && got[0] != "foyer.local" {
 				t.Errorf("%s: the first one has lost its name: %q", name, got)
@@ -256,11 +256,11 @@ func TestTwoOnOneMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lan{}
 		l.machine(t, "192.168.1.5", office)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		other := office
 		other.Port = 9090
 		second := l.machine(t, "192.168.1.5", other)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if got := second.Announced(); got != "foyer.local" {
 			t.Errorf("announced %q", got)
 		}
@@ -300,7 +300,7 @@ func TestInterfacesChange(t *testing.T) {
 			mu.Lock()
 			change()
 			mu.Unlock()
-			time.Sleep(20 * time.Second)
+			pass(20 * time.Second)
 			return a.Announced()
 		}
 		if got := change(func() {}); got != "" {
@@ -326,7 +326,7 @@ func TestManyQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lan{}
 		l.machine(t, "192.168.1.5", office)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		m := &dns.Msg{Compress: true}
 		for range 1000 {
 			m.Question = append(m.Question, dns.Question{Name: "_http._tcp.local.", Qtype: dns.TypePTR, Qclass: dns.ClassINET})
@@ -335,7 +335,7 @@ func TestManyQuestions(t *testing.T) {
 		before := len(l.heard)
 		l.mu.Unlock()
 		l.say(m, netip.MustParseAddrPort("192.168.1.9:40000"))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		records := 0
@@ -381,7 +381,7 @@ func TestClaimsEverything(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 10_000 {
-			time.Sleep(time.Millisecond) // of the bubble
+			pass(time.Millisecond) // of the bubble
 			in.in <- discovery.Packet{Interface: 1, Peer: netip.MustParseAddrPort("192.168.1.9:5353"), Data: data}
 		}
 		cancel()
@@ -397,7 +397,7 @@ func TestHostilePackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lan{}
 		a := l.machine(t, "192.168.1.5", office)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		l.mu.Lock()
 		p := l.ports[0]
 		l.mu.Unlock()
@@ -416,3 +416,6 @@ func TestHostilePackets(t *testing.T) {
 		}
 	})
 }
+
+// pass lets time go by, of the clock in the bubble of a test.
+func pass(d time.Duration) { <-time.After(d) }

@@ -36,7 +36,7 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	admin     *prometheus.CounterVec
 	signups   *prometheus.CounterVec
-	signins   *prometheus.CounterVec
+	signIns   *prometheus.CounterVec
 	created   *prometheus.CounterVec
 	events    *prometheus.CounterVec
 	turned    *prometheus.CounterVec
@@ -58,13 +58,13 @@ func New(c Config) *Metrics {
 		}, []string{"route"}),
 		admin:   counter("foyer_admin_requests_total", "Requests over the admin socket, by the template of their route.", "route", "method", "status"),
 		signups: counter("foyer_signups_total", "Sign-ups that were asked for, by their way and what came of it.", "way", "outcome"),
-		signins: counter("foyer_signins_total", "Sign-ins, by their way and what came of it.", "way", "outcome"),
+		signIns: counter("foyer_sign_ins_total", "Sign-ins, by their way and what came of it.", "way", "outcome"),
 		created: counter("foyer_accounts_created_total", "Sign-ups that were confirmed, by their way and what came of it.", "way", "outcome"),
 		events:  counter("foyer_audit_events_total", "Events of the audit, by action, and whether somebody was refused.", "action", "refused"),
 		turned:  counter("foyer_limited_total", "Requests that were turned away because their client was over a limit.", "action", "limit"),
 	}
 	m.registry.MustRegister(
-		m.requests, m.durations, m.admin, m.signups, m.signins, m.created, m.events, m.turned,
+		m.requests, m.durations, m.admin, m.signups, m.signIns, m.created, m.events, m.turned,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newState(c),
 	)
 	return m
@@ -85,7 +85,7 @@ func (m *Metrics) Admin(route, method string, status int, _ time.Duration) {
 // Event counts an event of the audit.
 func (m *Metrics) Event(ev app.Event) {
 	m.events.WithLabelValues(string(ev.Action), strconv.FormatBool(ev.Refused())).Inc()
-	byAction := map[app.Action]*prometheus.CounterVec{app.ActSignUp: m.signups, app.ActSignIn: m.signins, app.ActConfirm: m.created}
+	byAction := map[app.Action]*prometheus.CounterVec{app.ActSignUp: m.signups, app.ActSignIn: m.signIns, app.ActConfirm: m.created}
 	counter, ok := byAction[ev.Action]
 	if !ok {
 		return

@@ -60,9 +60,9 @@ func TestCounts(t *testing.T) {
 		`foyer_http_request_duration_seconds_bucket{route="/login",le="0.05"}`:            "1",
 		`foyer_http_request_duration_seconds_count{route="/login"}`:                       "2",
 		`foyer_admin_requests_total{method="GET",route="/v1/version",status="2xx"}`:       "1",
-		`foyer_signins_total{outcome="ok",way="form"}`:                                    "1",
-		`foyer_signins_total{outcome="signin_wrong",way="form"}`:                          "1",
-		`foyer_signins_total{outcome="ok",way="connector"}`:                               "1",
+		`foyer_sign_ins_total{outcome="ok",way="form"}`:                                    "1",
+		`foyer_sign_ins_total{outcome="signin_wrong",way="form"}`:                          "1",
+		`foyer_sign_ins_total{outcome="ok",way="connector"}`:                               "1",
 		`foyer_signups_total{outcome="ok",way="form"}`:                                    "1",
 		`foyer_accounts_created_total{outcome="ok",way="form"}`:                           "1",
 		`foyer_audit_events_total{action="company.add",refused="false"}`:                  "1",
@@ -88,12 +88,12 @@ func TestOutcomesAreBounded(t *testing.T) {
 	}
 	got, n := lines(t, m), 0
 	for name := range got {
-		if strings.HasPrefix(name, "foyer_signins_total") {
+		if strings.HasPrefix(name, "foyer_sign_ins_total") {
 			n++
 		}
 	}
-	if n != 101 || got[`foyer_signins_total{outcome="other",way="form"}`] != "900" {
-		t.Errorf("%d outcomes, %s others; want 101 and 900", n, got[`foyer_signins_total{outcome="other",way="form"}`])
+	if n != 101 || got[`foyer_sign_ins_total{outcome="other",way="form"}`] != "900" {
+		t.Errorf("%d outcomes, %s others; want 101 and 900", n, got[`foyer_sign_ins_total{outcome="other",way="form"}`])
 	}
 }
 

@@ -249,7 +249,11 @@ func (p *program) localBackups() (localapi.Backups, error) {
 	if err != nil {
 		return localapi.Backups{}, err
 	}
-	all, err := server.ListBackups(dir)
+	var all []app.Backup
+	err = asOwnerOf(dir, func() (err error) {
+		all, err = server.ListBackups(dir)
+		return err
+	})
 	if err != nil {
 		return localapi.Backups{}, err
 	}

@@ -29,12 +29,13 @@ GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0
 NFPM := go run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 CYCLONEDX := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
+GOVERSIONINFO := go run github.com/josephspurrier/goversioninfo/cmd/goversioninfo@v1.5.0
 
 # Of what make package makes; PACKAGES are gui, nogui and windows.
 VERSION ?= $(shell .ci/version)
 PACKAGES ?= gui nogui windows
 DIST ?= dist
-PACKAGED = VERSION='$(VERSION)' TAGS='$(TAGS)' LDFLAGS="$(LDFLAGS)" NFPM='$(NFPM)' CYCLONEDX='$(CYCLONEDX)' .ci/package
+PACKAGED = VERSION='$(VERSION)' TAGS='$(TAGS)' LDFLAGS="$(LDFLAGS)" NFPM='$(NFPM)' CYCLONEDX='$(CYCLONEDX)' GOVERSIONINFO='$(GOVERSIONINFO)' .ci/package
 
 .PHONY: help
 help: ## list the targets
@@ -66,15 +67,6 @@ reproducible: ## make packages twice, in other directories and once with an empt
 	@.ci/need package '$(PACKAGES)'
 	@case ' $(PACKAGES) ' in *' gui '*) .ci/need headers '$(TAGS)' ;; esac
 	@$(PACKAGED:%.ci/package=%.ci/reproducible) $(PACKAGES)
-# Debian's flags need a library beside the program here.
-WINDOWS := GOOS=windows GOARCH=amd64 CGO_ENABLED=1 CGO_CFLAGS=-O2 CC=x86_64-w64-mingw32-gcc CXX=x86_64-w64-mingw32-g++
-
-.PHONY: windows
-windows: ## build dist/windows/foyer.exe and foyer.com with mingw-w64; TAGS=nogui builds the latter only
-	@.ci/need build
-	@mkdir -p dist/windows
-	@$(WINDOWS) go build -buildvcs=$(BUILDVCS) -tags nogui -ldflags '-s -w' -o dist/windows/foyer.com ./cmd/foyer
-	@case '$(TAGS)' in *nogui*) ;; *) $(WINDOWS) go build -buildvcs=$(BUILDVCS) -tags '$(TAGS)' -ldflags '-s -w -H windowsgui' -o dist/windows/foyer.exe ./cmd/foyer ;; esac
 
 .PHONY: test
 test: ## all tests with the race detector, the one in a browser included

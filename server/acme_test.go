@@ -88,7 +88,9 @@ func everyNameIsHere(t *testing.T) string {
 	go func() { ended <- names.ActivateAndServe() }()
 	t.Cleanup(func() {
 		_ = names.Shutdown() // not started is fine too
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 	return listener.Addr().String()
 }

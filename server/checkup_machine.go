@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"foyer/app"
 	"foyer/app/localapi"
@@ -158,11 +157,11 @@ func portCheck(ctx context.Context, address string) app.Check {
 	case err == nil:
 		_ = l.Close() // it was free
 		return found(app.CheckOK, "port_free", address, "the address of the pages is free")
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, errAddressInUse):
 		return found(app.CheckError, "port_taken", address, address+" is in use by another program"+holderWords(address)+"; end it, or choose another address (listen in the configuration file)")
-	case errors.Is(err, syscall.EACCES):
+	case errors.Is(err, errNotPermitted):
 		return found(app.CheckSkipped, "port_not_permitted", address, "only root may open "+address+", so it cannot be tried; ask as root: sudo foyer doctor")
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, errAddressNotHere):
 		return found(app.CheckError, "port_elsewhere", address, address+" is not an address of this machine; choose another one (listen in the configuration file)")
 	default:
 		return found(app.CheckError, "port_invalid", address, fmt.Sprintf("%q is not an address to listen at; write HOST:PORT or :PORT (listen in the configuration file)", address))

@@ -184,8 +184,8 @@ func timeServer(t *testing.T, ahead time.Duration, stratum byte) string {
 			stamp := func(at int) {
 				now := time.Now().Add(ahead)
 				const to1900 = 2208988800
-				binary.BigEndian.PutUint32(answer[at:], uint32(now.Unix()+to1900))                            //nolint:gosec // era 0
-				binary.BigEndian.PutUint32(answer[at+4:], uint32(uint64(now.Nanosecond())<<32/1_000_000_000)) //nolint:gosec // less than a second
+				binary.BigEndian.PutUint32(answer[at:], uint32(now.Unix()+to1900))
+				binary.BigEndian.PutUint32(answer[at+4:], uint32(uint64(now.Nanosecond())<<32/1_000_000_000))
 			}
 			stamp(16)
 			copy(answer[24:32], b[40:48])

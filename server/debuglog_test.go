@@ -36,7 +36,7 @@ func TestDebugLogHoldsNoSecret(t *testing.T) {
 	for _, path := range []string{"/confirm/TOKENCANARY", "/login?next=QUERYCANARY", "/auth/google/callback?code=TOKENCANARY&state=QUERYCANARY", "/TOKENCANARY"} {
 		get(t, http.MethodGet, h.local+path, "")
 	}
-	resp, err := http.PostForm(h.local+"/login", url.Values{"email": {"jane@acme.example"}, "password": {"PASSWORDCANARY"}}) //nolint:noctx // a test
+	resp, err := h.browser().PostForm(h.local+"/login", url.Values{"email": {"jane@acme.example"}, "password": {"PASSWORDCANARY"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 
 	"foyer/app"
@@ -135,7 +134,7 @@ func (d *door) port() int { return portOf(d.shown()) }
 func (d *door) problem(err error, doors []*door) error {
 	why := listenProblem(err)
 	for _, other := range doors {
-		if errors.Is(err, syscall.EADDRINUSE) && other.port() == portOf(d.address) {
+		if errors.Is(err, errAddressInUse) && other.port() == portOf(d.address) {
 			why = fmt.Sprintf("Foyer itself is there, by %s; move that away first", other.key)
 		}
 	}
@@ -148,11 +147,11 @@ func (d *door) problem(err error, doors []*door) error {
 // listenProblem returns why an address cannot be listened at, as a sentence for the administrator.
 func listenProblem(err error) string {
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, errAddressInUse):
 		return "another program has this port; stop it, or choose another address"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, errAddressNotHere):
 		return "this machine does not have this address"
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, errNotPermitted):
 		return "the service may not use a port below 1024; choose another one, or give it the capability CAP_NET_BIND_SERVICE, which the unit of foyer service install has"
 	default:
 		return "the system does not allow it; the log says more"

@@ -12,7 +12,7 @@ import (
 func (s *Server) follow(ctx context.Context) {
 	watch := s.service.Watch()
 	defer watch.Close()
-	s.settingsChanged(ctx) // those that were changed since the start are told to no watch
+	s.settingsChanged() // those that were changed since the start are told to no watch
 	for {
 		select {
 		case <-ctx.Done():
@@ -20,13 +20,13 @@ func (s *Server) follow(ctx context.Context) {
 		case <-watch.Changed():
 			topics := watch.Take()
 			if slices.Contains(topics, app.TopicSettings) || slices.Contains(topics, app.TopicAddress) {
-				s.settingsChanged(ctx)
+				s.settingsChanged()
 			}
 		}
 	}
 }
 
-func (s *Server) settingsChanged(ctx context.Context) {
+func (s *Server) settingsChanged() {
 	settings := s.service.Settings()
 	if level := settings.Watching.LogLevel; level != s.level {
 		s.level = level

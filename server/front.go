@@ -152,7 +152,7 @@ func (s *serving) say(w http.ResponseWriter, r *http.Request, status int, text s
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = io.WriteString(w, text+"\n") // who asked has gone, or has it
+		_, _ = io.WriteString(w, text+"\n") //nolint:gosec // plain text, and said to be; who asked has gone, or has it
 	}
 	s.log.Debug("plain request", "method", r.Method, "status", status)
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"runtime"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ func get(t *testing.T, method, address, host string) (int, string) {
 		t.Fatal(err)
 	}
 	r.Host = host
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -49,9 +48,7 @@ func get(t *testing.T, method, address, host string) (int, string) {
 func TestMetricsOfTheService(t *testing.T) {
 	h := open(t, "limits.signup_per_ip", "1")
 	for range 2 {
-		if _, err := http.PostForm(h.local+"/login", url.Values{"email": {"jane@acme.example"}, "password": {"wrong"}}); err != nil { //nolint:noctx,bodyclose // its answer is of no interest
-			t.Fatal(err)
-		}
+		h.post(h.browser(), "/login", "email", "jane@acme.example", "password", "wrong")
 	}
 	get(t, http.MethodGet, h.local+"/secret-path?token=SECRETCANARY", "")
 	got := h.figures()

@@ -199,7 +199,7 @@ func (v *pagesVisit) trusted() (*x509.CertPool, *x509.Certificate) {
 	}
 	own, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return v.roots, nil //nolint:nilerr // what cannot be read is not trusted
+		return v.roots, nil
 	}
 	roots := v.roots
 	if roots == nil {

@@ -206,7 +206,7 @@ func (r *restoring) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Join(r.DataDir, stagingDir)); err != nil {
+	if err := backup.SyncDir(filepath.Join(r.DataDir, stagingDir)); err != nil {
 		return backupFault(err)
 	}
 	j := journal{Aside: asidePrefix + time.Now().UTC().Format("20060102-150405"), Kept: r.result.Kept != "", Key: r.key != nil}
@@ -227,7 +227,7 @@ func writeJournal(dir string, data []byte) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return backup.SyncDir(dir)
 }
 
 func writeSynced(path string, data []byte) error {
@@ -308,7 +308,7 @@ func (j journal) finish(dir string, progress app.Progress) error {
 		}
 		tell()
 		// Whoever finds the new file finds no old one beside it.
-		if err := syncDir(dir); err != nil {
+		if err := backup.SyncDir(dir); err != nil {
 			return err
 		}
 		if err := os.Rename(staged, filepath.Join(dir, m.file)); err != nil {
@@ -316,7 +316,7 @@ func (j journal) finish(dir string, progress app.Progress) error {
 		}
 		tell()
 	}
-	if err := syncDir(dir); err != nil {
+	if err := backup.SyncDir(dir); err != nil {
 		return err
 	}
 	if err := j.tidy(aside); err != nil {
@@ -327,7 +327,7 @@ func (j journal) finish(dir string, progress app.Progress) error {
 		return err
 	}
 	tell()
-	return errors.Join(os.Remove(filepath.Join(dir, journalFile)), syncDir(dir))
+	return errors.Join(os.Remove(filepath.Join(dir, journalFile)), backup.SyncDir(dir))
 }
 
 // tidy deletes of the old files what is in a backup. The key of the secrets never is in one that is not encrypted.
@@ -343,12 +343,4 @@ func (j journal) tidy(aside string) error {
 		return err
 	}
 	return nil
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path) //nolint:gosec // a directory of ours
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -239,7 +239,7 @@ func TestLocalAuthority(t *testing.T) {
 			t.Errorf("%s: %d %v %.80s", what, got.status, got.header, got.body)
 		}
 	}
-	res, err := browser.Get("https://" + officeHost + "/static/none") //nolint:noctx // the client has a timeout
+	res, err := browser.Get("https://" + officeHost + "/static/none")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestLocalAuthority(t *testing.T) {
 		t.Errorf("protocol %s, %v", res.Proto, err)
 	}
 	old := &tls.Config{RootCAs: rootsOf(t, a.Authority.PEM), ServerName: officeHost, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
-	if conn, err := tls.Dial("tcp", at(t, a, "https", 0), old); err == nil { //nolint:noctx // local
+	if conn, err := tls.Dial("tcp", at(t, a, "https", 0), old); err == nil {
 		_ = conn.Close()
 		t.Error("TLS 1.1 is spoken")
 	}
@@ -570,7 +570,7 @@ func TestSwitchUnderLoad(t *testing.T) {
 		}
 		load.Go(func() {
 			for ctx.Err() == nil {
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+				req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, address, nil) // one that is under way comes to its end
 				if err != nil {
 					t.Error(err)
 					return
@@ -605,7 +605,7 @@ func TestMovedAddress(t *testing.T) {
 	a := h.address("tls.mode", "local", "tls.listen", "127.0.0.1:0", "tls.redirect", "off", "public_url", "https://"+officeHost)
 	old := at(t, a, "https", 0)
 	roots := rootsOf(t, a.Authority.PEM)
-	conn, err := tls.Dial("tcp", old, &tls.Config{RootCAs: roots, ServerName: officeHost}) //nolint:noctx // local
+	conn, err := tls.Dial("tcp", old, &tls.Config{RootCAs: roots, ServerName: officeHost})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -670,7 +670,7 @@ func TestStartWithoutCertificate(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
-	if conn, err := tls.Dial("tcp", at(t, a, "https", 0), &tls.Config{InsecureSkipVerify: true}); err == nil { //nolint:noctx // local
+	if conn, err := tls.Dial("tcp", at(t, a, "https", 0), &tls.Config{InsecureSkipVerify: true}); err == nil {
 		_ = conn.Close()
 		t.Error("some certificate is shown")
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -304,6 +306,12 @@ func (p *program) restoreDir(ctx context.Context, cmd *cobra.Command, stopServic
 // actorOf returns who restores, for the audit.
 func actorOf() string {
 	who := fmt.Sprintf("uid %d", os.Getuid())
+	if runtime.GOOS == "windows" { // it has no such numbers
+		who = "somebody"
+		if u, err := user.Current(); err == nil {
+			who = u.Username
+		}
+	}
 	if name := os.Getenv("SUDO_USER"); name != "" {
 		who = name + " as " + who
 	}

@@ -69,11 +69,11 @@ func (p *program) liveCheckup(ctx context.Context) (localapi.Checkup, error) {
 	if err != nil {
 		return localapi.Checkup{}, err
 	}
-	show, clear := p.progressLine()
+	show, wipe := p.progressLine()
 	job, err = p.client.Await(ctx, job, func(j localapi.Job) {
 		show(fmt.Sprintf("looking at %s, %d of %d", areaName(j.Step), j.Done, j.Total))
 	})
-	clear()
+	wipe()
 	if err != nil {
 		return localapi.Checkup{}, err
 	}
@@ -94,7 +94,7 @@ func (p *program) runningCheckup(ctx context.Context) (localapi.Job, error) {
 }
 
 // progressLine returns what shows a line that the next one replaces, and what takes it away. Nothing is shown where nobody looks.
-func (p *program) progressLine() (show func(text string), clear func()) {
+func (p *program) progressLine() (show func(text string), wipe func()) {
 	file, ok := p.err.(*os.File)
 	if !ok || p.json || !term.IsTerminal(int(file.Fd())) {
 		return func(string) {}, func() {}

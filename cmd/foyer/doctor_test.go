@@ -139,7 +139,7 @@ func TestDoctorOffline(t *testing.T) {
 	if err := os.WriteFile(config, []byte("lisen = \":80\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // that is what is wrong
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	got := runWith(t, "", nil, "doctor", "--data", dir, "--config", config)

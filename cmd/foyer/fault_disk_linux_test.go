@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3"
 	"golang.org/x/sys/unix"
 )
 
@@ -134,20 +133,6 @@ func (d *loopDisk) fill(leave int64) (free func()) {
 		if err := os.Remove(f.Name()); err != nil {
 			d.tb.Error(err)
 		}
-	}
-}
-
-// intact fails when SQLite finds a fault in the database of a data directory, which nobody else has open.
-func intact(tb testing.TB, dir string) {
-	tb.Helper()
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "foyer.db"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer db.Close()
-	var verdict string
-	if err := db.QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
-		tb.Errorf("integrity_check: %s, %v", verdict, err)
 	}
 }
 

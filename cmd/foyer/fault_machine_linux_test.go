@@ -68,7 +68,7 @@ func children(tb testing.TB, pid int) []int {
 		tb.Skipf("the processes of a process are not told here: %v", err)
 	}
 	var pids []int
-	for _, field := range strings.Fields(string(text)) {
+	for field := range strings.FieldsSeq(string(text)) {
 		child, err := strconv.Atoi(field)
 		if err != nil {
 			tb.Fatal(err)

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+	_ "github.com/mattn/go-sqlite3"
 )
 
 // relaying is a running foyer that programs hand mail to.
@@ -491,4 +493,18 @@ func (r *relaying) refusal(password string) string {
 		return fmt.Sprint(err)
 	}
 	return fmt.Sprintf("%d %d.%d.%d", e.Code, e.EnhancedCode[0], e.EnhancedCode[1], e.EnhancedCode[2])
+}
+
+// intact fails when SQLite finds a fault in the database of a data directory, which nobody else has open.
+func intact(tb testing.TB, dir string) {
+	tb.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "foyer.db"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	var verdict string
+	if err := db.QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+		tb.Errorf("integrity_check: %s, %v", verdict, err)
+	}
 }

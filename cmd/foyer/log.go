@@ -104,6 +104,6 @@ type prefixed struct {
 }
 
 func (p prefixed) Write(line []byte) (int, error) {
-	n, err := p.w.Write(append(p.prefix[:len(p.prefix):len(p.prefix)], line...))
+	n, err := p.w.Write(append(slices.Clip(p.prefix), line...))
 	return max(0, n-len(p.prefix)), err
 }

@@ -18,7 +18,7 @@ func TestJournalLog(t *testing.T) {
 	log.Debug("hidden")
 	log.Info("one", "text", "a\nb")
 	log.Warn("two")
-	log.WithGroup("g").Error("three", "err", errors.New("no"), "level", "kept")
+	log.WithGroup("g").Error("three", "err", errors.New("no"), "level", "kept") //nolint:sloglint // somebody may
 	level.Set(slog.LevelDebug)
 	log.Debug("four")
 	log.Log(context.Background(), slog.LevelError+4, "five")

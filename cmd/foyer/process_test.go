@@ -335,7 +335,13 @@ func readLetter(r io.Reader) (letter, error) {
 		return letter{}, err
 	}
 	l := letter{Header: m.Header, MessageID: m.Header.Get("Message-Id"), Subject: subject}
-	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	kind := m.Header.Get("Content-Type")
+	if kind == "" { // of a program
+		text, err := io.ReadAll(m.Body)
+		l.Text = string(text)
+		return l, err
+	}
+	_, params, err := mime.ParseMediaType(kind)
 	if err != nil {
 		return letter{}, err
 	}

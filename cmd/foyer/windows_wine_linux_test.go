@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"debug/pe"
+	bin "encoding/binary"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -13,29 +16,43 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf16"
 )
 
 // mingw is the C compiler for Windows, of Debian's package gcc-mingw-w64-x86-64.
 const mingw = "x86_64-w64-mingw32-gcc"
 
-// windowsProgram builds the program for Windows, without the desktop program, or skips the test.
+// windowsProgram makes the archive for Windows, without the desktop program, unpacks it and returns the path of foyer.com, or skips the test.
 func windowsProgram(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "foyer.exe")
-	cmd := exec.Command("go", "build", "-tags", "nogui", "-ldflags", "-s -w", "-o", path, ".")
-	// The C library of mingw-w64 has the checks of Debian's flags in a DLL of its own.
-	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=1", "CGO_CFLAGS=-O2", "CC="+tool(t, mingw, "gcc-mingw-w64-x86-64"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build for Windows: %v\n%s", err, out)
+	for name, pkg := range map[string]string{"make": "make", mingw: "gcc-mingw-w64-x86-64", "zip": "zip"} {
+		tool(t, name, pkg)
 	}
-	return path
+	dir := t.TempDir()
+	run(t, root(t), "make", "--no-print-directory", "package", "PACKAGES=windows", "TAGS=nogui", "VERSION=1.0.0", "DIST="+dir)
+	archive, err := zip.OpenReader(filepath.Join(dir, "foyer_1.0.0_windows_amd64.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	if err := os.CopyFS(dir, archive); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "foyer-1.0.0-windows-amd64")
+	for _, name := range []string{"LICENSE", "README.md", "docs/windows.md"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v, or nothing in it", name, err)
+		}
+	}
+	packageBill(t, filepath.Join(dir, "sbom.cdx.json"))
+	return filepath.Join(dir, "foyer.com")
 }
 
 // windowsLibraries are what every Windows has and the program may need. Others would have to lie beside it.
 var windowsLibraries = []string{"KERNEL32.dll", "msvcrt.dll"}
 
-// checkWindowsLibraries expects that the program for Windows needs nothing that has to be installed.
-func checkWindowsLibraries(t *testing.T, program string) {
+// checkWindowsProgram expects that the program for Windows needs nothing that has to be installed, and has an icon and a version.
+func checkWindowsProgram(t *testing.T, program string) {
 	t.Helper()
 	file, err := pe.Open(program)
 	if err != nil {
@@ -55,6 +72,28 @@ func checkWindowsLibraries(t *testing.T, program string) {
 			t.Errorf("%s is imported, of %s", symbol, library)
 		}
 	}
+	resources := file.Section(".rsrc")
+	if resources == nil {
+		t.Fatal("the program has no resources")
+	}
+	data, err := resources.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, want := range map[string]string{"icon": "\x89PNG\r\n", "manifest": "PerMonitorV2", "version": utf16Text("1.0.0"), "name": utf16Text("foyer.com")} {
+		if !bytes.Contains(data, []byte(want)) {
+			t.Errorf("the resources of the program have no %s", what)
+		}
+	}
+}
+
+// utf16Text returns a text as Windows has it.
+func utf16Text(text string) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b = bin.LittleEndian.AppendUint16(b, unit)
+	}
+	return string(b)
 }
 
 // wine is a Windows machine as far as wine is one.
@@ -120,7 +159,7 @@ func (w *wine) call(args ...string) (status int, printed string) {
 func (w *wine) expect(status int, words string, args ...string) {
 	w.t.Helper()
 	if got, printed := w.call(args...); got != status || !strings.Contains(printed, words) {
-		w.t.Errorf("foyer.exe %q: got exit %d and %q, want exit %d and %q", args, got, printed, status, words)
+		w.t.Errorf("foyer.com %q: got exit %d and %q, want exit %d and %q", args, got, printed, status, words)
 	}
 }
 
@@ -128,12 +167,13 @@ func (w *wine) expect(status int, words string, args ...string) {
 func asWindows(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `\`) }
 
 // TestWindows runs the program for Windows under wine, on data that the one for Linux has made: somebody signs up, confirms, signs
-// in, and the data are the same to Linux afterwards. What wine cannot show: the service manager, permissions, and who is at the
+// in, backups are restored, and the data are the same to Linux afterwards. What wine cannot show: the service manager, permissions, and who is at the
 // other end of the admin pipe.
 func TestWindows(t *testing.T) {
 	program := windowsProgram(t)
-	checkWindowsLibraries(t, program)
+	checkWindowsProgram(t, program)
 	w := newWine(t, program)
+	w.expect(0, "1.0.0 (go", "version")
 	w.expect(0, "windows/amd64", "version")
 	w.expect(2, "there is no command", "nonsense")
 	w.expect(3, `does not answer at \\.\pipe\foyer-admin`, "company", "list")
@@ -144,6 +184,8 @@ func TestWindows(t *testing.T) {
 	linux.run("company", "add", "Acme", "acme.example")
 	linux.unlimited()
 	linux.run(office.settings()...)
+	made := filepath.Join(t.TempDir(), "foyer.db")
+	linux.run("backup", "create", made)
 	linux.stop(syscall.SIGTERM)
 
 	windows := launch(t, dir, w.command(w.program, "serve", "--data", asWindows(dir), "--listen", "127.0.0.1:0"))
@@ -171,8 +213,16 @@ func TestWindows(t *testing.T) {
 	}
 	windows.stop(syscall.SIGINT) // which wine makes a Ctrl+C of
 	if windows.err != nil {
-		t.Errorf("foyer.exe ended with %v:\n%s", windows.err, windows.log)
+		t.Errorf("foyer.com ended with %v:\n%s", windows.err, windows.log)
 	}
+
+	// A backup that Linux made is restored, and one of what was there is kept, in which is the account.
+	w.expect(0, "is restored into", "backup", "restore", "--yes", asWindows(made), "--data", asWindows(dir))
+	kept, err := filepath.Glob(filepath.Join(dir, "backups", "foyer-*-restore.db"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("backups of what a restore has replaced: got %v, %v; want one", kept, err)
+	}
+	w.expect(0, "is restored into", "backup", "restore", "--yes", asWindows(kept[0]), "--data", asWindows(dir))
 
 	linux = serve(t, dir)
 	type account struct{ Email, Company, State string }

@@ -133,7 +133,7 @@ func (d *Dir) Keep(temp string, b app.Backup, progress app.Progress) (app.Backup
 	if err := os.Rename(temp, path); err != nil {
 		return b, errors.Join(err, os.Remove(path+sumExt))
 	}
-	return b, syncDir(d.path)
+	return b, SyncDir(d.path)
 }
 
 // Sum returns the SHA-256 of a file in hexadecimal digits, and its size. The step is "hash".
@@ -268,7 +268,7 @@ func (d *Dir) Remove(name string) error {
 	if err := os.Remove(path + sumExt); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return syncDir(d.path)
+	return SyncDir(d.path)
 }
 
 // KeptOthers is how many backups of each reason but BackupNightly are kept.
@@ -309,12 +309,4 @@ func (c *counted) Read(b []byte) (int, error) {
 		c.tell(c.n)
 	}
 	return n, err
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path) //nolint:gosec // a directory of ours
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -191,7 +191,7 @@ func (s *session) hear(m *dns.Msg, r set) {
 			return
 		}
 		srv, ok := rr.(*dns.SRV)
-		if ok && strings.EqualFold(srv.Hdr.Name, r.instance) && !(strings.EqualFold(srv.Target, r.host) && int(srv.Port) == s.offer.Port) {
+		if ok && strings.EqualFold(srv.Hdr.Name, r.instance) && (!strings.EqualFold(srv.Target, r.host) || int(srv.Port) != s.offer.Port) {
 			s.instance = min(s.instance+1, maxNames)
 			s.probe(probeEvery)
 			return

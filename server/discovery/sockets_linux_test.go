@@ -60,7 +60,7 @@ func namespace(t *testing.T, part string) *exec.Cmd {
 
 func ip(t *testing.T, line string) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "ip", strings.Fields(line)...).CombinedOutput(); err != nil { //nolint:gosec // from here
+	if out, err := exec.CommandContext(t.Context(), "ip", strings.Fields(line)...).CombinedOutput(); err != nil {
 		t.Skipf("ip %s: %v: %s", line, err, out)
 	}
 }

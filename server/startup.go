@@ -34,7 +34,7 @@ func (s *Server) progress(step string, done, total int64) {
 		s.config.Starting(step, done, total)
 	}
 	if done == 0 || step == "migrate" {
-		s.config.Log.Info(stepWords(step), "step", step, "done", done, "total", total)
+		s.config.Log.Info("starting", "doing", stepWords(step), "step", step, "done", done, "total", total)
 	}
 }
 

@@ -125,7 +125,7 @@ func TestDocs(t *testing.T) {
 func reader(tb testing.TB, dir string) *machine {
 	tb.Helper()
 	m := boot(tb, dir)
-	m.run("echo 127.0.1.1 $(hostname) >>/etc/hosts") // sudo asks
+	m.run("echo 127.0.1.1 $(hostname) >>/etc/hosts")                                 // sudo asks
 	m.run(`echo 'APT::Install-Recommends "false";' >/etc/apt/apt.conf.d/no-network`) // what is only recommended cannot be had
 	m.run("if [ -d /opt/foyer/1.0.0 ]; then cp /opt/foyer/1.0.1/* /root && cp /opt/foyer/1.0.0/* /root; fi")
 	return m

@@ -82,7 +82,8 @@ func (s *sockets) indexOf(peer netip.Addr) int {
 // join listens to a group at every interface that takes multicast, of which there must be one.
 func join(p interface {
 	JoinGroup(ifi *net.Interface, group net.Addr) error
-}, group net.IP, at []Interface) error {
+}, group net.IP, at []Interface,
+) error {
 	err := errors.New("no interface takes multicast to " + group.String())
 	for _, i := range at {
 		if p.JoinGroup(&net.Interface{Index: i.Index, Name: i.Name}, &net.UDPAddr{IP: group}) == nil {

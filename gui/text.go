@@ -130,8 +130,11 @@ func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	first := []rune(text)
-	text = strings.ToUpper(string(first[:1])) + string(first[1:])
+	// A host, an address or a setting at its beginning keeps its letters.
+	if word, _, _ := strings.Cut(text, " "); !strings.Contains(strings.TrimRight(word, ".:"), ".") {
+		first := []rune(text)
+		text = strings.ToUpper(string(first[:1])) + string(first[1:])
+	}
 	if !strings.ContainsAny(text[len(text)-1:], ".!?:") {
 		text += "."
 	}

@@ -336,3 +336,21 @@ func TestHomeInSlovak(t *testing.T) {
 	d.window.SetContent(v.scroll.Content)
 	d.picture("home-sk-all")
 }
+
+func TestSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                           "",
+		"the disk is full":           "The disk is full.",
+		"what now?":                  "What now?",
+		"a.example is not here":      "a.example is not here.",
+		"set mail.from":              "Set mail.from.",
+		"mail.from is empty: set it": "mail.from is empty: set it.",
+		"there. is more":             "There. is more.",
+		"192.0.2.7 answers":          "192.0.2.7 answers.",
+		"žiadna pošta sa neposiela":  "Žiadna pošta sa neposiela.",
+	} {
+		if got := sentence(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/user"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"foyer/app"
 	"foyer/app/localapi"
@@ -223,7 +225,7 @@ the next restore, finishes it.`,
 	}
 	g := p.progressFlag(cmd)
 	f.add(cmd)
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask; who has no terminal is not asked either")
 	cmd.Flags().BoolVar(&f.stopService, "stop-service", false, "stop the installed service first, and start it again afterwards; needs root")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := g.check(cmd); err != nil {
@@ -349,7 +351,8 @@ func (p *program) withServiceStopped(ctx context.Context, g *progress, c *server
 	return running, err
 }
 
-// confirmRestore says what is going to happen, and returns nil when somebody agrees.
+// confirmRestore says what is going to happen, and returns nil when somebody agrees. A script is not asked: it has said what it wants, and
+// what is replaced is kept.
 func (p *program) confirmRestore(plan server.RestorePlan, dir string, yes bool) error {
 	if yes {
 		return nil
@@ -373,6 +376,10 @@ func (p *program) confirmRestore(plan server.RestorePlan, dir string, yes bool) 
 	}
 	fmt.Fprint(p.err, "Go on? Type yes: ")
 	typed, err := readLine(bufio.NewReader(p.in))
+	if file, ok := p.in.(*os.File); ok && errors.Is(err, io.EOF) && !term.IsTerminal(int(file.Fd())) {
+		fmt.Fprintln(p.err, "yes, as there is nobody to ask.")
+		return nil
+	}
 	if err != nil || strings.TrimSpace(typed) != "yes" {
 		return app.Errorf(app.Invalid, "not_confirmed", "nothing was changed; answer yes, or give --yes")
 	}

@@ -59,7 +59,7 @@ func TestRestoreOfBusyOffice(t *testing.T) {
 	got := query[struct {
 		Kept   string
 		Backup struct{ Accounts int }
-	}](p, "backup", "restore", "--yes", file)
+	}](p, "backup", "restore", file)
 	if got.Kept == "" || got.Backup.Accounts != 1 {
 		t.Errorf("restored %+v", got)
 	}

@@ -443,7 +443,7 @@ func TestListChangedBeforeConfirmation(t *testing.T) {
 }
 
 func TestFiftyConfirmations(t *testing.T) {
-	h := open(t)
+	h := open(t, "limits.hash_seconds", "0")
 	h.signUp("jane@acme.example")
 	link := find(h, h.mail("jane@acme.example"), confirmPath)
 	var done, gone, other atomic.Int32

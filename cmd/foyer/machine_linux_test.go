@@ -135,7 +135,7 @@ func (m *machine) try(line string) (stdout, stderr string, status int) {
 	m.tb.Helper()
 	ctx, cancel := context.WithTimeout(m.tb.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "nsenter", "-t", m.leader, "-m", "-u", "-i", "-n", "-p", "-C", "/bin/bash", "-c", "cd /; "+line)
+	cmd := exec.CommandContext(ctx, "nsenter", "-t", m.leader, "-m", "-u", "-i", "-n", "-p", "-C", "/bin/bash", "-c", "cd /; umask 022; "+line) // whatever it is here: foyer serve in a test sets another
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=/root"}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

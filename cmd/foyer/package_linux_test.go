@@ -23,12 +23,18 @@ func packaged(tb testing.TB) string {
 			tb.Skipf("%s is not installed; .ci/need test brings it", name)
 		}
 	}
-	dir := tb.TempDir()
-	for _, args := range [][]string{{"VERSION=1.0.0", "PACKAGES=gui nogui"}, {"VERSION=1.0.1", "PACKAGES=gui"}} {
-		dist := filepath.Join(dir, strings.TrimPrefix(args[0], "VERSION="))
-		run(tb, root(tb), "make", append([]string{"--no-print-directory", "package", "TAGS=nogui", "DIST=" + dist}, args...)...)
+	if packagesDir == "" {
+		dir, err := os.MkdirTemp("", "foyer-packages-") // for all tests; TestMain removes it
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, args := range [][]string{{"VERSION=1.0.0", "PACKAGES=gui nogui"}, {"VERSION=1.0.1", "PACKAGES=gui"}} {
+			dist := filepath.Join(dir, strings.TrimPrefix(args[0], "VERSION="))
+			run(tb, root(tb), "make", append([]string{"--no-print-directory", "package", "TAGS=nogui", "DIST=" + dist}, args...)...)
+		}
+		packagesDir = dir
 	}
-	return dir
+	return packagesDir
 }
 
 // run runs a program in a directory and returns what it prints.

@@ -29,6 +29,9 @@ import (
 // binaryDir is where the program under test is built, "" when no test has needed it.
 var binaryDir string
 
+// packagesDir is where the packages under test were made, "" when no test has needed them.
+var packagesDir string
+
 // binary is the program under test, built once.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "foyer-binary-")
@@ -51,7 +54,7 @@ func buildProgram(dir, tags string) (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	_ = os.RemoveAll(binaryDir) // a leftover in the temporary directory harms nobody
+	_ = errors.Join(os.RemoveAll(binaryDir), os.RemoveAll(packagesDir)) // leftovers in the temporary directory harm nobody
 	os.Exit(code)
 }
 

@@ -24,7 +24,7 @@ func packaged(tb testing.TB) string {
 		}
 	}
 	if packagesDir == "" {
-		dir, err := os.MkdirTemp("", "foyer-packages-") // for all tests; TestMain removes it
+		dir, err := os.MkdirTemp("", "foyer-packages-") //nolint:usetesting // for all tests; TestMain removes it
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -72,7 +72,7 @@ reproducible: ## make packages twice, in other directories and once with an empt
 test: ## all tests with the race detector, the one in a browser included
 	@.ci/need test
 	@.ci/need headers '$(TAGS)'
-	@GOTESTSUM='$(GOTESTSUM)' .ci/test -race -shuffle=on -tags '$(TAGS)' -timeout 25m ./...
+	@GOTESTSUM='$(GOTESTSUM)' .ci/test -race -shuffle=on -tags '$(TAGS)' -timeout 28m ./...
 
 .PHONY: bench
 bench: need ## measure, each figure beside its limit

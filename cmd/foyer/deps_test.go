@@ -92,7 +92,7 @@ var libraries = []library{
 	{path: "os", rooms: []string{"app/localapi", "cmd/foyer", "gui", "server", "server/backup", "server/cert", "server/mail", "server/store"}, tests: everywhere}, // gui writes copies of backups
 	{path: "os/exec", rooms: []string{"cmd/foyer"}, tests: everywhere},
 	{path: "os/user", rooms: []string{"app/localapi", "cmd/foyer", "server"}, tests: everywhere},
-	{path: "syscall", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/mail", "server/oidc", "server/store"}, tests: everywhere},
+	{path: "syscall", rooms: []string{"app/localapi", "cmd/foyer", "server", "server/backup", "server/cert", "server/mail", "server/oidc", "server/store"}, tests: everywhere},
 	{path: "unsafe", rooms: []string{"app/localapi", "server/store"}},
 }
 

@@ -99,21 +99,11 @@ func (c *Client) CopyBackup(ctx context.Context, name string, w io.Writer, progr
 	if err != nil {
 		return err
 	}
-	if err := checkSocketPath(c.socket()); err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://foyer"+path, http.NoBody)
-	if err != nil {
-		return &app.Error{Code: app.Internal, Reason: "request", Err: err}
-	}
-	resp, err := (&http.Client{Transport: c.client().Transport}).Do(req) // without the time limit of a call
+	resp, err := c.stream(ctx, path)
 	if err != nil {
 		return c.transportError(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || resp.Header.Get(headerAPI) != strconv.Itoa(API) {
-		return c.read(resp, new(any))
-	}
 	total, _ := strconv.ParseInt(resp.Header.Get(headerSize), 10, 64) // 0 is not known
 	in := &counted{r: resp.Body, tell: func(done int64) {
 		if progress != nil {

@@ -3,8 +3,6 @@ package localapi
 import (
 	"context"
 	"io"
-	"net/http"
-	"strconv"
 	"time"
 
 	"foyer/app"
@@ -83,21 +81,13 @@ func (h *handler) metrics(r *request) (any, error) {
 
 // Metrics writes the figures of the service to w, in the text format of Prometheus.
 func (c *Client) Metrics(ctx context.Context, w io.Writer) error {
-	if err := checkSocketPath(c.socket()); err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://foyer"+pathMetrics, http.NoBody)
-	if err != nil {
-		return &app.Error{Code: app.Internal, Reason: "request", Err: err}
-	}
-	resp, err := c.client().Do(req)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	resp, err := c.stream(ctx, pathMetrics)
 	if err != nil {
 		return c.transportError(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || resp.Header.Get(headerAPI) != strconv.Itoa(API) {
-		return c.read(resp, new(any))
-	}
 	if _, err := io.Copy(w, resp.Body); err != nil {
 		return c.transportError(err)
 	}

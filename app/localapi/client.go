@@ -89,6 +89,27 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	return c.read(resp, out)
 }
 
+// stream begins a GET whose answer comes piece by piece and has no time limit but that of ctx. The caller closes the body. The error
+// is the service's, or what kept it from answering, which is still to be translated.
+func (c *Client) stream(ctx context.Context, path string) (*http.Response, error) {
+	if err := checkSocketPath(c.socket()); err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://foyer"+path, http.NoBody)
+	if err != nil {
+		return nil, &app.Error{Code: app.Internal, Reason: "request", Err: err}
+	}
+	resp, err := (&http.Client{Transport: c.client().Transport}).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK || resp.Header.Get(headerAPI) != strconv.Itoa(API) {
+		defer resp.Body.Close()
+		return nil, c.read(resp, new(any))
+	}
+	return resp, nil
+}
+
 func (c *Client) read(resp *http.Response, out any) error {
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {

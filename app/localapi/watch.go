@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -130,25 +129,15 @@ func changeOf(topics []app.Topic) Change {
 // Watch calls changed with every change from now on, in the caller's goroutine, until ctx is done or the service goes away;
 // it returns the error that ended it. ready is called once when the service has answered: what changes after that is told.
 func (c *Client) Watch(ctx context.Context, ready func(), changed func(Change)) error {
-	if err := checkSocketPath(c.socket()); err != nil {
-		return err
-	}
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	lost := time.AfterFunc(silence, func() { cancel(errSilent) })
 	defer lost.Stop()
-	req, err := http.NewRequestWithContext(within, http.MethodGet, "http://foyer"+pathWatch, http.NoBody)
-	if err != nil {
-		return &app.Error{Code: app.Internal, Reason: "request", Err: err}
-	}
-	resp, err := (&http.Client{Transport: c.client().Transport}).Do(req) // without the time limit of a call
+	resp, err := c.stream(within, pathWatch)
 	if err != nil {
 		return c.watchError(within, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || resp.Header.Get(headerAPI) != strconv.Itoa(API) {
-		return c.read(resp, new(any))
-	}
 	err = readChanges(resp.Body, func() { lost.Reset(silence) }, ready, changed)
 	return c.watchError(within, err)
 }

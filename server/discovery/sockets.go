@@ -44,10 +44,10 @@ func openSockets(at []Interface) (Network, error) {
 		return nil, fmt.Errorf("listen for multicast DNS: %w", err)
 	}
 	if s.v4 != nil {
-		s.group.Go(s.read4)
+		s.group.Go(func() { s.read(s.next4) })
 	}
 	if s.v6 != nil {
-		s.group.Go(s.read6)
+		s.group.Go(func() { s.read(s.next6) })
 	}
 	return s, nil
 }
@@ -123,38 +123,32 @@ func (s *sockets) open6(at []Interface) error {
 	return nil
 }
 
-func (s *sockets) read4() {
+// read hands on what comes until its socket is closed. next waits for a packet, and returns its size, the interface by which it came and
+// where it was sent to, as far as the kernel says.
+func (s *sockets) read(next func(b []byte) (n, index int, to net.IP, from net.Addr, err error)) {
 	b := make([]byte, maxPacket)
 	for {
-		n, control, from, err := s.v4.ReadFrom(b)
-		if err != nil {
-			return // it is closed
-		}
-		index, toAll := 0, false
-		if control != nil {
-			index, toAll = control.IfIndex, control.Dst.IsMulticast()
-		}
-		if !s.came(b[:n], index, toAll, from) {
+		n, index, to, from, err := next(b)
+		if err != nil || !s.came(b[:n], index, to.IsMulticast(), from) {
 			return
 		}
 	}
 }
 
-func (s *sockets) read6() {
-	b := make([]byte, maxPacket)
-	for {
-		n, control, from, err := s.v6.ReadFrom(b)
-		if err != nil {
-			return // it is closed
-		}
-		index, toAll := 0, false
-		if control != nil {
-			index, toAll = control.IfIndex, control.Dst.IsMulticast()
-		}
-		if !s.came(b[:n], index, toAll, from) {
-			return
-		}
+func (s *sockets) next4(b []byte) (n, index int, to net.IP, from net.Addr, err error) {
+	n, control, from, err := s.v4.ReadFrom(b)
+	if control != nil {
+		index, to = control.IfIndex, control.Dst
 	}
+	return n, index, to, from, err
+}
+
+func (s *sockets) next6(b []byte) (n, index int, to net.IP, from net.Addr, err error) {
+	n, control, from, err := s.v6.ReadFrom(b)
+	if control != nil {
+		index, to = control.IfIndex, control.Dst
+	}
+	return n, index, to, from, err
 }
 
 // came hands a packet on, and reports whether there will be more. What did not go to everybody and comes from another network is

@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"foyer/app"
 	"foyer/app/localapi"
@@ -69,11 +66,13 @@ func (p *program) liveCheckup(ctx context.Context) (localapi.Checkup, error) {
 	if err != nil {
 		return localapi.Checkup{}, err
 	}
-	show, wipe := p.progressLine()
+	var line terminalLine
 	job, err = p.client.Await(ctx, job, func(j localapi.Job) {
-		show(fmt.Sprintf("looking at %s, %d of %d", areaName(j.Step), j.Done, j.Total))
+		if !p.json {
+			line.show(p, safe(fmt.Sprintf("looking at %s, %d of %d", areaName(j.Step), j.Done, j.Total)))
+		}
 	})
-	wipe()
+	line.wipe(p)
 	if err != nil {
 		return localapi.Checkup{}, err
 	}
@@ -91,16 +90,6 @@ func (p *program) runningCheckup(ctx context.Context) (localapi.Job, error) {
 		}
 	}
 	return localapi.Job{}, app.Errorf(app.Conflict, "job_running", "somebody else has just had everything looked at; try again")
-}
-
-// progressLine returns what shows a line that the next one replaces, and what takes it away. Nothing is shown where nobody looks.
-func (p *program) progressLine() (show func(text string), wipe func()) {
-	file, ok := p.err.(*os.File)
-	if !ok || p.json || !term.IsTerminal(int(file.Fd())) {
-		return func(string) {}, func() {}
-	}
-	write := func(text string) { _, _ = io.WriteString(file, "\r\x1b[K"+text) } // a line that is gone again anyway
-	return func(text string) { write(safe(text)) }, func() { write("") }
 }
 
 // offlineCheckup looks at what can be seen without the service.

@@ -17,7 +17,29 @@ type progress struct {
 	p    *program
 	mode string // of --progress
 	last progressLine
-	line bool // there is one to be wiped
+	line terminalLine
+}
+
+// terminalLine is a line of standard error that is written over. Where that is no terminal, there is none.
+type terminalLine struct {
+	shown bool // there is one to be wiped
+}
+
+func (l *terminalLine) show(p *program, text string) {
+	file, ok := p.err.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return
+	}
+	fmt.Fprintf(p.err, "\r\x1b[K%s", text)
+	l.shown = true
+}
+
+// wipe takes the line away, so that what is printed next stands alone.
+func (l *terminalLine) wipe(p *program) {
+	if l.shown {
+		fmt.Fprint(p.err, "\r\x1b[K")
+		l.shown = false
+	}
 }
 
 // progressLine is what --progress json prints on one line.
@@ -57,16 +79,14 @@ func (g *progress) tell(step string, done, total int64) {
 		}
 		return
 	}
-	file, ok := g.p.err.(*os.File)
-	if g.mode != "auto" || !ok || !term.IsTerminal(int(file.Fd())) {
+	if g.mode != "auto" {
 		return
 	}
 	text := stepWords(step)
 	if total > 0 {
 		text += fmt.Sprintf("  %3d %%", percent(done, total))
 	}
-	fmt.Fprintf(g.p.err, "\r\x1b[K%s", text)
-	g.line = true
+	g.line.show(g.p, text)
 }
 
 // percent returns how much of a step is done, 0 where that is not known.
@@ -80,13 +100,8 @@ func percent(done, total int64) int64 {
 // job tells of a job of the service.
 func (g *progress) job(j localapi.Job) { g.tell(j.Step, j.Done, j.Total) }
 
-// end wipes the line, so that what is printed next stands alone.
-func (g *progress) end() {
-	if g.line {
-		fmt.Fprint(g.p.err, "\r\x1b[K")
-		g.line = false
-	}
-}
+// end wipes what is shown.
+func (g *progress) end() { g.line.wipe(g.p) }
 
 // stepWords returns what is said of a step.
 func stepWords(step string) string {

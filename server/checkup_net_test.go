@@ -3,15 +3,11 @@ package server_test
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/binary"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,44 +19,6 @@ import (
 	"foyer/app"
 	"foyer/server"
 )
-
-// signer signs certificates.
-type signer struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newSigner(t *testing.T) signer {
-	t.Helper()
-	a := signer{}
-	a.cert, a.key = a.sign(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "Test CA"}, IsCA: true, BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
-		KeyUsage: x509.KeyUsageCertSign,
-	})
-	return a
-}
-
-func (a signer) sign(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key
-}
 
 // serveTLS shows a certificate to whoever connects, and returns where.
 func serveTLS(t *testing.T, cert *x509.Certificate, key *ecdsa.PrivateKey) string {
@@ -89,11 +47,11 @@ func serveTLS(t *testing.T, cert *x509.Certificate, key *ecdsa.PrivateKey) strin
 }
 
 func TestCertificateChecks(t *testing.T) {
-	ca, other := newSigner(t), newSigner(t)
+	ca, other := newIssuer(t), newIssuer(t)
 	day := 24 * time.Hour
 	local := func(context.Context) (app.Serving, error) { return app.Serving{Mode: app.TLSLocal}, nil }
 	for name, tt := range map[string]struct {
-		signer      signer
+		issuer      issuer
 		names       []string
 		from, until time.Duration
 		serving     func(context.Context) (app.Serving, error)
@@ -111,7 +69,7 @@ func TestCertificateChecks(t *testing.T) {
 		"our own, other": {other, []string{"a.example"}, -day, 60 * day, local, judged{app.CheckError, "certificate_name", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cert, key := tt.signer.sign(t, &x509.Certificate{DNSNames: tt.names, NotBefore: time.Now().Add(tt.from), NotAfter: time.Now().Add(tt.until)})
+			cert, key := tt.issuer.sign(t, &x509.Certificate{DNSNames: tt.names, NotBefore: time.Now().Add(tt.from), NotAfter: time.Now().Add(tt.until)})
 			at := serveTLS(t, cert, key)
 			roots := x509.NewCertPool()
 			roots.AddCert(ca.cert)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"foyer/server/store"
 )
 
 // backupFacts are what is remembered of backups besides themselves.
@@ -59,10 +61,7 @@ func (m *backupMemory) change(change func(f *backupFacts)) {
 	change(&m.facts)
 	data, err := json.Marshal(m.facts)
 	if err == nil {
-		err = os.WriteFile(m.path+".new", data, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(m.path+".new", m.path)
+		err = store.ReplaceFile(m.path, data)
 	}
 	if err != nil {
 		m.log.Warn("what is remembered of backups cannot be written", "path", m.path, "err", err)

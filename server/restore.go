@@ -164,7 +164,7 @@ func (r *restoring) stageKey(ctx context.Context) error {
 	r.key = nil
 	if !bytes.Equal(text, current) {
 		r.key = text
-		if err := writeSynced(r.staged(keyFile), text); err != nil {
+		if err := store.ReplaceFile(r.staged(keyFile), text); err != nil {
 			return backupFault(err)
 		}
 	}
@@ -216,27 +216,7 @@ func (r *restoring) prepare(ctx context.Context) error {
 		return err
 	}
 	r.Progress("journal", 0, 0)
-	return backupFault(writeJournal(r.DataDir, data))
-}
-
-func writeJournal(dir string, data []byte) error {
-	path := filepath.Join(dir, journalFile)
-	if err := writeSynced(path+".new", data); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	return backup.SyncDir(dir)
-}
-
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // a file of ours
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
+	return backupFault(store.ReplaceFile(filepath.Join(r.DataDir, journalFile), data))
 }
 
 // abandon removes what was made ready when the restore was not decided.

@@ -194,14 +194,14 @@ func (m marker) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(filepath.Join(dir, markerFile), data); err != nil {
+	if err := ReplaceFile(filepath.Join(dir, markerFile), data); err != nil {
 		return dataErrorf(dir, err, "%s cannot be written", markerFile)
 	}
 	return nil
 }
 
-// replaceFile writes a private file: synced under another name, renamed, and the rename synced.
-func replaceFile(path string, data []byte) error {
+// ReplaceFile writes a private file: synced under another name, renamed, and the rename synced.
+func ReplaceFile(path string, data []byte) error {
 	temporary := path + ".new"
 	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -55,7 +55,7 @@ func makeKey(dir, path string) ([]byte, error) {
 		return nil, dataErrorf(dir, nil, "%s is missing beside %s; restore it from a backup", keyFile, databaseFile)
 	}
 	text := NewKey()
-	if err := replaceFile(path, []byte(text)); err != nil {
+	if err := ReplaceFile(path, []byte(text)); err != nil {
 		return nil, dataErrorf(dir, err, "%s cannot be written", keyFile)
 	}
 	return ParseKey(text)

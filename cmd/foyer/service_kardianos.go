@@ -36,6 +36,24 @@ func (systemService) usable() error {
 	return nil
 }
 
+// unregister stops the service and takes it from the system's list.
+func unregister() error {
+	s, err := open(nil)
+	if err != nil {
+		return err
+	}
+	// Uninstalling stops nothing. A service that is stopped already cannot be.
+	if status, err := s.Status(); err == nil && status == service.StatusRunning {
+		if err := s.Stop(); err != nil {
+			return fmt.Errorf("stop the service: %w", err)
+		}
+	}
+	if err := s.Uninstall(); err != nil {
+		return fmt.Errorf("remove the service: %w", err)
+	}
+	return nil
+}
+
 // dataDir returns where the service keeps its data.
 func dataDir() string {
 	if c, err := server.LoadConfig(""); err == nil && c.DataDir != "" {

@@ -78,18 +78,8 @@ func (m systemService) install(ctx context.Context, want installation) (installR
 }
 
 func (m systemService) uninstall(context.Context) ([]string, error) {
-	s, err := open(nil)
-	if err != nil {
+	if err := unregister(); err != nil {
 		return nil, err
-	}
-	// Uninstalling stops nothing. A service that is stopped already cannot be.
-	if status, err := s.Status(); err == nil && status == service.StatusRunning {
-		if err := s.Stop(); err != nil {
-			return nil, fmt.Errorf("stop the service: %w", err)
-		}
-	}
-	if err := s.Uninstall(); err != nil {
-		return nil, fmt.Errorf("remove the service: %w", err)
 	}
 	return []string{serviceName}, nil
 }

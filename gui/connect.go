@@ -25,11 +25,13 @@ const (
 // connectView is what the window shows while there is no service to talk to: why, and the way on.
 type connectView struct {
 	host    Host
+	version string // of this program
 	run     func(timeout time.Duration, w work)
 	retry   func()
 	demo    func(Client, func()) // is given a demonstration that runs, and what ends it
 	restore func()               // asks for a backup to restore
 	verb    string               // what the main button does
+	doing   string               // what is said meanwhile
 	heading *widget.Label
 	text    *widget.Label
 	start   *progressBar // how far the start of the service is
@@ -44,8 +46,8 @@ type connectView struct {
 	content fyne.CanvasObject
 }
 
-func newConnectView(host Host, run func(time.Duration, work), tell func(string), icon fyne.Resource) *connectView {
-	v := &connectView{host: host, run: run, heading: newTitle(""), text: newText(""), start: newProgressBar(), bar: newBar(), hint: newHint("")}
+func newConnectView(host Host, version string, run func(time.Duration, work), tell func(string), icon fyne.Resource) *connectView {
+	v := &connectView{host: host, version: version, run: run, heading: newTitle(""), text: newText(""), start: newProgressBar(), bar: newBar(), hint: newHint("")}
 	v.main = newMainButton("", nil, v.control)
 	v.mend = newButton(tr("connect.restore"), theme.HistoryIcon(), func() { v.restore() })
 	v.again = newButton(tr("link.retry"), theme.ViewRefreshIcon(), func() { v.retry() })
@@ -71,8 +73,11 @@ func (v *connectView) show(c connection) {
 	}[c.link]
 	v.heading.SetText(tr("connect." + name))
 	text := tr("connect." + name + ".text")
-	if c.link == linkFailed {
+	switch c.link {
+	case linkFailed:
 		text = failedText(c.service.Reason)
+	case linkMismatch:
+		text = mismatchText(c.service, v.version)
 	}
 	if c.text != "" {
 		text += "\n\n" + c.text
@@ -83,10 +88,12 @@ func (v *connectView) show(c connection) {
 		v.verb = verbInstall
 	case linkStopped, linkFailed:
 		v.verb = verbStart
-	case linkSilent, linkMismatch:
+	case linkSilent:
 		if c.service.Installed {
 			v.verb = verbRestart
 		}
+	case linkMismatch:
+		v.verb = mismatchVerb(c.service, v.version)
 	case linkUnknown, linkUp, linkForbidden, linkStarting:
 	}
 	v.start.clear()
@@ -94,6 +101,31 @@ func (v *connectView) show(c connection) {
 		v.start.show(stepText(s.Step), s.Done, s.Total)
 	}
 	v.offer(c)
+}
+
+// mismatchVerb returns what brings a service to the version of this program, "" when that is not to be done from here.
+func mismatchVerb(s ServiceState, program string) string {
+	switch {
+	case updates(s, program):
+		return verbInstall
+	case s.Packaged: // the package has brought both: the service still runs the one of before
+		return verbRestart
+	default:
+		return ""
+	}
+}
+
+// mismatchText says what brings a service and this program to the same version.
+func mismatchText(s ServiceState, program string) string {
+	text := tr("connect.mismatch.text")
+	switch {
+	case !s.Installed:
+		return text
+	case s.Packaged:
+		return joinText(text, tr("connect.mismatch.package"))
+	default:
+		return joinText(text, updateText(s, program))
+	}
 }
 
 // failedText says why a service has ended.
@@ -116,9 +148,14 @@ func (v *connectView) offer(c connection) {
 	visible(v.try, c.link == linkAbsent || c.link == linkSilent)
 	command := ""
 	if v.verb != "" {
+		v.doing = tr("connect.doing." + v.verb)
 		v.main.SetText(tr("connect.verb." + v.verb))
-		if c.link == linkFailed {
+		switch {
+		case c.link == linkFailed:
 			v.main.SetText(tr("connect.again"))
+		case c.link == linkMismatch && v.verb == verbInstall:
+			v.doing = tr("connect.doing.update")
+			v.main.SetText(tr("upkeep.service.update.go", args{"Version": v.version}))
 		}
 		v.main.Enable()
 		command = v.host.Command(v.verb)
@@ -132,7 +169,7 @@ func (v *connectView) offer(c connection) {
 func (v *connectView) control() {
 	verb := v.verb
 	v.main.Disable()
-	v.bar.say(levelInfo, tr("connect.doing."+verb))
+	v.bar.say(levelInfo, v.doing)
 	v.run(controlTimeout, func(ctx context.Context) func() {
 		err := v.host.Control(ctx, verb)
 		return func() {

@@ -15,7 +15,7 @@ import (
 func openConnect(t *testing.T, h *testHost) (*testDesk, *connectView, *int) {
 	t.Helper()
 	d := newTestDesk(t, nil)
-	v := newConnectView(h, func(_ time.Duration, w work) { d.run(w) }, d.tell, theme.HomeIcon())
+	v := newConnectView(h, "1.1.0", func(_ time.Duration, w work) { d.run(w) }, d.tell, theme.HomeIcon())
 	retries := 0
 	v.retry = func() { retries++ }
 	d.window.SetContent(v.content)
@@ -56,7 +56,13 @@ func TestConnectStates(t *testing.T) {
 		{"silent", linkSilent, ServiceState{}, "Nobody answers at /run/foyer/admin.sock.", []string{"Nobody answers at", "[Try again now]", "[Try the demonstration]"}, []string{"[Restart", "sudo"}},
 		{"silent and installed", linkSilent, ServiceState{Managed: true, Installed: true, Running: true}, "", []string{"[Restart the service]"}, nil},
 		{"forbidden", linkForbidden, ServiceState{}, "You are eve; usermod -aG foyer eve.", []string{"usermod -aG foyer eve", "[Try again now]"}, []string{"demonstration", "[Start"}},
-		{"mismatch", linkMismatch, ServiceState{}, "", []string{"The service is of another version"}, []string{"demonstration"}},
+		{"mismatch", linkMismatch, ServiceState{}, "", []string{"The service is of another version"}, []string{"demonstration", "[Restart", "[Update"}},
+		{"mismatch with an older service", linkMismatch, ServiceState{Managed: true, Installed: true, Running: true, Version: "1.0.9"}, "",
+			[]string{"The service is version 1.0.9", "[Update the service to 1.1.0]", "sudo foyer service install"}, []string{"[Restart"}},
+		{"mismatch with a newer service", linkMismatch, ServiceState{Managed: true, Installed: true, Running: true, Version: "1.2.0"}, "",
+			[]string{"older than the service"}, []string{"[Restart", "[Update"}},
+		{"mismatch after a package", linkMismatch, ServiceState{Managed: true, Installed: true, Running: true, Packaged: true, Version: "1.0.9"}, "",
+			[]string{"[Restart the service]", "sudo foyer service restart"}, []string{"[Update"}},
 		{"unknown", linkUnknown, ServiceState{}, "", []string{"Looking for the service…"}, []string{"[Try again now]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -127,26 +127,28 @@ func (v *upkeepService) show(s ServiceState) {
 // showUpdate says whether this program is newer than the service, and what updates it.
 func (v *upkeepService) showUpdate(s ServiceState) {
 	v.update.SetText(tr("upkeep.service.update.go", args{"Version": v.desk.version}))
-	var text string
-	switch {
-	case s.Packaged:
-		text = tr("upkeep.service.update.package")
-	case s.Version == "":
-		text = tr("upkeep.service.update.unknown")
-	case s.Version == v.desk.version:
-		text = tr("upkeep.service.update.none", args{"Version": s.Version})
-	case compareVersions(v.desk.version, s.Version) < 0:
-		text = tr("upkeep.service.update.older", args{"Service": s.Version, "Program": v.desk.version})
-	default:
-		text = tr("upkeep.service.update.text", args{"Service": s.Version, "Program": v.desk.version})
-	}
-	v.newer.SetText(text)
+	v.newer.SetText(updateText(s, v.desk.version))
 }
 
-// updates reports whether this program can take the place of the one the service runs.
-func (v *upkeepService) updates() bool {
-	s := v.now
-	return s.Managed && s.Installed && !s.Packaged && s.Version != v.desk.version && (s.Version == "" || compareVersions(v.desk.version, s.Version) >= 0)
+// updateText says whether a program is newer than the service, and what updates it.
+func updateText(s ServiceState, program string) string {
+	switch {
+	case s.Packaged:
+		return tr("upkeep.service.update.package")
+	case s.Version == "":
+		return tr("upkeep.service.update.unknown")
+	case s.Version == program:
+		return tr("upkeep.service.update.none", args{"Version": s.Version})
+	case compareVersions(program, s.Version) < 0:
+		return tr("upkeep.service.update.older", args{"Service": s.Version, "Program": program})
+	default:
+		return tr("upkeep.service.update.text", args{"Service": s.Version, "Program": program})
+	}
+}
+
+// updates reports whether a program can take the place of the one that the service runs.
+func updates(s ServiceState, program string) bool {
+	return s.Managed && s.Installed && !s.Packaged && s.Version != program && (s.Version == "" || compareVersions(program, s.Version) >= 0)
 }
 
 // enable enables what can be done now.
@@ -159,7 +161,7 @@ func (v *upkeepService) enable() {
 	enable(v.start, can)
 	enable(v.restart, can)
 	enable(v.stop, can)
-	visible(v.update, v.updates())
+	visible(v.update, updates(s, v.desk.version))
 	enable(v.update, !v.busy)
 	visible(v.remove, s.Managed && s.Installed && !s.Packaged)
 	enable(v.remove, !v.busy)

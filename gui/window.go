@@ -94,7 +94,7 @@ func newWindow(a fyne.App, c Config, b *background) *window {
 	w := &window{app: a, config: c, back: b, win: a.NewWindow(tr("app.name"))}
 	w.toast = newToast(w.later)
 	w.stop, w.end = func() {}, func() {}
-	w.connect = newConnectView(c.Host, b.runFor, w.toast.say, a.Icon())
+	w.connect = newConnectView(c.Host, c.Version, b.runFor, w.toast.say, a.Icon())
 	w.connect.retry = func() { w.live.retry() }
 	w.connect.demo = w.startDemo
 	w.connect.restore = func() { chooseRestore(w.desk) }

@@ -123,7 +123,7 @@ func (c *Client) read(resp *http.Response, out any) error {
 	case api != strconv.Itoa(API):
 		return app.Errorf(app.Unavailable, "version_mismatch",
 			"the service at %s is version %s and speaks admin API %s, this program speaks %d: use the foyer program of the service's version",
-			c.socket(), resp.Header.Get(headerVersion), api, API)
+			c.socket(), resp.Header.Get(headerVersion), api, API).With("Version", resp.Header.Get(headerVersion))
 	case resp.StatusCode != http.StatusOK:
 		var body errorBody
 		if err := json.Unmarshal(data, &body); err != nil || body.Error.Code == "" {
@@ -242,9 +242,14 @@ func all[T any](get func(after string) (Page[T], error)) iter.Seq2[T, error] {
 	}
 }
 
-// Version returns what runs and whether the caller may use the rest.
+// Version returns what runs and whether the caller may use the rest. A service that speaks another version of the API says its own
+// version all the same, beside the error: it is what leads on.
 func (c *Client) Version(ctx context.Context) (Version, error) {
-	return do[Version](ctx, c, "GET", pathVersion, "", nil)
+	v, err := do[Version](ctx, c, "GET", pathVersion, "", nil)
+	if e, ok := errors.AsType[*app.Error](err); ok && e.Reason == "version_mismatch" {
+		v = Version{Version: e.Args["Version"]}
+	}
+	return v, err
 }
 
 // Companies returns all companies by name.

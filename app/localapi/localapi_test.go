@@ -413,6 +413,9 @@ func TestWhoAnswersAtTheSocket(t *testing.T) {
 			if tt.reason == "version_mismatch" && !strings.Contains(app.MessageOf(err), "9.0.0") {
 				t.Errorf("the message does not name the service's version: %v", err)
 			}
+			if v, err := client.Version(t.Context()); tt.reason == "version_mismatch" && (v.Version != "9.0.0" || err == nil) {
+				t.Errorf("the service's version is %q (%v)", v.Version, err)
+			}
 		})
 	}
 }

@@ -84,9 +84,8 @@ func (m *systemd) status(ctx context.Context) (serviceStatus, error) {
 	st.Program, st.Packaged, st.Outdated = programOf(st.Unit), slices.Contains(m.packaged, st.Unit), configErr == nil && isOutdated(st.Unit, config)
 	if st.Running {
 		// Whoever asks may not be the one who may use the rest of the API; the version is for everybody.
-		if v, err := versionAt(ctx, config.Socket); err == nil {
-			st.Version = v.Version
-		}
+		v, _ := versionAt(ctx, config.Socket)
+		st.Version = v.Version
 	}
 	if configErr != nil && !st.Running {
 		st.Detail = errorLine(configErr)

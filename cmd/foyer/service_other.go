@@ -40,9 +40,8 @@ func (systemService) status(ctx context.Context) (serviceStatus, error) {
 	st.Installed, st.Enabled, st.State = true, true, stateStopped
 	if status == service.StatusRunning {
 		st.State, st.Running = stateRunning, true
-		if v, err := versionAt(ctx, ""); err == nil {
-			st.Version = v.Version
-		}
+		v, _ := versionAt(ctx, "")
+		st.Version = v.Version
 	}
 	return st, nil
 }

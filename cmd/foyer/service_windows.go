@@ -108,9 +108,8 @@ func (systemService) status(ctx context.Context) (serviceStatus, error) {
 		st.Address = addressOf(config)
 	}
 	if st.Running {
-		if v, err := versionAt(ctx, ""); err == nil {
-			st.Version = v.Version
-		}
+		v, _ := versionAt(ctx, "")
+		st.Version = v.Version
 	}
 	return st, nil
 }

@@ -133,7 +133,8 @@ func TestTextsOfBothLanguages(t *testing.T) {
 			t.Errorf("%s: %q is missing in Slovak", m.file, key)
 			continue
 		}
-		if got, want := sk[key].places(), m.places(); !slices.Equal(got, want) {
+		// The service's own sentence, which is English, says it all.
+		if got, want := sk[key].places(), m.places(); m.forms[""] != "{{.Detail}}" && !slices.Equal(got, want) {
 			t.Errorf("%q has the places %v in Slovak and %v in English", key, got, want)
 		}
 		if got, want := strings.TrimSuffix(sk[key].file, ".sk.json"), strings.TrimSuffix(m.file, ".en.json"); got != want {

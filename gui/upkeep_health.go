@@ -3,7 +3,9 @@ package gui
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -210,15 +212,38 @@ func areaText(name string) string { return mailOrGiven("upkeep.area."+name, name
 
 // checkSentence says what was found in the person's language, or as the service has it.
 func checkSentence(c localapi.Check) string {
-	values := args{"Subject": c.Subject}
+	values := args{"Detail": sentence(c.Text)}
+	if c.Subject != "" {
+		values["Subject"] = c.Subject
+	}
 	for name, value := range c.Args {
-		values[name] = value
+		values[name] = checkValue(name, value)
 	}
 	// A text whose values the service does not give says less than the service's own words.
 	if text := has("upkeep.found."+c.Code, values); text != "" && !strings.Contains(text, "<no value>") {
 		return text
 	}
+	if c.Args["Step"] != "" {
+		return tr("upkeep.trial", values)
+	}
 	return sentence(c.Text)
+}
+
+// checkValue returns a value of a check as people read it.
+func checkValue(name, value string) string {
+	switch name {
+	case "Free", "Reserve", "Bytes":
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			return sizeText(n)
+		}
+	case "At":
+		if at, err := time.Parse(time.RFC3339, value); err == nil {
+			return moment(at)
+		}
+	case "Step":
+		return mailOrGiven("trial.step."+value, value)
+	}
+	return value
 }
 
 // checkPlace returns where to go about a check; page is "" when there is nowhere.

@@ -1,7 +1,12 @@
 package gui
 
 import (
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,6 +102,75 @@ func TestCheckPlaces(t *testing.T) {
 		}
 		if areaText(area) == area {
 			t.Errorf("the area %s has no name", area)
+		}
+	}
+}
+
+// TestCheckTexts expects a text for everything that the service says it has found.
+func TestCheckTexts(t *testing.T) {
+	names, err := filepath.Glob("../server/checkup*.go")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no source: %v", err)
+	}
+	texts := readTexts(t, "sk")
+	codes := map[string]bool{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		tree, err := parser.ParseFile(gotoken.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if name, ok := call.Fun.(*ast.Ident); !ok || name.Name != "found" {
+				return true
+			}
+			if code, ok := call.Args[1].(*ast.BasicLit); ok { // others are made of the name of a step, and have their text from it
+				text, _ := strconv.Unquote(code.Value)
+				codes[text] = true
+			}
+			return true
+		})
+	}
+	for key := range texts {
+		if kind, ok := strings.CutPrefix(key, "mail.dns_kind."); ok {
+			codes["mail_dns_"+kind] = true
+		}
+	}
+	if len(codes) < 50 {
+		t.Errorf("only %d codes are found in the source", len(codes))
+	}
+	for code := range codes {
+		if _, ok := texts["upkeep.found."+code]; !ok {
+			t.Errorf("what is found as %s has no text", code)
+		}
+	}
+	for key := range texts {
+		if code, ok := strings.CutPrefix(key, "upkeep.found."); ok && !codes[code] {
+			t.Errorf("%s is never found", code)
+		}
+	}
+}
+
+func TestCheckSentences(t *testing.T) {
+	for _, c := range []struct {
+		check localapi.Check
+		want  string
+	}{
+		{localapi.Check{Code: "disk_tight", Text: "x", Args: map[string]string{"Free": "2000000000"}}, "2.0\u00a0GB are free on the disk of the data. Make room before it is full."},
+		{localapi.Check{Code: "disk_tight", Text: "make room"}, "Make room."},
+		{localapi.Check{Code: "backup_ok", Text: "x", Args: map[string]string{"At": "2026-11-26T02:30:00Z"}}, "The newest backup is of 2026-11-26 02:30."},
+		{localapi.Check{Code: "public_url_ok", Text: "all is well"}, "All is well."},
+		{localapi.Check{Code: "connector_keys", Subject: "google", Text: "there are no keys", Args: map[string]string{"Step": "keys"}}, "There are no keys."},
+		{localapi.Check{Code: "moon_full", Text: "the moon is full"}, "The moon is full."},
+	} {
+		if got := checkSentence(c.check); got != c.want {
+			t.Errorf("%s says %q, want %q", c.check.Code, got, c.want)
 		}
 	}
 }

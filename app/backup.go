@@ -68,7 +68,7 @@ func BackupRecipients(text string) []string {
 const recipientLetters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 // checkRecipients returns why one of several age public keys cannot be one, or "". A letter that is mistyped is found by the
-// checksum.
+// checksum. Keys of age plugins (age1yubikey1...) are none: the service has no plugins, and no backup would be made.
 func checkRecipients(text string) string {
 	for _, key := range BackupRecipients(text) {
 		if !isRecipient(key) {
@@ -79,8 +79,10 @@ func checkRecipients(text string) string {
 }
 
 func isRecipient(key string) bool {
-	cut := strings.LastIndexByte(key, '1')
-	if cut < 1 || len(key)-cut-1 < 6 || !strings.HasPrefix(key, "age1") {
+	const x25519, checksum = 52, 6 // letters
+	cut := max(strings.LastIndexByte(key, '1'), 0)
+	letters := len(key) - cut - 1 - checksum
+	if kind := key[:cut]; kind == "age" && letters != x25519 || kind == "age1pq" && letters <= x25519 || kind != "age" && kind != "age1pq" {
 		return false
 	}
 	sum := uint32(1)
@@ -167,7 +169,7 @@ func (h BackupHealth) concerns(now time.Time) []Concern {
 	}
 	if h.Damaged != "" {
 		concerns = append(concerns, Concern{
-			Code: "backup_damaged", Error: true, Subject: h.Damaged, Text: fmt.Sprintf("the backup %s is damaged; see to the disk, and make another with: foyer backup create", h.Damaged),
+			Code: "backup_damaged", Error: true, Subject: h.Damaged, Text: fmt.Sprintf("the backup %s is damaged; remove it, see to the disk, and make another with: foyer backup create", h.Damaged),
 		})
 	}
 	switch {

@@ -58,6 +58,7 @@ func TestBackupSettingsAreChecked(t *testing.T) {
 		{"backup.recipients", key[:len(key)-1], false},
 		{"backup.recipients", strings.ToUpper(key), false},
 		{"backup.recipients", "age1", false},
+		{"backup.recipients", "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t", false},
 		{"backup.recipients", "ssh-ed25519 AAAA", false},
 		{"backup.recipients", key + ",jane@acme.example", false},
 	} {

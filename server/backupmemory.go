@@ -76,6 +76,11 @@ func (m *backupMemory) succeeded() {
 	m.change(func(f *backupFacts) { f.FailedAt, f.Failure = time.Time{}, "" })
 }
 
+// tried notes that one was to be looked at and could not.
+func (m *backupMemory) tried(at time.Time) {
+	m.change(func(f *backupFacts) { f.CheckedAt = at.UTC() })
+}
+
 func (m *backupMemory) checked(at time.Time, name, damage string) {
 	m.change(func(f *backupFacts) { f.CheckedAt, f.Checked, f.Damage = at.UTC(), name, damage })
 }

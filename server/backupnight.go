@@ -41,7 +41,7 @@ func (b *backups) look(now time.Time) {
 		_, _ = b.jobs.Start(app.JobBackup, b.nightly) // refused while one runs
 		return
 	}
-	if len(all) > 0 && now.Sub(latestOf(known.CheckedAt, known.Since)) > checkBackup {
+	if len(all) > 0 && now.Sub(latestOf(past(known.CheckedAt, now), past(known.Since, now))) > checkBackup {
 		_, _ = b.jobs.Start(app.JobVerify, func(ctx context.Context, progress app.Progress) (any, error) { // refused while one runs
 			return b.lookAgain(ctx, all[0], progress)
 		})
@@ -51,13 +51,13 @@ func (b *backups) look(now time.Time) {
 // due reports whether a nightly backup is to be made.
 func (b *backups) due(all []app.Backup, known backupFacts, now time.Time) bool {
 	last, _ := b.settings().Backup.Last(now)
-	made := known.Since
+	made := past(known.Since, now)
 	for _, kept := range all {
 		if kept.Reason == app.BackupNightly {
-			made = latestOf(made, kept.At)
+			made = latestOf(made, past(kept.At, now))
 		}
 	}
-	return made.Before(last) && now.Sub(known.FailedAt) > retryBackup
+	return made.Before(last) && now.Sub(past(known.FailedAt, now)) > retryBackup
 }
 
 func (b *backups) nightly(ctx context.Context, progress app.Progress) (any, error) {
@@ -76,14 +76,17 @@ func (b *backups) lookAgain(ctx context.Context, kept app.Backup, progress app.P
 	} else {
 		check, err = verifyFile(ctx, path, "", b.dir.Temp(), progress)
 	}
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		b.found(ctx, kept.Name, err)
-	default:
-		b.memory.checked(time.Now(), kept.Name, "")
-	}
+	b.looked(ctx, kept.Name, err)
 	return check, err
+}
+
+// past returns a time that lies before now, and no time otherwise: what was written down while the clock was ahead says nothing, and
+// would put off everything until then.
+func past(t, now time.Time) time.Time {
+	if t.After(now) {
+		return time.Time{}
+	}
+	return t
 }
 
 func latestOf(a, b time.Time) time.Time {

@@ -101,8 +101,18 @@ func TestNightly(t *testing.T) {
 		t.Fatalf("kept %+v, %v", status, err)
 	}
 	want(today.Add(2*time.Hour + time.Minute))
+	// A backup of when the clock was ahead, and what was written down then, put off nothing.
+	ahead := today.AddDate(1, 0, 0)
+	if _, err := keepBackup(t.Context(), k.dir, k.data, k.store, app.Backup{Reason: app.BackupNightly, At: ahead}, nil, func(string, int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	k.memory.change(func(f *backupFacts) { f.FailedAt, f.Since, f.CheckedAt = ahead, ahead, ahead })
+	want(today.AddDate(0, 0, 1), app.JobBackup)
+	if h := k.health(); h.Latest.IsZero() || h.Latest.After(time.Now()) {
+		t.Errorf("the latest is of %v, want the latest that is not of the future", h.Latest)
+	}
 	k.set.Backup.Schedule = "off"
-	want(today.AddDate(0, 0, 2))
+	want(today.AddDate(0, 0, 1).Add(time.Minute), app.JobVerify) // nobody knows when one was looked at
 	k.set.Backup.Schedule = at
 	want(today.AddDate(0, 0, 2), app.JobBackup) // the machine slept for two days
 }
@@ -151,5 +161,11 @@ func TestLookedAtAgain(t *testing.T) {
 	}
 	if again := openBackupMemory(k.dir.Path(), k.log); again.get().Checked != made.Name {
 		t.Errorf("a new start remembers %+v", again.get())
+	}
+	// One that cannot be looked at is not damaged, and is not looked at every minute.
+	k.memory.change(func(f *backupFacts) { f.CheckedAt, f.Checked, f.Damage = now, "", "" })
+	k.looked(t.Context(), made.Name, app.Errorf(app.Conflict, "backup_newer", "a newer program has made it"))
+	if h, known := k.health(), k.memory.get(); h.Damaged != "" || known.Damage != "" || !known.CheckedAt.After(now) {
+		t.Errorf("what a newer program has made: %+v, %+v", h, known)
 	}
 }

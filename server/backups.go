@@ -147,7 +147,7 @@ func (b *backups) make(ctx context.Context, actor, reason string, o app.BackupOp
 	}
 	b.tell(ctx, event)
 	if err == nil {
-		b.expire(ctx)
+		b.expire(ctx, reason)
 	}
 	return made, err
 }
@@ -160,8 +160,8 @@ func (b *backups) tell(ctx context.Context, event app.Event) {
 	b.store.Changes().Tell(app.TopicBackups, app.TopicAttention)
 }
 
-// expire deletes what has had its time.
-func (b *backups) expire(ctx context.Context) {
+// expire deletes what has had its time, after a backup was made for a reason.
+func (b *backups) expire(ctx context.Context, made string) {
 	all, err := b.dir.List()
 	if err != nil {
 		b.log.Error("the backups cannot be listed", "err", err)
@@ -171,7 +171,7 @@ func (b *backups) expire(ctx context.Context) {
 	if days := b.settings().Backup.KeepDays; days > 0 {
 		oldest = time.Now().AddDate(0, 0, -days)
 	}
-	for _, old := range backup.Expired(all, oldest) {
+	for _, old := range backup.Expired(all, oldest, made == app.BackupManual) {
 		if err := b.dir.Remove(old.Name); err != nil {
 			b.log.Error("an old backup cannot be removed", "name", old.Name, "err", err)
 			continue
@@ -188,17 +188,25 @@ func (b *backups) StartVerify(_ context.Context, name, secret string) (app.Job, 
 	}
 	return b.jobs.Start(app.JobVerify, func(ctx context.Context, progress app.Progress) (any, error) {
 		check, err := verifyFile(ctx, path, secret, b.dir.Temp(), progress)
-		if err == nil {
-			b.memory.checked(time.Now(), name, "")
-		} else if app.ReasonOf(err) == "backup_damaged" {
-			b.found(ctx, name, err)
-		}
+		b.looked(ctx, name, err)
 		return check, err
 	})
 }
 
-// found remembers that a backup is damaged, and tells.
-func (b *backups) found(ctx context.Context, name string, err error) {
+// looked remembers what came of looking at a backup, and tells when it is damaged. What keeps it from being looked at, as a passphrase
+// that is wrong or a newer program that has made it, says nothing of it.
+func (b *backups) looked(ctx context.Context, name string, err error) {
+	switch {
+	case err == nil:
+		b.memory.checked(time.Now(), name, "")
+		return
+	case ctx.Err() != nil:
+		return
+	case app.ReasonOf(err) != "backup_damaged":
+		b.log.Warn("a backup cannot be looked at", "name", name, "err", err)
+		b.memory.tried(time.Now())
+		return
+	}
 	b.log.Error("a backup is damaged", "name", name, "err", err)
 	b.memory.checked(time.Now(), name, app.MessageOf(err))
 	b.tell(ctx, app.Event{At: time.Now(), Actor: "foyer", Action: app.ActBackupVerify, Outcome: app.ReasonOf(err), Subject: name, Detail: app.MessageOf(err)})
@@ -238,10 +246,9 @@ func (b *backups) health() app.BackupHealth {
 		h.Failure = "the directory of the backups cannot be read"
 		return h
 	}
+	now := time.Now()
 	for _, kept := range all {
-		if h.Latest.IsZero() {
-			h.Latest = kept.At
-		}
+		h.Latest = latestOf(h.Latest, past(kept.At, now))
 		if known.Damage != "" && kept.Name == known.Checked {
 			h.Damaged = kept.Name
 		}

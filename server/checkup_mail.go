@@ -154,9 +154,17 @@ func judgeBackups(status app.BackupStatus, now time.Time) []app.Check {
 		return append(checks, found(app.CheckWarning, "backup_missing", status.Dir, "there is no backup yet"+mend))
 	}
 	newest := status.Backups[0]
+	for _, b := range status.Backups {
+		if newest = b; !b.At.After(now) {
+			break
+		}
+	}
 	age := now.Sub(newest.At)
 	args := []string{"Name", newest.Name, "At", newest.At.UTC().Format(time.RFC3339), "Days", fmt.Sprint(int(age / (24 * time.Hour)))}
 	switch {
+	case age < 0:
+		checks = append(checks, found(app.CheckWarning, "backup_future", status.Dir,
+			"the backup "+newest.Name+" is dated "+newest.At.UTC().Format(time.DateOnly)+", when this machine's clock was ahead; see whether it is right now, and make a backup with: foyer backup create", args...))
 	case age > backupStale:
 		checks = append(checks, found(app.CheckError, "backup_stale", status.Dir, fmt.Sprintf("the newest backup is %s days old%s, and see why none is made at night", args[5], mend), args...))
 	case age > backupOld:

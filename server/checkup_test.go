@@ -214,6 +214,8 @@ func TestJudgeBackups(t *testing.T) {
 		"old":    {app.BackupStatus{Backups: made(3 * 24 * time.Hour)}, judged{app.CheckWarning, "backup_old", "3 days old"}},
 		"stale":  {app.BackupStatus{Backups: made(20 * 24 * time.Hour)}, judged{app.CheckError, "backup_stale", "20 days old"}},
 		"failed": {app.BackupStatus{Backups: made(time.Hour), FailedAt: now, Failure: "the disk is full"}, judged{app.CheckError, "backup_failed", "the disk is full"}},
+		"future": {app.BackupStatus{Backups: made(-time.Hour)}, judged{app.CheckWarning, "backup_future", "clock was ahead"}},
+		"both":   {app.BackupStatus{Backups: append(made(-time.Hour), made(time.Hour)...)}, judged{app.CheckOK, "backup_ok", ""}},
 		"tight":  {app.BackupStatus{Backups: made(time.Hour), FreeBytes: 150 << 20}, judged{app.CheckWarning, "backup_disk", "150 MB"}},
 	} {
 		tt.want.in(t, name, server.JudgeBackups(tt.status, now))

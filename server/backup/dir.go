@@ -275,9 +275,13 @@ func (d *Dir) Remove(name string) error {
 const KeptOthers = 10
 
 // Expired returns the backups that are to be deleted: nightly ones of before the time oldest, but for the latest, and of each
-// other reason those beyond the newest KeptOthers. all has the latest first.
-func Expired(all []app.Backup, oldest time.Time) (old []app.Backup) {
+// other reason those beyond the newest KeptOthers. With spare, one more of BackupManual stays: whoever has asked for the latest may
+// take it away next. all has the latest first.
+func Expired(all []app.Backup, oldest time.Time, spare bool) (old []app.Backup) {
 	seen := map[string]int{}
+	if spare {
+		seen[app.BackupManual] = -1
+	}
 	for _, b := range all {
 		seen[b.Reason]++
 		n := seen[b.Reason]

@@ -107,15 +107,18 @@ func TestExpired(t *testing.T) {
 		}
 		return names
 	}
-	got := names(backup.Expired(all, night.AddDate(0, 0, -14)))
+	got := names(backup.Expired(all, night.AddDate(0, 0, -14), false))
 	if want := 15 + 2 + 2; len(got) != want || slices.Contains(got, "n14") || !slices.Contains(got, "n15") || !slices.Contains(got, "m10") || slices.Contains(got, "u9") {
 		t.Errorf("expired are %q, want %d of them", got, want)
 	}
-	if got := names(backup.Expired(all[:3], night.AddDate(1, 0, 0))); !slices.Equal(got, []string{"n1", "n2"}) {
+	if got := names(backup.Expired(all[:3], night.AddDate(1, 0, 0), false)); !slices.Equal(got, []string{"n1", "n2"}) {
 		t.Errorf("expired are %q, want the latest to stay however old it is", got)
 	}
-	if got := names(backup.Expired(all, time.Time{})); len(got) != 4 {
+	if got := names(backup.Expired(all, time.Time{}, false)); len(got) != 4 {
 		t.Errorf("expired are %q, want nightly ones to be kept for ever", got)
+	}
+	if got := names(backup.Expired(all, time.Time{}, true)); !slices.Equal(got, []string{"u10", "m11", "u11"}) {
+		t.Errorf("expired are %q, want one more of the manual ones to stay", got)
 	}
 }
 

@@ -208,5 +208,18 @@ func named(path string, err error) error {
 	return &c
 }
 
+// WriteBackupSum writes the file beside a copy of a backup that says what its sum is. Both are on the disk when it returns; it writes
+// over nothing, and leaves nothing behind after an error. Invalid.
+func WriteBackupSum(path string, b app.Backup) error {
+	err := backup.WriteSum(path, b)
+	if err == nil {
+		err = backup.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return &app.Error{Code: app.Invalid, Reason: "file_path", Message: fmt.Sprintf("the sum beside %s cannot be written: %v", path, err), Err: err}
+	}
+	return nil
+}
+
 // NewBackupIdentity returns a new age identity, as age-keygen writes it, and the recipient for the setting backup.recipients.
 func NewBackupIdentity() (file, recipient string, err error) { return backup.NewIdentity(time.Now()) }

@@ -45,6 +45,7 @@ type RestorePlan struct {
 	Keeps   bool     // there are data now, and they are kept as a backup
 	Damaged string   // or why they cannot be, in words: they are moved aside
 	Lost    []string // secrets that will have to be entered anew, because their key is not in the backup
+	Unseen  bool     // nobody could look at the data that are there, so only Backup is known
 }
 
 // RestoreResult is what a restore has done.

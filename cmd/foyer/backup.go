@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -149,7 +148,8 @@ func absent(path string) error {
 	return nil
 }
 
-// fetchBackup copies a backup of the service into a new file, and its sum beside it. Neither is there after an error.
+// fetchBackup copies a backup of the service into a new file, and its sum beside it. Both are on the disk when it returns; neither is
+// there after an error.
 func (p *program) fetchBackup(ctx context.Context, g *progress, made localapi.Backup, to string) (err error) {
 	f, err := newFile(to)
 	if err != nil {
@@ -168,12 +168,7 @@ func (p *program) fetchBackup(ctx context.Context, g *progress, made localapi.Ba
 	if got := hex.EncodeToString(sum.Sum(nil)); got != made.SHA256 {
 		return app.Errorf(app.Internal, "backup_copy", "%s is not what the service has made: its SHA-256 is another; try it again", to)
 	}
-	beside, err := newFile(to + ".sha256")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(beside, "# foyer schema=%d version=%s\n%s  %s\n", made.Schema, made.Version, made.SHA256, filepath.Base(to))
-	return errors.Join(err, beside.Sync(), beside.Close())
+	return server.WriteBackupSum(to, app.Backup{SHA256: made.SHA256, Schema: made.Schema, Version: made.Version})
 }
 
 // newFile makes a file that nobody else may read.
@@ -190,7 +185,7 @@ func (p *program) readPassphrase(path string) (string, error) {
 	var line string
 	var err error
 	if path == "-" {
-		line, err = p.readSecretLine("passphrase", bufio.NewReader(p.in))
+		line, err = p.readSecretLine("passphrase", p.typed())
 	} else {
 		var data []byte
 		data, err = os.ReadFile(path) //nolint:gosec // whoever calls names it

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"foyer/app"
 	"foyer/app/localapi"
 )
 
@@ -34,6 +35,10 @@ func TestRestoreStopsService(t *testing.T) {
 	if got := runWith(t, "", nil, "backup", "create", file, "--data", dir); got.status != exitDone {
 		t.Fatalf("got %+v", got)
 	}
+	sealed := filepath.Join(t.TempDir(), "office.db.age")
+	if got := runWith(t, "correct horse battery\n", nil, "backup", "create", sealed, "--passphrase-file", "-", "--data", dir); got.status != exitDone {
+		t.Fatalf("got %+v", got)
+	}
 	service.stop()
 	bad := filepath.Join(t.TempDir(), "bad.db")
 	if err := os.WriteFile(bad, []byte("no backup"), 0o600); err != nil {
@@ -48,19 +53,26 @@ func TestRestoreStopsService(t *testing.T) {
 		status int
 		calls  []string
 		says   string
+		stuck  error
 	}{
-		{"without root", false, stateRunning, "yes\n", file, exitDenied, nil, "needs root"},
-		{"damaged", true, stateRunning, "yes\n", bad, exitInvalid, nil, "damaged"},
-		{"not agreed", true, stateRunning, "no\n", file, exitInvalid, nil, "nothing was changed"},
-		{"running", true, stateRunning, "yes\n", file, exitDone, []string{"stop", "start"}, "is restored"},
-		{"stopped", true, stateStopped, "yes\n", file, exitDone, nil, "is restored"},
-		{"it crashes again and again", true, stateRestarting, "yes\n", file, exitDone, []string{"stop", "start"}, "is restored"},
+		{"without root", false, stateRunning, "yes\n", file, exitDenied, nil, "needs root", nil},
+		{"damaged", true, stateRunning, "yes\n", bad, exitInvalid, nil, "damaged", nil},
+		{"not agreed", true, stateRunning, "no\n", file, exitInvalid, nil, "nothing was changed", nil},
+		{"not agreed after the passphrase", true, stateRunning, "correct horse battery\nno\n", sealed, exitInvalid, nil, "nothing was changed", nil},
+		{"running", true, stateRunning, "yes\n", file, exitDone, []string{"stop", "start"}, "is restored", nil},
+		{"it does not stop", true, stateRunning, "yes\n", file, exitFailed, []string{"stop", "start"}, "it does not stop", app.Errorf(app.Unavailable, "stuck", "it does not stop")},
+		{"stopped", true, stateStopped, "yes\n", file, exitDone, nil, "is restored", nil},
+		{"it crashes again and again", true, stateRestarting, "yes\n", file, exitDone, []string{"stop", "start"}, "or moved aside when it is damaged", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			st := runningStatus
 			st.State, st.Running, st.Data = test.state, test.state == stateRunning, dir
-			f := &fakeManager{st: st}
-			got := restoreOn(t, f, test.root, test.stdin, test.file, "--stop-service")
+			f := &fakeManager{st: st, stuck: test.stuck}
+			args := []string{test.file, "--stop-service"}
+			if test.file == sealed {
+				args = append(args, "--passphrase-file", "-")
+			}
+			got := restoreOn(t, f, test.root, test.stdin, args...)
 			if got.status != test.status || !slices.Equal(f.calls, test.calls) || !strings.Contains(got.stdout+got.stderr, test.says) {
 				t.Errorf("got %+v and calls %q, want exit %d, %q and %q", got, f.calls, test.status, test.calls, test.says)
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -332,19 +331,19 @@ func (p *program) withServiceStopped(ctx context.Context, g *progress, c *server
 	if err != nil {
 		return false, err
 	}
-	if err := c.Confirm(server.RestorePlan{Backup: check, Keeps: true}); err != nil {
+	if err := c.Confirm(server.RestorePlan{Backup: check, Unseen: true}); err != nil {
 		return false, err
 	}
 	c.Confirm = nil
 	running = before.State != stateStopped
 	if running {
 		g.tell("stop", 0, 0)
-		if err := s.manager.stop(ctx); err != nil {
-			return true, err
-		}
+		err = s.manager.stop(ctx)
 	}
-	err = work()
-	if running {
+	if err == nil {
+		err = work()
+	}
+	if running { // also after a stop that was broken off: the service manager goes on with it
 		g.tell("start", 0, 0)
 		err = errors.Join(err, s.manager.start(context.WithoutCancel(ctx)))
 	}
@@ -365,6 +364,11 @@ func (p *program) confirmRestore(plan server.RestorePlan, dir string, yes bool) 
 	fmt.Fprintf(p.err, "The backup %s, with %s, %s and %s that waited, takes the place of the data in %s.\n", safe(made), count(b.Companies, "company", "companies"),
 		count(b.Accounts, "account", "accounts"), count(b.Messages, "mail", "mails"), safe(dir))
 	switch {
+	case plan.Unseen:
+		fmt.Fprintln(p.err, "What is there now is kept as a backup, or moved aside when it is damaged.")
+		if !b.HasKey {
+			fmt.Fprintln(p.err, "The key of the secrets is not in the backup: those that the key of this service does not open have to be entered anew.")
+		}
 	case plan.Keeps:
 		fmt.Fprintln(p.err, "What is there now is kept as a backup.")
 	case plan.Damaged != "":
@@ -375,7 +379,7 @@ func (p *program) confirmRestore(plan server.RestorePlan, dir string, yes bool) 
 		fmt.Fprintf(p.err, "Their key is not in the backup, so you will have to enter anew: %s.\n", safe(strings.Join(plan.Lost, ", ")))
 	}
 	fmt.Fprint(p.err, "Go on? Type yes: ")
-	typed, err := readLine(bufio.NewReader(p.in))
+	typed, err := readLine(p.typed())
 	if file, ok := p.in.(*os.File); ok && errors.Is(err, io.EOF) && !term.IsTerminal(int(file.Fd())) {
 		fmt.Fprintln(p.err, "yes, as there is nobody to ask.")
 		return nil

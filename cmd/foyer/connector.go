@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -257,7 +256,7 @@ func (p *program) readSecret(path string) (string, error) {
 	read := func() (string, error) { return readFile(path) }
 	place := path
 	if path == "-" {
-		read = func() (string, error) { return p.readSecretLine("client_secret", bufio.NewReader(p.in)) }
+		read = func() (string, error) { return p.readSecretLine("client_secret", p.typed()) }
 		place = "standard input"
 	}
 	secret, err := read()

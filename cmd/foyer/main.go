@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -41,10 +42,19 @@ type program struct {
 	json   bool
 
 	client *localapi.Client
+	input  *bufio.Reader // reads lines of in; typed makes it
 
 	manager    serviceManager // of the system; nil is that of this one
 	privileged func() bool    // whether this process may change services; nil asks the system
 	ready      func()         // called when the service is ready; nil when nobody waits for that
+}
+
+// typed returns what reads lines of standard input: one reader for all of them, which may have read ahead.
+func (p *program) typed() *bufio.Reader {
+	if p.input == nil {
+		p.input = bufio.NewReader(p.in)
+	}
+	return p.input
 }
 
 func (p *program) run(ctx context.Context, args []string) int {

@@ -193,7 +193,9 @@ sudo, who may administer Foyer without root from then on.`,
 			if err := s.mayChange(cmd, installArgs(want)); err != nil {
 				return err
 			}
-			got, err := s.manager.install(cmd.Context(), want)
+			ctx, stop := untilSignal(cmd.Context()) // what is half done is taken back
+			defer stop()
+			got, err := s.manager.install(ctx, want)
 			if err != nil {
 				return err
 			}

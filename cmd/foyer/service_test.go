@@ -20,6 +20,7 @@ type fakeManager struct {
 	want   installation
 	result installResult
 	fail   error
+	stuck  error // why a stop fails
 	none   error // why there is no manager
 	calls  []string
 }
@@ -50,7 +51,7 @@ func (f *fakeManager) start(context.Context) error {
 
 func (f *fakeManager) stop(context.Context) error {
 	f.calls, f.st.State, f.st.Running = append(f.calls, "stop"), stateStopped, false
-	return f.fail
+	return errors.Join(f.fail, f.stuck)
 }
 
 func (f *fakeManager) restart(ctx context.Context) error { return f.start(ctx) }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -91,7 +90,7 @@ func (p *program) confirmPurge(data, typed string) error {
 	if typed == "" {
 		fmt.Fprintf(p.err, "This deletes %s: all companies, accounts, mails, keys and backups. Nothing brings them back.\nType the name of this machine (%s) to go on: ",
 			safe(data), safe(host))
-		if typed, err = readLine(bufio.NewReader(p.in)); err != nil {
+		if typed, err = readLine(p.typed()); err != nil {
 			return err
 		}
 	}

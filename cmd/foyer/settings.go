@@ -126,7 +126,7 @@ func secretSetting(key string) bool {
 // changes reads KEY=VALUE arguments. The value of a key that is secret, given as "-", is one line of standard input.
 func (p *program) changes(cmd *cobra.Command, args []string, secret func(key string) bool) (map[string]string, error) {
 	changes := map[string]string{}
-	input := bufio.NewReader(p.in)
+	input := p.typed()
 	for _, arg := range args {
 		key, value, ok := strings.Cut(arg, "=")
 		if !ok || key == "" {

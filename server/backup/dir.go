@@ -117,23 +117,24 @@ func (d *Dir) Keep(temp string, b app.Backup, progress app.Progress) (app.Backup
 		return b, err
 	}
 	b.SHA256, b.Size = sum, size
-	for number := 1; ; number++ {
+	path := ""
+	for number := 1; path == "" || exists(path) || exists(path+sumExt); number++ {
 		b.Name = name(b, number)
-		if _, err := os.Lstat(filepath.Join(d.path, b.Name)); errors.Is(err, fs.ErrNotExist) {
-			break
-		} else if err != nil {
-			return b, err
-		}
+		path = filepath.Join(d.path, b.Name)
 	}
-	path := filepath.Join(d.path, b.Name)
 	// The sum comes first: a file under its name has one.
-	if err := writeSum(path+sumExt, b); err != nil {
+	if err := WriteSum(path, b); err != nil {
 		return b, err
 	}
 	if err := os.Rename(temp, path); err != nil {
 		return b, errors.Join(err, os.Remove(path+sumExt))
 	}
 	return b, SyncDir(d.path)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // Sum returns the SHA-256 of a file in hexadecimal digits, and its size. The step is "hash".
@@ -152,14 +153,22 @@ func Sum(path string, progress app.Progress) (sum string, size int64, err error)
 	return hex.EncodeToString(hash.Sum(nil)), size, err
 }
 
-// writeSum writes the sum as sha256sum does. What is known besides stands in a line that sha256sum -c passes over.
-func writeSum(path string, b app.Backup) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // a file of ours
+// WriteSum writes the sum of the backup at path into a new file beside it, as sha256sum does. What is known besides stands in a line
+// that sha256sum -c passes over. Nothing is left after an error.
+func WriteSum(path string, b app.Backup) (err error) {
+	f, err := os.OpenFile(path+sumExt, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the caller's
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "# foyer schema=%d version=%s\n%s  %s\n", b.Schema, b.Version, b.SHA256, b.Name)
-	return errors.Join(err, f.Sync(), f.Close())
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(path+sumExt))
+		}
+	}()
+	if _, err := fmt.Fprintf(f, "# foyer schema=%d version=%s\n%s  %s\n", b.Schema, b.Version, b.SHA256, filepath.Base(path)); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // ReadSum returns what the file beside a backup says of it: its sum, and the version and schema; "" and 0 for what it does not.

@@ -15,6 +15,7 @@ import (
 
 	"foyer/app"
 	"foyer/server/cert"
+	"foyer/server/store"
 	"foyer/server/web"
 )
 
@@ -145,7 +146,7 @@ func (s *serving) newSource(settings app.Settings, doors []*door) (*source, erro
 	case app.TLSLocal:
 		var local *cert.Local
 		local, err = cert.OpenLocal(cert.LocalConfig{
-			Dir: filepath.Join(s.dataDir, "ca"), Host: host, Names: s.names, Roots: s.roots, Log: s.log, Changed: s.changed,
+			Dir: filepath.Join(s.dataDir, "ca"), Host: host, Names: s.names, Write: store.ReplaceFile, Roots: s.roots, Log: s.log, Changed: s.changed,
 		})
 		out.Source = local
 	default:

@@ -21,6 +21,8 @@ type LocalConfig struct {
 	Host string // of the public URL
 	// Names returns further names of this machine and its addresses, as they are now; nil for none.
 	Names func() []string
+	// Write puts data into a file that nobody else may read, whole or not at all, and durable.
+	Write func(path string, data []byte) error
 	// Roots are the authorities browsers trust; nil is the system's. They do not have this one.
 	Roots   *x509.CertPool
 	Log     *slog.Logger
@@ -32,6 +34,8 @@ type Local struct {
 	config LocalConfig
 
 	mu      sync.Mutex
+	opened  time.Time
+	early   bool // the authority in use is of later than this machine's clock
 	root    *root
 	leaf    *tls.Certificate
 	info    *app.Certificate
@@ -50,6 +54,8 @@ const (
 	backdated = time.Hour
 	// again is after how long a renewal that has failed is tried again.
 	again = 10 * time.Minute
+	// clockSets is how long after the start a clock may be behind: machines without a battery get the time from the network.
+	clockSets = time.Hour
 )
 
 // OpenLocal returns the certificate of the authority in the directory, and makes what is not there. The error is an
@@ -58,10 +64,10 @@ func OpenLocal(c LocalConfig) (*Local, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Local{config: c}
+	l := &Local{config: c, opened: time.Now()}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l, l.renew(time.Now())
+	return l, l.renew(l.opened)
 }
 
 // renew makes sure that there is a certificate for every name that does not end soon. mu is held.
@@ -89,11 +95,12 @@ func (l *Local) issue(now time.Time) error {
 	if leaf == nil {
 		leaf = r.readLeaf(l.config.Dir)
 	}
-	if leaf == nil || !r.signed(leaf.Leaf) || !covers(leaf.Leaf, names) || now.Add(leafRenew).After(leaf.Leaf.NotAfter) && leaf.Leaf.NotAfter.Before(r.cert.NotAfter) || now.Before(leaf.Leaf.NotBefore) {
+	if leaf == nil || !r.signed(leaf.Leaf) || !covers(leaf.Leaf, names) || now.Add(leafRenew).After(leaf.Leaf.NotAfter) && leaf.Leaf.NotAfter.Before(r.cert.NotAfter) ||
+		now.Before(leaf.Leaf.NotBefore) && !l.early {
 		if leaf, err = r.issue(names, now); err != nil {
 			return err
 		}
-		if err := r.keepLeaf(l.config.Dir, leaf); err != nil {
+		if err := r.keepLeaf(l.config, leaf); err != nil {
 			return err
 		}
 		l.config.Log.Info("certificate made by the local authority", "names", names, "until", leaf.Leaf.NotAfter)
@@ -111,17 +118,25 @@ func (l *Local) issue(now time.Time) error {
 }
 
 // authority returns the newest authority that may certify the host, and makes one when there is none. An old one stays
-// where it is: devices trust it, and the host may be its own again.
+// where it is: devices trust it, and the host may be its own again. While the clock may not be set yet, one that is not valid yet
+// is no reason to make another, which devices do not trust.
 func (l *Local) authority(now time.Time) (*root, error) {
-	if l.root != nil && l.root.serves(l.config.Host, now) {
+	if l.root != nil && !l.early && l.root.serves(l.config.Host, now) {
 		return l.root, nil
 	}
 	roots, err := readRoots(l.config.Dir)
 	if err != nil {
 		return nil, err
 	}
+	l.early = false
 	for _, r := range roots {
 		if r.serves(l.config.Host, now) {
+			return r, nil
+		}
+	}
+	for _, r := range roots {
+		if now.Sub(l.opened) < clockSets && now.Before(r.cert.NotBefore) && r.serves(l.config.Host, r.cert.NotBefore) {
+			l.early = true
 			return r, nil
 		}
 	}
@@ -129,7 +144,7 @@ func (l *Local) authority(now time.Time) (*root, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.keep(l.config.Dir); err != nil {
+	if err := r.keep(l.config); err != nil {
 		return nil, err
 	}
 	l.config.Log.Info("local certificate authority made", "name", r.cert.Subject.CommonName, "until", r.cert.NotAfter)

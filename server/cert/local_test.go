@@ -43,10 +43,13 @@ func leaf(tb testing.TB, s cert.Source) *x509.Certificate {
 	return c.Leaf
 }
 
+// write writes a private file, as a Local has it written.
+func write(path string, data []byte) error { return os.WriteFile(path, data, 0o600) }
+
 // local opens the authority in a directory for a host.
 func local(tb testing.TB, dir, host string, names ...string) *cert.Local {
 	tb.Helper()
-	l, err := cert.OpenLocal(cert.LocalConfig{Dir: dir, Host: host, Names: func() []string { return names }})
+	l, err := cert.OpenLocal(cert.LocalConfig{Write: write, Dir: dir, Host: host, Names: func() []string { return names }})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -171,7 +174,7 @@ func TestDamagedAuthority(t *testing.T) {
 	if err := os.WriteFile(found[0], []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := cert.OpenLocal(cert.LocalConfig{Dir: dir, Host: "a.office.example"})
+	l, err := cert.OpenLocal(cert.LocalConfig{Write: write, Dir: dir, Host: "a.office.example"})
 	if app.CodeOf(err) != app.Unavailable || app.ReasonOf(err) != cert.ProblemAuthority {
 		t.Fatalf("got %v", err)
 	}
@@ -188,7 +191,7 @@ func TestLocalRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		names := []string{"10.0.0.1"}
 		told := 0
-		l, err := cert.OpenLocal(cert.LocalConfig{Dir: t.TempDir(), Host: "a.office.example", Names: func() []string { return names }, Changed: func() { told++ }})
+		l, err := cert.OpenLocal(cert.LocalConfig{Write: write, Dir: t.TempDir(), Host: "a.office.example", Names: func() []string { return names }, Changed: func() { told++ }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,6 +228,46 @@ func TestLocalRenewal(t *testing.T) {
 	})
 }
 
+// TestClockBehind starts with a clock that is years behind, as machines without a battery do: devices go on to trust what they know. An
+// authority that was made while the clock was ahead is replaced once the clock has had time to be set.
+func TestClockBehind(t *testing.T) {
+	dir := t.TempDir()
+	root, chain := certificates(t, dir, "a.office.example") // now
+	synctest.Test(t, func(t *testing.T) {                   // in the year 2000
+		l := local(t, dir, "a.office.example")
+		if s := l.Status(); s.Authority.SHA256 != root || s.Certificate.SHA256 != chain {
+			t.Error("a clock that is behind has made another authority or certificate")
+		}
+		wait(t, 59*time.Minute)
+		l.Look(time.Now())
+		if l.Status().Authority.SHA256 != root {
+			t.Error("another authority is made before the clock could be set")
+		}
+		l.Look(time.Now().AddDate(30, 0, 0)) // it is set
+		if s := l.Status(); s.Authority.SHA256 != root || !leaf(t, l).NotAfter.After(time.Now().AddDate(30, 0, 0)) {
+			t.Error("the clock is right, and it has another authority or an old certificate")
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		l := local(t, dir, "a.office.example")
+		wait(t, time.Hour)
+		l.Look(time.Now())
+		if s := l.Status(); s.Authority.SHA256 == root || leaf(t, l).NotBefore.After(time.Now()) {
+			t.Error("what was made while the clock was ahead is still in use")
+		}
+	})
+	if again, _ := certificates(t, dir, "a.office.example"); again != root {
+		t.Error("the clock is right again, and devices would have to trust another authority")
+	}
+}
+
+// certificates opens the authority in a directory and returns the sums of its own certificate and of the one that it has made.
+func certificates(tb testing.TB, dir, host string) (root, leaf string) {
+	tb.Helper()
+	s := local(tb, dir, host).Status()
+	return s.Authority.SHA256, s.Certificate.SHA256
+}
+
 // wait lets time pass in a bubble.
 func wait(tb testing.TB, d time.Duration) {
 	tb.Helper()
@@ -239,7 +282,7 @@ func TestLocalKept(t *testing.T) {
 	if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file in the place of the directory
 		t.Fatal(err)
 	}
-	l, err := cert.OpenLocal(cert.LocalConfig{Dir: dir, Host: "foyer"})
+	l, err := cert.OpenLocal(cert.LocalConfig{Write: write, Dir: dir, Host: "foyer"})
 	if app.CodeOf(err) != app.Unavailable {
 		t.Fatalf("got %v", err)
 	}

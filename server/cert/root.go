@@ -107,7 +107,7 @@ func (r *root) permits(name string) bool {
 
 // serves reports whether the authority may certify a host, now and for a while.
 func (r *root) serves(host string, now time.Time) bool {
-	return r.permits(host) && now.Add(rootLate).Before(r.cert.NotAfter) && now.After(r.cert.NotBefore)
+	return r.permits(host) && now.Add(rootLate).Before(r.cert.NotAfter) && !now.Before(r.cert.NotBefore)
 }
 
 // signed reports whether a certificate is the authority's.
@@ -161,18 +161,18 @@ const (
 	leafFile = ".leaf.pem"
 )
 
-// keep writes the authority into a directory.
-func (r *root) keep(dir string) error {
-	return writePair(dir, r.id()+rootFile, r.cert, r.key)
+// keep writes the authority into the directory.
+func (r *root) keep(c LocalConfig) error {
+	return writePair(c, r.id()+rootFile, r.cert, r.key)
 }
 
 // keepLeaf writes a certificate of the authority beside it.
-func (r *root) keepLeaf(dir string, leaf *tls.Certificate) error {
+func (r *root) keepLeaf(c LocalConfig, leaf *tls.Certificate) error {
 	key, ok := leaf.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
 		return errors.New("a key of another kind")
 	}
-	return writePair(dir, r.id()+leafFile, leaf.Leaf, key)
+	return writePair(c, r.id()+leafFile, leaf.Leaf, key)
 }
 
 // readLeaf returns the certificate that is beside the authority; nil when there is none that can be used: another is made.
@@ -226,25 +226,13 @@ func readPair(path string) (*tls.Certificate, error) {
 }
 
 // writePair writes a certificate with its key into a private file, whole or not at all.
-func writePair(dir, name string, cert *x509.Certificate, key *ecdsa.PrivateKey) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func writePair(c LocalConfig, name string, cert *x509.Certificate, key *ecdsa.PrivateKey) error {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return err
 	}
 	raw, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
-	data := append(encode(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})...)
-	f, err := os.CreateTemp(dir, ".new-*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return c.Write(filepath.Join(c.Dir, name), append(encode(cert), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})...))
 }

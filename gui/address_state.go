@@ -201,14 +201,11 @@ func certificateNote(c localapi.Certificate, now time.Time) (string, level) {
 // daysLeft returns how many whole days there are until a time; 0 when it has passed.
 func daysLeft(until, now time.Time) int { return max(int(until.Sub(now)/(24*time.Hour)), 0) }
 
-// daysWarning is how many days before its end a certificate wants attention; one that lives shorter, in the last quarter of its life.
-const daysWarning = 14
-
 func certificateLevel(c localapi.Certificate, now time.Time) level {
-	switch left := c.NotAfter.Sub(now); {
-	case left <= 0:
+	switch {
+	case !now.Before(c.NotAfter):
 		return levelError
-	case left < min(daysWarning*24*time.Hour, c.NotAfter.Sub(c.NotBefore)/4):
+	case app.CertificateEndsSoon(c.NotBefore, c.NotAfter, now):
 		return levelWarning
 	default:
 		return levelOK

@@ -59,13 +59,14 @@ func TestCertificateChecks(t *testing.T) {
 	}{
 		"good":           {ca, []string{"example.com"}, -day, 60 * day, nil, judged{app.CheckOK, "certificate_ok", "trusted"}},
 		"a wildcard":     {ca, []string{"*.com", "example.com"}, -day, 15 * day, nil, judged{app.CheckOK, "certificate_ok", ""}},
-		"soon":           {ca, []string{"example.com"}, -day, 10*day + time.Hour, nil, judged{app.CheckWarning, "certificate_expiring", "in 10 days"}},
+		"soon":           {ca, []string{"example.com"}, -80 * day, 10*day + time.Hour, nil, judged{app.CheckWarning, "certificate_expiring", "in 10 days"}},
+		"of a few days":  {ca, []string{"example.com"}, -day, 5 * day, nil, judged{app.CheckOK, "certificate_ok", ""}},
 		"expired":        {ca, []string{"example.com"}, -9 * day, -day, nil, judged{app.CheckError, "certificate_expired", "has expired"}},
 		"early":          {ca, []string{"example.com"}, day, 9 * day, nil, judged{app.CheckError, "certificate_early", "clock"}},
 		"another name":   {ca, []string{"www.example.com"}, -day, 60 * day, nil, judged{app.CheckError, "certificate_name", "www.example.com"}},
 		"unknown":        {other, []string{"example.com"}, -day, 60 * day, nil, judged{app.CheckError, "certificate_untrusted", "nobody this machine trusts"}},
 		"our own":        {other, []string{"example.com"}, -day, 60 * day, local, judged{app.CheckOK, "certificate_local", "own authority"}},
-		"our own, soon":  {other, []string{"example.com"}, -day, 3 * day, local, judged{app.CheckWarning, "certificate_expiring", ""}},
+		"our own, soon":  {other, []string{"example.com"}, -80 * day, 3 * day, local, judged{app.CheckWarning, "certificate_expiring", ""}},
 		"our own, other": {other, []string{"a.example"}, -day, 60 * day, local, judged{app.CheckError, "certificate_name", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {

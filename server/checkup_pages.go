@@ -17,9 +17,6 @@ import (
 	"foyer/app"
 )
 
-// certificateDays is how many days before its end a certificate is warned of.
-const certificateDays = 14
-
 // pagesCheck looks at the public URL, at the DNS and at the certificate.
 type pagesCheck struct {
 	service *app.Service
@@ -182,6 +179,7 @@ func (p *pagesCheck) judge(ctx context.Context, at, host string, state tls.Conne
 	for _, c := range state.PeerCertificates[1:] {
 		between.AddCert(c)
 	}
+	soon := app.CertificateEndsSoon(leaf.NotBefore, leaf.NotAfter, now)
 	_, err := leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: p.trial.roots, Intermediates: between, CurrentTime: now})
 	switch {
 	case now.After(leaf.NotAfter):
@@ -191,14 +189,14 @@ func (p *pagesCheck) judge(ctx context.Context, at, host string, state tls.Conne
 	case leaf.VerifyHostname(host) != nil:
 		return found(app.CheckError, "certificate_name", at, fmt.Sprintf("the certificate is not for %s (but for %s); get one for this name", host, strings.Join(leaf.DNSNames, ", ")), args...)
 	case err != nil && p.isOwnAuthority(ctx):
-		if days < certificateDays {
+		if soon {
 			return expiring(at, days, args)
 		}
 		return found(app.CheckOK, "certificate_local", at,
 			"the certificate is signed by this service's own authority and valid until "+args[1]+"; devices that were not told to trust it warn", args...)
 	case err != nil:
 		return found(app.CheckError, "certificate_untrusted", at, tlsProblem(at, host, err), args...)
-	case days < certificateDays:
+	case soon:
 		return expiring(at, days, args)
 	default:
 		return found(app.CheckOK, "certificate_ok", at, "the certificate is for "+host+", trusted, and valid until "+args[1], args...)

@@ -130,12 +130,18 @@ func TestMetricsPortTakenAtStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
 	h = start(t, h.dir)
 	if !strings.Contains(strings.Join(concerns(t, h), " "), "metrics_not_served") {
 		t.Error("attention does not name it")
 	}
 	h.set("site_name", "Other")
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.set("metrics.listen", address)
+	if got, _ := get(t, http.MethodGet, "http://"+address+"/metrics", ""); got != 200 || strings.Contains(strings.Join(concerns(t, h), " "), "metrics_not_served") {
+		t.Errorf("the address is free again, and asking there gets %d; attention: %q", got, concerns(t, h))
+	}
 	h.set("metrics.listen", "off")
 	if strings.Contains(strings.Join(concerns(t, h), " "), "metrics_not_served") {
 		t.Error("attention names it although it is off")

@@ -45,17 +45,21 @@ func (m *metricsPort) begin(ctx context.Context, address string) {
 	m.serve(l)
 }
 
-// Prepare takes the address that settings name, if it is another one. Conflict, "metrics_listen", when it cannot be had.
+// Prepare takes the address that settings name, if it is another one or is not served. Conflict, "metrics_listen", when it cannot be had.
 func (m *metricsPort) Prepare(ctx context.Context, next app.Settings) (app.Preparation, error) {
 	move := &metricsMove{port: m, address: next.Watching.MetricsListen}
 	m.mu.Lock()
 	move.same = move.address == m.wanted
+	served := m.server != nil
 	m.mu.Unlock()
-	if move.same || move.address == app.Off {
+	if move.same && served || move.address == app.Off {
 		return move, nil
 	}
 	var err error
 	move.listener, err = listenMetrics(ctx, move.address)
+	if move.same { // what is not served although it should be is tried again, and keeps nothing else from being changed
+		return move, nil
+	}
 	return move, err
 }
 
@@ -63,13 +67,13 @@ func (m *metricsPort) Prepare(ctx context.Context, next app.Settings) (app.Prepa
 type metricsMove struct {
 	port     *metricsPort
 	address  string
-	same     bool // as before
-	listener net.Listener
+	same     bool         // as before
+	listener net.Listener // nil for none
 }
 
 // Commit serves the figures at the new address, or nowhere.
 func (m *metricsMove) Commit() {
-	if !m.same {
+	if !m.same || m.listener != nil {
 		m.port.replace(m.address, m.listener)
 	}
 }
@@ -86,7 +90,7 @@ func listenMetrics(ctx context.Context, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, &app.Error{
 			Code: app.Conflict, Field: "metrics.listen", Reason: "metrics_listen", Err: err, Args: map[string]string{"Address": address},
-			Message: fmt.Sprintf("the figures cannot be served at %s%s; choose another address with: foyer settings set metrics.listen=127.0.0.1:9108", address, holderWords(address)),
+			Message: fmt.Sprintf("the figures cannot be served at %s%s; free that address and set it again, or choose another one with: foyer settings set metrics.listen=ADDRESS:PORT", address, holderWords(address)),
 		}
 	}
 	return l, nil
@@ -113,9 +117,19 @@ func (m *metricsPort) serve(l net.Listener) {
 	m.group.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			m.log.Error("the figures are not served any more", "err", err)
+			m.ended(server, l.Addr())
 		}
 	})
 	m.log.Info("the figures are served", "at", "http://"+l.Addr().String()+"/metrics")
+}
+
+// ended notes that a server has ended by itself.
+func (m *metricsPort) ended(server *http.Server, at net.Addr) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.server == server {
+		m.server, m.problem = nil, fmt.Sprintf("the figures are not served at %s any more; set metrics.listen again, or restart the service", at)
+	}
 }
 
 // stop ends what is served. mu is held.

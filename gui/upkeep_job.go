@@ -106,8 +106,9 @@ func (w *jobWatch) poll() {
 		return
 	}
 	w.asking = true
+	id := w.job.ID
 	w.desk.run(func(ctx context.Context) func() {
-		job, err := w.desk.client.Job(ctx, w.job.ID)
+		job, err := w.desk.client.Job(ctx, id)
 		return func() {
 			again := w.again
 			w.asking, w.again = false, false

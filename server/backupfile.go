@@ -66,9 +66,6 @@ func OpenBackupFile(path string) (_ *BackupFile, err error) {
 	return b, err
 }
 
-// Encrypted reports whether a passphrase or an identity is needed to open it.
-func (b *BackupFile) Encrypted() bool { return b.sealed }
-
 // Path returns where it is, as it was named.
 func (b *BackupFile) Path() string { return b.path }
 
@@ -105,7 +102,7 @@ func verifyFile(ctx context.Context, path, secret, work string, progress app.Pro
 		check, _, err := f.unpack(ctx, work, secret, progress)
 		return check, err
 	}
-	sum, _, err := backup.Sum(path, progress)
+	sum, _, err := backup.Sum(ctx, path, progress)
 	if err != nil {
 		return app.BackupCheck{}, named(path, backupFault(err))
 	}
@@ -120,13 +117,13 @@ func verifyFile(ctx context.Context, path, secret, work string, progress app.Pro
 }
 
 // verifySum reads all of a backup that cannot be opened here, and compares its sum.
-func verifySum(path string, progress app.Progress) (_ app.BackupCheck, err error) {
+func verifySum(ctx context.Context, path string, progress app.Progress) (_ app.BackupCheck, err error) {
 	f, err := OpenBackupFile(path)
 	if err != nil {
 		return app.BackupCheck{}, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	sum, _, err := backup.Sum(path, progress)
+	sum, _, err := backup.Sum(ctx, path, progress)
 	if err != nil {
 		return app.BackupCheck{}, named(path, backupFault(err))
 	}
@@ -143,7 +140,7 @@ func (b *BackupFile) unpack(ctx context.Context, to, secret string, progress app
 		return app.BackupCheck{}, nil, named(b.path, err)
 	}
 	hash := sha256.New()
-	in := &interrupted{ctx, io.TeeReader(backup.Counted(b.file, "read", b.size, progress), hash)}
+	in := io.TeeReader(backup.Counted(ctx, b.file, "read", b.size, progress), hash)
 	if b.sealed {
 		key, err = backup.Decrypt(to, in, secret)
 	} else {
@@ -167,19 +164,6 @@ func (b *BackupFile) unpack(ctx context.Context, to, secret string, progress app
 		return check, nil, named(b.path, err)
 	}
 	return b.describe(check, hex.EncodeToString(hash.Sum(nil)), key), key, nil
-}
-
-// interrupted ends when ctx does.
-type interrupted struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i *interrupted) Read(b []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, app.Errorf(app.Unavailable, "canceled", "broken off")
-	}
-	return i.r.Read(b)
 }
 
 // compare returns an Invalid error when the sum is not the one the backup is said to have.

@@ -72,7 +72,7 @@ func (b *backups) lookAgain(ctx context.Context, kept app.Backup, progress app.P
 	}
 	var check app.BackupCheck
 	if kept.Encrypted {
-		check, err = verifySum(path, progress)
+		check, err = verifySum(ctx, path, progress)
 	} else {
 		check, err = verifyFile(ctx, path, "", b.dir.Temp(), progress)
 	}

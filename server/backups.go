@@ -35,7 +35,7 @@ func keepBackup(ctx context.Context, dir *backup.Dir, data string, from copier, 
 	made.At = made.At.UTC().Truncate(time.Second)
 	if made, err = from.Copy(ctx, temp, made, progress); err != nil || len(to) == 0 {
 		if err == nil {
-			made, err = dir.Keep(temp, made, progress)
+			made, err = dir.Keep(ctx, temp, made, progress)
 		}
 		return made, backupFault(err)
 	}
@@ -48,11 +48,11 @@ func keepBackup(ctx context.Context, dir *backup.Dir, data string, from copier, 
 	}
 	sealed := dir.Temp()
 	defer func() { err = errors.Join(err, removeFile(sealed)) }()
-	if err := backup.Encrypt(sealed, temp, key, to, progress); err != nil {
+	if err := backup.Encrypt(ctx, sealed, temp, key, to, progress); err != nil {
 		return made, backupFault(err)
 	}
 	made.Encrypted = true
-	made, err = dir.Keep(sealed, made, progress)
+	made, err = dir.Keep(ctx, sealed, made, progress)
 	return made, backupFault(err)
 }
 

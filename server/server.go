@@ -29,6 +29,9 @@ import (
 	"foyer/server/web"
 )
 
+// MinimumFree is the space, in bytes, without which the service does not start.
+const MinimumFree = store.MinimumFree
+
 // DataError says why the data directory cannot be used.
 type DataError = store.DataError
 
@@ -303,6 +306,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { s.service.WatchAddress(ctx); return nil })
 	group.Go(func() error { s.serving.watch(ctx); return nil })
 	group.Go(func() error { s.announcer.Run(ctx); return nil })
+	group.Go(func() error { <-ctx.Done(); s.jobs.Close(); return nil }) // a backup of an hour is given up
 	group.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)

@@ -36,6 +36,9 @@ func (m *systemd) planConfig(pl *plan) error {
 	if pl.config, err = server.LoadConfig(m.config); err != nil {
 		return err
 	}
+	if err := checkSocket(pl.config.Socket); err != nil {
+		return err
+	}
 	for _, key := range []struct{ name, want, has string }{
 		{"listen", pl.listen, pl.config.Listen}, {"public_url", pl.publicURL, pl.config.PublicURL},
 	} {
@@ -113,18 +116,40 @@ func checkServiceUser() error {
 	return nil
 }
 
-// minimumFree is what the service wants to be free before it starts.
-const minimumFree = 100 << 20
+// unseenOf returns the directory that the unit hides from the service and that a path is in; "" for none.
+func unseenOf(path string) string {
+	for _, closed := range []string{"/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys"} {
+		if path == closed || strings.HasPrefix(path, closed+"/") {
+			return closed
+		}
+	}
+	return ""
+}
+
+// checkSocket returns an Invalid error when the service could not have its admin socket at a path, or not after the next start of the
+// machine: only its own directory below /run is made anew then.
+func checkSocket(path string) error {
+	own := filepath.Dir(server.DefaultSocket)
+	dir := socketDir(path)
+	for _, run := range []string{"/run", "/var/run"} {
+		if (dir == run || strings.HasPrefix(dir, run+"/")) && dir != own && !strings.HasPrefix(dir, own+"/") {
+			return app.Errorf(app.Invalid, "socket_path",
+				"the admin socket %s cannot be used: what is in %s is gone after a restart of the machine, but for %s; take a path below that, or below /var or /srv", path, run, own)
+		}
+	}
+	if closed := unseenOf(dir); closed != "" {
+		return app.Errorf(app.Invalid, "socket_path", "the admin socket %s cannot be used: the service does not see what is in %s; take a path below %s, or below /var or /srv", path, closed, own)
+	}
+	return nil
+}
 
 // checkDataDir returns a DataError when the service could not use its data directory.
 func checkDataDir(dir string) error {
 	if !filepath.IsAbs(dir) {
 		return &server.DataError{Message: fmt.Sprintf("the data directory %s is not an absolute path", dir)}
 	}
-	for _, closed := range []string{"/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev", "/proc", "/sys"} {
-		if dir == closed || strings.HasPrefix(dir, closed+"/") {
-			return &server.DataError{Message: fmt.Sprintf("the data directory %s cannot be used: the service does not see what is in %s; take one below /var or /srv", dir, closed)}
-		}
+	if closed := unseenOf(dir); closed != "" {
+		return &server.DataError{Message: fmt.Sprintf("the data directory %s cannot be used: the service does not see what is in %s; take one below /var or /srv", dir, closed)}
 	}
 	info, err := os.Stat(dir)
 	switch {
@@ -148,8 +173,8 @@ func checkDataDir(dir string) error {
 	if err := unix.Statfs(parent, &space); err != nil {
 		return &server.DataError{Message: fmt.Sprintf("the free space of %s cannot be read", parent), Err: err}
 	}
-	if free := int64(space.Bavail) * space.Bsize; free < minimumFree { //nolint:gosec // no disk has 2^63 blocks
-		return &server.DataError{Message: fmt.Sprintf("only %d MB are free for the data directory %s; at least %d MB are needed", free>>20, dir, minimumFree>>20)}
+	if free := int64(space.Bavail) * space.Bsize; free < server.MinimumFree { //nolint:gosec // no disk has 2^63 blocks
+		return &server.DataError{Message: fmt.Sprintf("only %d MB are free for the data directory %s; at least %d MB are needed", free>>20, dir, server.MinimumFree>>20)}
 	}
 	return nil
 }

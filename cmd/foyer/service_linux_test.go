@@ -440,3 +440,16 @@ func TestPackaged(t *testing.T) {
 		t.Errorf("data elsewhere: got %v, %q", err, pl.dropIn)
 	}
 }
+
+func TestCheckSocket(t *testing.T) {
+	for path, want := range map[string]string{
+		"": "", server.DefaultSocket: "", "/run/foyer/office/admin.sock": "", "/srv/office/admin.sock": "",
+		"/run/office/admin.sock": "gone after a restart", "/run/admin.sock": "gone after a restart", "/var/run/office/admin.sock": "gone after a restart",
+		"/tmp/admin.sock": "does not see", "/home/anna/admin.sock": "does not see",
+	} {
+		err := checkSocket(path)
+		if want == "" && err != nil || want != "" && (app.CodeOf(err) != app.Invalid || !strings.Contains(app.MessageOf(err), want)) {
+			t.Errorf("%s: got %v, want %q", path, err, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package backup
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -111,8 +112,8 @@ func name(b app.Backup, number int) string {
 
 // Keep gives a whole file its name and returns the backup it is then, with its name, sum and size: it is durable. The step is
 // "hash".
-func (d *Dir) Keep(temp string, b app.Backup, progress app.Progress) (app.Backup, error) {
-	sum, size, err := Sum(temp, progress)
+func (d *Dir) Keep(ctx context.Context, temp string, b app.Backup, progress app.Progress) (app.Backup, error) {
+	sum, size, err := Sum(ctx, temp, progress)
 	if err != nil {
 		return b, err
 	}
@@ -138,7 +139,7 @@ func exists(path string) bool {
 }
 
 // Sum returns the SHA-256 of a file in hexadecimal digits, and its size. The step is "hash".
-func Sum(path string, progress app.Progress) (sum string, size int64, err error) {
+func Sum(ctx context.Context, path string, progress app.Progress) (sum string, size int64, err error) {
 	f, err := os.Open(path) //nolint:gosec // the caller's
 	if err != nil {
 		return "", 0, err
@@ -149,7 +150,7 @@ func Sum(path string, progress app.Progress) (sum string, size int64, err error)
 		return "", 0, err
 	}
 	hash := sha256.New()
-	size, err = io.Copy(hash, Counted(f, "hash", info.Size(), progress))
+	size, err = io.Copy(hash, Counted(ctx, f, "hash", info.Size(), progress))
 	return hex.EncodeToString(hash.Sum(nil)), size, err
 }
 
@@ -301,13 +302,14 @@ func Expired(all []app.Backup, oldest time.Time, spare bool) (old []app.Backup) 
 	return old
 }
 
-// Counted returns r, of size bytes, that tells how much of a step is read.
-func Counted(r io.Reader, step string, size int64, progress app.Progress) io.Reader {
+// Counted returns r, of size bytes, that tells how much of a step is read and ends when ctx does: Unavailable, "canceled".
+func Counted(ctx context.Context, r io.Reader, step string, size int64, progress app.Progress) io.Reader {
 	progress(step, 0, size)
-	return &counted{r: r, tell: func(n int64) { progress(step, n, size) }}
+	return &counted{ctx: ctx, r: r, tell: func(n int64) { progress(step, n, size) }}
 }
 
 type counted struct {
+	ctx  context.Context
 	r    io.Reader
 	n    int64
 	told int64
@@ -315,6 +317,9 @@ type counted struct {
 }
 
 func (c *counted) Read(b []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, app.Errorf(app.Unavailable, "canceled", "broken off")
+	}
 	n, err := c.r.Read(b)
 	c.n += int64(n)
 	if c.n-c.told > 1<<20 || err != nil {

@@ -24,7 +24,7 @@ func keep(t *testing.T, d *backup.Dir, b app.Backup, text string) app.Backup {
 	if err := os.WriteFile(temp, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, err := d.Keep(temp, b, quiet)
+	b, err := d.Keep(t.Context(), temp, b, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

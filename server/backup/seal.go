@@ -3,6 +3,7 @@ package backup
 import (
 	"archive/tar"
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -64,7 +65,7 @@ func ParseRecipients(o app.BackupOptions) (Recipients, error) {
 
 // Encrypt writes the database at path and the key of the secrets, encrypted, into a file that is made for it. The step is
 // "encrypt".
-func Encrypt(to, path string, key []byte, recipients Recipients, progress app.Progress) (err error) {
+func Encrypt(ctx context.Context, to, path string, key []byte, recipients Recipients, progress app.Progress) (err error) {
 	db, err := os.Open(path) //nolint:gosec // a copy of ours
 	if err != nil {
 		return err
@@ -100,7 +101,7 @@ func Encrypt(to, path string, key []byte, recipients Recipients, progress app.Pr
 	// The key is first: who reads knows it before the database.
 	err = write(keyName, int64(len(key)), strings.NewReader(string(key)))
 	if err == nil {
-		err = write(databaseName, info.Size(), Counted(db, "encrypt", info.Size(), progress))
+		err = write(databaseName, info.Size(), Counted(ctx, db, "encrypt", info.Size(), progress))
 	}
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
@@ -123,13 +124,27 @@ func (s *sockets) open6(at []Interface) error {
 	return nil
 }
 
+// readAgain is how long reading rests after an error.
+const readAgain = time.Second
+
 // read hands on what comes until its socket is closed. next waits for a packet, and returns its size, the interface by which it came and
-// where it was sent to, as far as the kernel says.
+// where it was sent to, as far as the kernel says. Errors pass: Windows has one for a packet that is larger than a message may be.
 func (s *sockets) read(next func(b []byte) (n, index int, to net.IP, from net.Addr, err error)) {
 	b := make([]byte, maxPacket)
 	for {
 		n, index, to, from, err := next(b)
-		if err != nil || !s.came(b[:n], index, to.IsMulticast(), from) {
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			rest := time.NewTimer(readAgain)
+			select {
+			case <-s.quit:
+				rest.Stop()
+				return
+			case <-rest.C:
+			}
+		case !s.came(b[:n], index, to.IsMulticast(), from):
 			return
 		}
 	}

@@ -91,7 +91,7 @@ func noticeText(n localapi.Notice) string {
 		if n.Subject != "" {
 			return tr("home.attention."+n.Code, values)
 		}
-	case "mdns_conflict", "metrics_not_served":
+	case "mdns_conflict", "metrics_not_served", "clock_wrong", "clock_set_back":
 		if len(n.Args) > 0 {
 			return tr("home.attention."+n.Code, values)
 		}

@@ -18,6 +18,14 @@ func (s *Server) newCheckups() *checkups {
 	}
 }
 
+// newClockWatch returns what watches the clock. The service may still be missing.
+func (s *Server) newClockWatch() *clockWatch {
+	look := func(ctx context.Context) []app.Check {
+		return (&clockCheck{service: s.service, transport: s.config.ProviderTransport}).look(ctx)
+	}
+	return &clockWatch{drift: wallDrift(), look: look, told: func() { s.store.Changes().Tell(app.TopicAttention) }, log: s.config.Log}
+}
+
 // inspections returns all there is to be looked at. Those that ask others come first: they take the longest.
 func (s *Server) inspections(ctx context.Context) []inspection {
 	pages := &pagesCheck{

@@ -11,7 +11,7 @@ import (
 
 // concerns returns what wants attention and the domain does not know of.
 func (s *Server) concerns() []app.Concern {
-	return slices.Concat(s.checkups.concerns(), s.port.concerns(), s.announceConcerns())
+	return slices.Concat(s.checkups.concerns(), s.clock.concerns(), s.port.concerns(), s.announceConcerns())
 }
 
 // certificateUntil returns the end of the certificate that browsers are shown: our own one, or the one of a proxy, as it was seen last;

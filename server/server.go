@@ -61,6 +61,7 @@ type Server struct {
 	announcer      *discovery.Announcer
 	level          string // of the log, as the setting last was; of New and then of follow alone
 	checkups       *checkups
+	clock          *clockWatch
 	trial          *pagesTrial
 	courier        func(app.Settings) mail.Courier
 	certificateEnd atomic.Pointer[time.Time] // of the certificate that was seen last; zero for none
@@ -150,6 +151,7 @@ func (s *Server) openService(ctx context.Context, key []byte, texts *assets.Text
 		instance: s.instance, roots: s.config.WebRoots, authority: s.serving.authority, lookup: s.config.PagesLookup, dial: s.config.PagesDial,
 	}
 	s.checkups = s.newCheckups()
+	s.clock = s.newClockWatch()
 	s.queue = mail.NewQueue(mail.QueueConfig{
 		Store: s.store, DKIM: dkim, Log: s.config.Log, Captured: s.config.Captured,
 		Settings: func() app.Settings { return s.service.Settings() }, Courier: s.courier,
@@ -302,6 +304,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.listener.Run(ctx, s.service, stopGrace) })
 	group.Go(func() error { s.service.Janitor(ctx); return nil })
 	group.Go(func() error { s.checkups.run(ctx); return nil })
+	group.Go(func() error { s.clock.run(ctx); return nil })
 	group.Go(func() error { s.follow(ctx); return nil })
 	group.Go(func() error { s.service.WatchAddress(ctx); return nil })
 	group.Go(func() error { s.serving.watch(ctx); return nil })

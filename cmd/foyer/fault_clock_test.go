@@ -111,6 +111,7 @@ func TestClockJumps(t *testing.T) {
 			t.Errorf("health by a clock that is %v off: %d %s", jump, status, reason)
 		}
 	}
+	eventually(t, "a clock that was set back is told", func() bool { return strings.Contains(r.run("attention"), "this machine's clock") })
 	for key, ids := range next.taken() {
 		if len(ids) != 1 || strings.Contains(key, "jane") {
 			t.Errorf("%s came %d times", key, len(ids))

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -184,19 +185,39 @@ func TestDatabaseLocked(t *testing.T) {
 	intact(t, dir)
 }
 
-// TestRestartUnderLoad ends the service as an update does, while people sign up, programs hand over mail and mail leaves, and
-// starts it again: nothing that was answered is lost, and no mail comes twice.
+// stopTime is how long the unit gives the service to end what has begun.
+const stopTime = 30 * time.Second
+
+// TestRestartUnderLoad puts another program in the place of the one that runs and ends it, as an update does, while people sign up,
+// programs hand over mail and mail leaves. The new one is started: nothing that was answered is lost, and no mail comes twice.
 func TestRestartUnderLoad(t *testing.T) {
 	const restarts, clients = 3, 4
 	next := newNextServer(t)
-	dir := t.TempDir()
-	r, password := firstRelay(t, relayCommand(t, dir), dir, next.addr)
+	dir, program := t.TempDir(), filepath.Join(t.TempDir(), "foyer")
+	place := func() {
+		t.Helper()
+		path, err := binary()
+		if err != nil {
+			t.Fatalf("build foyer: %v", err)
+		}
+		run(t, dir, "cp", path, program+".new")
+		if err := os.Rename(program+".new", program); err != nil {
+			t.Fatal(err)
+		}
+	}
+	placed := func() *exec.Cmd {
+		cmd := relayCommand(t, dir)
+		cmd.Path, cmd.Args[0] = program, program
+		return cmd
+	}
+	place()
+	r, password := firstRelay(t, placed(), dir, next.addr)
 	var taken acks
 	var mu sync.Mutex
 	var signedUp []string
 	for round := range restarts {
 		if round > 0 {
-			r = nextRelay(t, dir)
+			r = opened(launch(t, dir, placed()))
 		}
 		enough := len(taken.all()) + 60
 		load := r.load(&taken, password, fmt.Sprintf("round%d", round), 2, nil)
@@ -220,13 +241,16 @@ func TestRestartUnderLoad(t *testing.T) {
 			defer mu.Unlock()
 			return len(taken.all()) > enough && len(signedUp) > 40*(round+1)
 		})
+		place()
+		late := time.AfterFunc(stopTime, func() { _ = r.cmd.Process.Kill() }) // as systemd does
 		r.stop(syscall.SIGTERM)
+		late.Stop()
 		if r.err != nil {
 			t.Errorf("the service has ended with %v\n%s", r.err, r.log)
 		}
 		load.Wait()
 	}
-	r = nextRelay(t, dir)
+	r = opened(launch(t, dir, placed()))
 	r.settle()
 	if doubled := taken.check(t, next.taken()); doubled != 0 {
 		t.Errorf("%d mails came twice", doubled)

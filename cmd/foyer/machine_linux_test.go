@@ -76,8 +76,8 @@ func boot(tb testing.TB, dir string) *machine {
 	}
 }
 
-// extras are packages that the documents take for granted.
-var extras = []string{"sudo", "curl", "openssl"}
+// extras are packages that the documents take for granted, and rpm to install the other kind of package.
+var extras = []string{"sudo", "curl", "openssl", "rpm"}
 
 // rootFS returns the directory with the system of machines. It is made once, by debootstrap, of the release that runs here:
 // the program under test needs a C library as new as that of this machine.

@@ -212,6 +212,7 @@ func packageLife(t *testing.T, dir string) {
 		{"install", debInstall},
 		{"killed", lifeKilled},
 		{"update", debUpdate},
+		{"restore", debRestore},
 		{"off stays off", debOff},
 		{"remove keeps the data", debRemove},
 		{"after an install by the program", debEarlier},
@@ -220,6 +221,7 @@ func packageLife(t *testing.T, dir string) {
 		{"the port is taken", debTaken},
 		{"nothing is to be started", debPolicy},
 		{"data elsewhere", debElsewhere},
+		{"rpm installs, updates and removes", rpmLife},
 	} {
 		ok := t.Run(part.name, func(t *testing.T) {
 			began := time.Now()
@@ -289,6 +291,22 @@ func debUpdate(t *testing.T, m *machine) {
 		t.Errorf("status: %s", out)
 	}
 	m.run("foyer company show 'Example Ltd'")
+}
+
+// debRestore brings back a backup while the service runs. What came later is gone, what came before is there, and the mail waits.
+func debRestore(t *testing.T, m *machine) {
+	m.run("foyer backup create >/dev/null && foyer company add 'Later Ltd' later.example")
+	name := m.run(`foyer backup list --json | sed -n 's/.*"name": "\([^"]*manual[^"]*\)".*/\1/p'`)
+	out := m.run("foyer backup restore --yes --stop-service " + name)
+	if !strings.Contains(out, "The service runs again.") || !strings.Contains(out, "What was there before is the backup") {
+		t.Errorf("the restore says %s", out)
+	}
+	m.active()
+	m.run("foyer company show 'Example Ltd'")
+	m.refuses("foyer company show 'Later Ltd'", 4, "Later Ltd")
+	if out := m.run("foyer settings get mail.hold"); !strings.Contains(out, "on") {
+		t.Errorf("mail.hold is %s", out)
+	}
 }
 
 func debOff(t *testing.T, m *machine) {
@@ -385,4 +403,25 @@ func debElsewhere(t *testing.T, m *machine) {
 	}
 	m.gone("/etc/foyer /etc/systemd/system/foyer*")
 	m.run("test -f /srv/foyer/foyer.db && getent passwd foyer")
+}
+
+// rpmLife has rpm do what dpkg did: it calls the scripts of a package with other words, and in another order.
+func rpmLife(t *testing.T, m *machine) {
+	m.run("rm -rf /srv/foyer && rpm --install --nodeps /opt/foyer/1.0.0/foyer-1.0.0-1.x86_64.rpm 2>&1")
+	healthy := func(version string) {
+		t.Helper()
+		out, _, _ := m.try("systemctl is-active foyer; systemctl is-enabled foyer; foyer service status --json")
+		if !strings.HasPrefix(out, "active\nenabled\n") || !strings.Contains(out, `"version": "`+version+`"`) || !m.healthy(8080) {
+			t.Fatalf("the service: %s, healthy %v", out, m.healthy(8080))
+		}
+	}
+	healthy("1.0.0")
+	m.run("foyer company add 'Example Ltd' example.com")
+	m.run("rpm --upgrade --nodeps /opt/foyer/1.0.1/foyer-1.0.1-1.x86_64.rpm 2>&1")
+	healthy("1.0.1")
+	m.run("foyer company show 'Example Ltd' && rpm --erase --nodeps foyer 2>&1")
+	m.gone("/usr/bin/foyer /usr/lib/systemd/system/foyer.service /run/foyer /etc/systemd/system/multi-user.target.wants/foyer.service")
+	m.run("test -f /var/lib/foyer/foyer.db && rpm --install --nodeps /opt/foyer/1.0.0/foyer-1.0.0-1.x86_64.rpm 2>&1")
+	healthy("1.0.0")
+	m.run("foyer company show 'Example Ltd'")
 }

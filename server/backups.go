@@ -64,7 +64,7 @@ func backupFault(err error) error {
 	if _, ok := errors.AsType[*app.Error](err); ok {
 		return err
 	}
-	return &app.Error{Code: app.Unavailable, Reason: "backup_not_written", Message: "the backup cannot be written: " + err.Error(), Err: err}
+	return &app.Error{Code: app.Unavailable, Reason: "backup_not_written", Message: "the backup cannot be written: " + err.Error(), Args: map[string]string{"Why": err.Error()}, Err: err}
 }
 
 func removeFile(path string) error {

@@ -1,8 +1,10 @@
 package localapi
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"foyer/app"
 )
@@ -41,6 +43,25 @@ func decodeError(body errorBody) *app.Error {
 		out.Args = e.Args
 	}
 	return out
+}
+
+// ErrorJSON returns err as the API sends it, in one line: for a program that runs a command of this one.
+func ErrorJSON(err error) ([]byte, error) {
+	_, body := encodeError(err)
+	return json.Marshal(body)
+}
+
+// ParseError returns the error that stands in a line, as ErrorJSON writes it, whatever stands before or behind it; nil when there is none.
+func ParseError(line string) *app.Error {
+	at := strings.Index(line, `{"error":`)
+	if at < 0 {
+		return nil
+	}
+	var body errorBody
+	if json.NewDecoder(strings.NewReader(line[at:])).Decode(&body) != nil || body.Error.Code == "" {
+		return nil
+	}
+	return decodeError(body)
 }
 
 func statusOf(code app.Code) int {

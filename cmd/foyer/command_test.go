@@ -235,6 +235,28 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
+// TestErrorAsJSON expects with --json the name and the values of an error beside its sentence, in one line.
+func TestErrorAsJSON(t *testing.T) {
+	p := &program{json: true}
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{app.Fieldf("listen", "listen_taken", "in\u202euse").With("Address", ":80"),
+			`{"error":{"code":"invalid","field":"listen","reason":"listen_taken","message":"in\\u202euse","args":{"Address":":80"}}}`},
+		{&serveError{fmt.Errorf("start: %w", server.ErrRunning)}, `{"error":{"code":"conflict","field":"","reason":"service_running","message":"start: already running","args":{}}}`},
+		{fmt.Errorf("open: %w", &server.DataError{Message: "no key"}), `"reason":"data_unusable"`},
+		{&usageError{"no such flag"}, `{"error":{"code":"invalid","field":"","reason":"usage","message":"no such flag","args":{}}}`},
+	} {
+		if got := p.errorText(tt.err); !strings.Contains(got, tt.want) || strings.Contains(got, "\n") {
+			t.Errorf("%v: got %s, want %s", tt.err, got, tt.want)
+		}
+	}
+	if got := (&program{}).errorText(errors.New("x")); got != "foyer: x" {
+		t.Errorf("without --json: got %q", got)
+	}
+}
+
 func TestServiceNotThere(t *testing.T) {
 	dir := t.TempDir()
 	for _, args := range [][]string{{"company", "list"}, {"allow", "test", "jane@acme.com"}, {"settings", "set", "login_link=on"}, {"audit", "list", "--json"}} {

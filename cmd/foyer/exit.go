@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"foyer/app"
+	"foyer/app/localapi"
 	"foyer/server"
 )
 
@@ -78,6 +79,36 @@ func exitStatus(err error) int {
 	default:
 		return exitFailed
 	}
+}
+
+// errorText returns what is printed of err: its line, or with --json its name and values as well.
+func (p *program) errorText(err error) string {
+	line := errorLine(err)
+	if p.json {
+		if text, jsonErr := localapi.ErrorJSON(namedError(err, line)); jsonErr == nil {
+			return safeJSON(string(text))
+		}
+	}
+	return "foyer: " + line
+}
+
+// namedError returns err with a line as its message, and with a name where it has none.
+func namedError(err error, line string) *app.Error {
+	e := app.Error{Code: app.CodeOf(err), Reason: app.ReasonOf(err), Message: line}
+	if known, ok := errors.AsType[*app.Error](err); ok {
+		e.Field, e.Args = known.Field, known.Args
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		e.Code, e.Reason = app.Invalid, "usage"
+	}
+	if errors.Is(err, server.ErrRunning) {
+		e.Code, e.Reason = app.Conflict, "service_running"
+	}
+	if _, ok := errors.AsType[*server.DataError](err); ok {
+		e.Code, e.Reason = app.Unavailable, "data_unusable"
+		e.Args = map[string]string{"Why": line}
+	}
+	return &e
 }
 
 // errorLine returns what is printed of err: one line, without control characters.

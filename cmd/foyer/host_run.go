@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"foyer/app"
+	"foyer/app/localapi"
 )
 
 // hostRun is a command of this program that the desktop program runs.
@@ -79,7 +80,10 @@ const (
 // controlError says why a command did not do what it was asked for.
 func controlError(err error, command, words string) error {
 	exit, ok := errors.AsType[*exec.ExitError](err)
+	said := localapi.ParseError(words)
 	switch {
+	case said != nil:
+		return said
 	case ok && (exit.ExitCode() == pkexecDismissed || exit.ExitCode() == pkexecRefused):
 		return app.Errorf(app.Denied, "not_elevated", "nothing was done: the password of an administrator was not given")
 	case words != "":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,6 +49,7 @@ func TestHostRunFails(t *testing.T) {
 	for _, c := range []struct{ script, want string }{
 		{`echo 'foyer: it is damaged' >&2; echo '{"step":"read","done":1,"total":0}' >&2; exit 6`, "it is damaged"},
 		{`printf 'foyer: no line end' >&2; exit 1`, "no line end"},
+		{`echo 'level=WARN' >&2; echo '{"error":{"code":"conflict","field":"listen","reason":"listen_taken","message":":80 is in use","args":{"Address":":80"}}}' >&2; exit 5`, ":80 is in use"},
 		{`exit 1`, "foyer backup verify ended without a word"},
 		{`exit 126`, "nothing was done: the password of an administrator was not given"},
 	} {
@@ -55,6 +57,16 @@ func TestHostRunFails(t *testing.T) {
 		if got := app.MessageOf(err); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.script, got, c.want)
 		}
+	}
+}
+
+// TestHostRunNames expects the name and the values of an error of the command to come with it.
+func TestHostRunNames(t *testing.T) {
+	script := `echo 'execution error: {"error":{"code":"conflict","field":"listen","reason":"listen_taken","message":"in use","args":{"Address":":80"}}} (5)' >&2; exit 1`
+	_, err := hostRun{args: []string{"service", "install"}}.run(t.Context(), fakeFoyer(t, script))
+	e, ok := errors.AsType[*app.Error](err)
+	if !ok || e.Code != app.Conflict || e.Reason != "listen_taken" || e.Field != "listen" || e.Args["Address"] != ":80" {
+		t.Errorf("got %+v", e)
 	}
 }
 

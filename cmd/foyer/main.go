@@ -68,7 +68,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return exitDone
 	}
 	if _, quiet := errors.AsType[quietExit](err); !quiet {
-		fmt.Fprintf(p.err, "foyer: %s\n", errorLine(err))
+		fmt.Fprintln(p.err, p.errorText(err))
 	}
 	return exitStatus(err)
 }

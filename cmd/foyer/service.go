@@ -181,10 +181,10 @@ is started and has to answer. Before anything is changed, the address and the da
 directory are checked. When the new service does not answer, the machine is put back as
 it was, with the old program if there was one.
 
-A second install updates: the program is replaced, the service restarted. Data and the
-configuration file stay as they are. /etc/foyer/foyer.toml is written only when it is
-missing, and only with what the flags say and with the operator: the user who called
-sudo, who may administer Foyer without root from then on.`,
+A second install updates: the program is replaced, the service restarted. Data stay as
+they are. /etc/foyer/foyer.toml is written when it is missing, with what the flags say
+and with the operator: the user who called sudo, who may administer Foyer without root
+from then on. In one that is there, --listen and --public-url change their own line.`,
 		Example: `  sudo foyer service install
   sudo foyer service install --listen :80 --public-url http://accounts.office.example`,
 		Args: exactly(0),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -39,13 +40,9 @@ func (m *systemd) planConfig(pl *plan) error {
 	if err := checkSocket(pl.config.Socket); err != nil {
 		return err
 	}
-	for _, key := range []struct{ name, want, has string }{
-		{"listen", pl.listen, pl.config.Listen}, {"public_url", pl.publicURL, pl.config.PublicURL},
-	} {
-		if key.want != "" && key.want != key.has {
-			return app.Errorf(app.Conflict, "config_exists", "%s is there already and is never changed by install: write %s = %q into it, and run this again without --%s",
-				m.config, key.name, key.want, strings.ReplaceAll(key.name, "_", "-"))
-		}
+	pl.listened = cmp.Or(pl.config.Listen, server.DefaultListen)
+	if err := m.planChange(pl); err != nil {
+		return err
 	}
 	for _, name := range names {
 		if !isOperator(pl.config.Operators, name) {
@@ -53,6 +50,29 @@ func (m *systemd) planConfig(pl *plan) error {
 		}
 	}
 	return nil
+}
+
+// planChange plans what of the configuration file is to be another, by the flags.
+func (m *systemd) planChange(pl *plan) error {
+	changes := map[string]string{}
+	if pl.listen != "" && pl.listen != pl.config.Listen {
+		changes["listen"] = pl.listen
+	}
+	if pl.publicURL != "" && pl.publicURL != pl.config.PublicURL {
+		if _, err := (app.Settings{}).Change(map[string]string{"public_url": pl.publicURL}); err != nil {
+			return err
+		}
+		changes["public_url"] = pl.publicURL
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	text, err := os.ReadFile(m.config)
+	if err != nil {
+		return fmt.Errorf("read the configuration file: %w", err)
+	}
+	pl.configText, pl.config, err = changedConfig(string(text), changes)
+	return err
 }
 
 // userNames returns the names of users that are given by name or number. Root needs no mention.

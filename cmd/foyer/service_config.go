@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,12 +52,80 @@ func checkAddress(ctx context.Context, address string) error {
 	case err == nil:
 		return l.Close()
 	case errors.Is(err, errAddressInUse):
-		return app.Errorf(app.Conflict, "listen", "%s is in use by another program: choose another address with --listen, or end that program", address)
+		return listenError(app.Conflict, "listen_taken", address, "%s is in use by another program: choose another address with --listen, or end that program", address)
 	case errors.Is(err, errAddressNotHere):
-		return app.Errorf(app.Invalid, "listen", "%s is not an address of this machine: choose another one with --listen", address)
+		return listenError(app.Invalid, "listen_elsewhere", address, "%s is not an address of this machine: choose another one with --listen", address)
 	default:
-		return app.Errorf(app.Invalid, "listen", "%q is not an address to listen at: write HOST:PORT or :PORT, as in --listen :8080 (%v)", address, err)
+		return listenError(app.Invalid, "listen_invalid", address, "%q is not an address to listen at: write HOST:PORT or :PORT, as in --listen :8080 (%v)", address, err)
 	}
+}
+
+func listenError(code app.Code, reason, address, format string, args ...any) error {
+	e := app.Errorf(code, reason, format, args...).With("Address", address)
+	e.Field = "listen"
+	return e
+}
+
+// samePort reports whether two addresses have the same port, so that whoever has one stands in the way of the other.
+func samePort(a, b string) bool {
+	_, x, errA := net.SplitHostPort(a)
+	_, y, errB := net.SplitHostPort(b)
+	return errA == nil && errB == nil && x == y
+}
+
+// changedConfig returns the text of a configuration file with other values of keys that stand above its sections, and what it says
+// then. All else stays as it is, comments too. A key that is not there comes after the comment at the beginning. A Conflict,
+// "config_change", when the file is written in a way that only its author can change.
+func changedConfig(text string, changes map[string]string) (string, server.Config, error) {
+	want, err := server.ParseConfig(text)
+	if err != nil {
+		return "", want, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		switch key {
+		case "listen":
+			want.Listen = changes[key]
+		case "public_url":
+			want.PublicURL = changes[key]
+		}
+		text = withKey(text, key, strconv.Quote(changes[key]))
+	}
+	got, err := server.ParseConfig(text)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		return "", want, app.Errorf(app.Conflict, "config_change", "the configuration file is written in a way that cannot be changed from here: change %s in it by hand",
+			strings.Join(slices.Sorted(maps.Keys(changes)), " and "))
+	}
+	return text, got, nil
+}
+
+// keyLine is a line with a key and a string, as people write them: what stands before the string, the string, what stands behind it.
+var keyLine = regexp.MustCompile(`^(\s*"?([a-z_]+)"?\s*=\s*)("[^"\\]*"|'[^']*')(\s*(?:#.*)?)$`)
+
+// withKey returns a text with another value of a key above the first section.
+func withKey(text, key, value string) string {
+	end := "\n"
+	if strings.Contains(text, "\r\n") {
+		end = "\r\n"
+	}
+	lines := strings.SplitAfter(text, "\n")
+	at := 0 // behind the comment at the beginning
+	for i, line := range lines {
+		bare := strings.TrimRight(line, "\r\n")
+		if strings.HasPrefix(strings.TrimSpace(bare), "[") {
+			break
+		}
+		if m := keyLine.FindStringSubmatch(bare); m != nil && m[2] == key {
+			lines[i] = m[1] + value + m[4] + line[len(bare):]
+			return strings.Join(lines, "")
+		}
+		if at == i && strings.HasPrefix(bare, "#") {
+			at = i + 1
+		}
+	}
+	if at > 0 && !strings.HasSuffix(lines[at-1], "\n") {
+		lines[at-1] += end
+	}
+	return strings.Join(slices.Insert(lines, at, key+" = "+value+end), "")
 }
 
 // addressOf returns what to open in a browser, as far as the configuration tells.

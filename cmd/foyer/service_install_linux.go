@@ -30,6 +30,7 @@ type plan struct {
 	dropIn     string        // what is added to the unit of a package; "" is nothing
 	earlier    []string      // what an install before the package has left, and what stands before the files of the package
 	config     server.Config // that of the service
+	listened   string        // where it has listened before
 	configText string        // to be written; "" leaves the file as it is
 	join       []string      // users to be added to the group
 }
@@ -83,8 +84,8 @@ func (m *systemd) plan(ctx context.Context, want installation) (plan, error) {
 	if err := checkDataDir(cmp.Or(pl.config.DataDir, server.DefaultDataDir)); err != nil {
 		return pl, err
 	}
-	// The service that is replaced has its address itself.
-	if pl.before.Running && (pl.configText == "" || pl.listen == "") {
+	// The service that is replaced has its address itself, and the port of it.
+	if pl.before.Running && (pl.configText == "" || pl.listen == "" || samePort(pl.listen, pl.listened)) {
 		return pl, nil
 	}
 	return pl, checkAddress(ctx, cmp.Or(pl.config.Listen, server.DefaultListen))
@@ -169,11 +170,15 @@ func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bo
 	if err := makeDirs(writable(pl.config), undo); err != nil {
 		return false, err
 	}
+	changed, err = m.writeConfig(pl.configText, undo)
+	if err != nil {
+		return false, err
+	}
 	steps := []struct {
 		path string
 		text string
 		mode os.FileMode
-	}{{m.config, pl.configText, 0o644}, {m.unit, pl.unit, 0o644}, {m.dropIn, pl.dropIn, 0o644}}
+	}{{m.unit, pl.unit, 0o644}, {m.dropIn, pl.dropIn, 0o644}}
 	for _, step := range steps {
 		if step.text == "" {
 			continue
@@ -211,6 +216,31 @@ func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bo
 	return changed || len(pl.join) > 0, nil
 }
 
+// writeConfig writes the configuration file, "" nothing. One that is there keeps its owner and its mode: the service has to read it.
+func (m *systemd) writeConfig(text string, undo *undoing) (changed bool, err error) {
+	if text == "" {
+		return false, nil
+	}
+	info, err := os.Lstat(m.config)
+	if errors.Is(err, os.ErrNotExist) {
+		return replaceFile(m.config, strings.NewReader(text), 0o644, undo)
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at the configuration file: %w", err)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !info.Mode().IsRegular() || !ok {
+		return false, app.Errorf(app.Conflict, "config_change", "%s is no file but a link: change what it leads to, and run this again", m.config)
+	}
+	if changed, err = replaceFile(m.config, strings.NewReader(text), info.Mode().Perm(), undo); err != nil || !changed {
+		return changed, err
+	}
+	if err := os.Lchown(m.config, int(stat.Uid), int(stat.Gid)); err != nil {
+		return true, fmt.Errorf("give the configuration file its owner: %w", err)
+	}
+	return true, nil
+}
+
 // removeEarlier takes away what stands before the files of a package, and lets the unit of the package start with the machine if
 // the earlier one did.
 func (m *systemd) removeEarlier(ctx context.Context, pl plan, undo *undoing) error {
@@ -245,7 +275,7 @@ func (m *systemd) serve(ctx context.Context, pl plan, changed bool) (bool, error
 		return true, err
 	}
 	if _, err := versionAt(ctx, pl.config.Socket); err != nil {
-		return true, app.Errorf(app.Unavailable, "service_silent", "the service has started and does not answer: %s", app.MessageOf(err))
+		return true, app.Errorf(app.Unavailable, "service_silent", "the service has started and does not answer: %s", app.MessageOf(err)).With("Why", app.MessageOf(err))
 	}
 	return true, nil
 }
@@ -257,24 +287,25 @@ func (m *systemd) takeBack(ctx context.Context, pl plan, undo *undoing, cause er
 			cause = errors.Join(cause, err)
 		}
 	}
+	why := errorLine(cause)
 	if err := undo.run(); err != nil {
-		return app.Errorf(app.Unavailable, "install_half", "%s; and it could not be taken back: %v", errorLine(cause), err)
+		return app.Errorf(app.Unavailable, "install_half", "%s; and it could not be taken back: %v", why, err).With("Why", why)
 	}
 	if _, err := m.command(ctx, "systemctl", "daemon-reload"); err != nil {
-		return app.Errorf(app.Unavailable, "install_half", "%s; and systemd does not take the old state: %v", errorLine(cause), err)
+		return app.Errorf(app.Unavailable, "install_half", "%s; and systemd does not take the old state: %v", why, err).With("Why", why)
 	}
 	if !pl.before.Running {
 		if pl.before.Installed {
-			return app.Errorf(app.Unavailable, "install_taken_back", "%s. The program that was installed is back in its place", errorLine(cause))
+			return app.Errorf(app.Unavailable, "install_taken_back", "%s. The program that was installed is back in its place", why).With("Why", why)
 		}
 		// systemd remembers a failed unit that is gone; there is nothing to forget when it was never started.
 		_, _ = m.command(ctx, "systemctl", "reset-failed", serviceName)
-		return app.Errorf(app.Unavailable, "install_taken_back", "%s. Nothing was installed", errorLine(cause))
+		return app.Errorf(app.Unavailable, "install_taken_back", "%s. Nothing was installed", why).With("Why", why)
 	}
 	if err := m.bring(ctx, "restart"); err != nil {
-		return app.Errorf(app.Unavailable, "install_half", "%s. The program that was installed is back in its place, but: %s", errorLine(cause), app.MessageOf(err))
+		return app.Errorf(app.Unavailable, "install_half", "%s. The program that was installed is back in its place, but: %s", why, app.MessageOf(err)).With("Why", why)
 	}
-	return app.Errorf(app.Unavailable, "install_taken_back", "%s. The program that was installed is back in its place and runs", errorLine(cause))
+	return app.Errorf(app.Unavailable, "install_taken_back", "%s. The program that was installed is back in its place and runs", why).With("Why", why)
 }
 
 // makeUser makes the system user and the group of the service, if they are not there.

@@ -45,6 +45,7 @@ func TestServiceLife(t *testing.T) {
 		{"install", lifeInstall},
 		{"who may administer", lifeOperators},
 		{"install again", lifeAgain},
+		{"listen elsewhere", lifeListen},
 		{"killed", lifeKilled},
 		{"hung", lifeHung},
 		{"update", lifeUpdate},
@@ -154,7 +155,37 @@ func lifeAgain(t *testing.T, m *machine) {
 	if after := m.pid(); after != before {
 		t.Errorf("the same again has restarted the service: pid %s, then %s", before, after)
 	}
-	m.refuses("/opt/foyer/foyer service install --listen :9090", 5, "/etc/foyer/foyer.toml is there already")
+}
+
+// lifeListen lets the service that runs listen elsewhere. What does not come up there is taken back.
+func lifeListen(t *testing.T, m *machine) {
+	m.run(`printf '# ours\nhosts = ["a.example"]\n%s\n' "$(cat /etc/foyer/foyer.toml)" > /tmp/toml && cat /tmp/toml > /etc/foyer/foyer.toml && chmod 640 /etc/foyer/foyer.toml && chgrp foyer /etc/foyer/foyer.toml`)
+	before := m.run("cat /etc/foyer/foyer.toml")
+	m.run("/opt/foyer/foyer service install --listen :9090")
+	if !m.healthy(9090) || m.healthy(8080) {
+		t.Error("the service does not listen at its new address alone")
+	}
+	if got, want := m.run("cat /etc/foyer/foyer.toml"), strings.Replace(before, "# ours\n", "# ours\nlisten = \":9090\"\n", 1); got != want {
+		t.Errorf("the configuration file holds\n%s\nwant\n%s", got, want)
+	}
+	if got := m.run("stat -c '%U %G %a' /etc/foyer/foyer.toml"); got != "root foyer 640" {
+		t.Errorf("the configuration file is %s now", got)
+	}
+	m.run("systemd-run --quiet --unit=squatter --service-type=exec /opt/foyer/foyer demo --listen :9191")
+	eventually(t, "the other program listens", func() bool { return m.healthy(9191) })
+	m.refuses("/opt/foyer/foyer service install --listen :9191", 5, ":9191 is in use by another program")
+	m.run("systemctl stop squatter")
+	m.refuses("/opt/foyer/foyer service install --listen 192.0.2.1:9090", 1, "The program that was installed is back in its place and runs")
+	if _, stderr, status := m.try("/opt/foyer/foyer service install --listen 192.0.2.1:9090 --json"); status != 1 || !strings.Contains(stderr, `"reason":"install_taken_back"`) {
+		t.Errorf("refused as JSON: %d, %s", status, stderr)
+	}
+	if !m.healthy(9090) || m.run("grep listen /etc/foyer/foyer.toml") != `listen = ":9090"` {
+		t.Error("the service is not back at its address")
+	}
+	m.run("/opt/foyer/foyer service install --listen :8080")
+	if left := m.run(leftovers); left != "" || !m.healthy(8080) {
+		t.Errorf("back at its first address: left behind %q", left)
+	}
 }
 
 func lifeKilled(t *testing.T, m *machine) {

@@ -175,7 +175,8 @@ func (m *systemd) bring(ctx context.Context, verb string) error {
 		return err
 	}
 	if _, err := m.command(ctx, "systemctl", verb, serviceName); err != nil {
-		return app.Errorf(app.Unavailable, "service_start", "the service does not start: %s", m.lastWords(ctx))
+		words := m.lastWords(ctx)
+		return app.Errorf(app.Unavailable, "service_start", "the service does not start: %s", words).With("Why", words)
 	}
 	return nil
 }

@@ -342,6 +342,71 @@ func TestCheckAddress(t *testing.T) {
 	}
 }
 
+// TestChangedConfig expects one line to change, and all else of what somebody has written to stay.
+func TestChangedConfig(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"nothing", "", "listen = \":9090\"\n"},
+		{"a comment", "# ours", "# ours\nlisten = \":9090\"\n"},
+		{"another value", "# ours\ndata = '/srv/foyer'\n  listen=\":8080\" # the pages\n", "# ours\ndata = '/srv/foyer'\n  listen=\":9090\" # the pages\n"},
+		{"single quotes", "listen = ':8080'\n", "listen = \":9090\"\n"},
+		{"only that of a section", "# ours\n\n[tls]\nlisten = \":443\"\n", "# ours\nlisten = \":9090\"\n\n[tls]\nlisten = \":443\"\n"},
+		{"a comment that speaks of it", "# listen = \":80\"\noperators = [\"anna\"]\n", "# listen = \":80\"\nlisten = \":9090\"\noperators = [\"anna\"]\n"},
+		{"lines of Windows", "# ours\r\nlisten = \":8080\"\r\n", "# ours\r\nlisten = \":9090\"\r\n"},
+	} {
+		text, config, err := changedConfig(test.text, map[string]string{"listen": ":9090"})
+		if err != nil || text != test.want || config.Listen != ":9090" {
+			t.Errorf("%s: got %q, %v, want %q", test.name, text, err, test.want)
+		}
+	}
+	both, config, err := changedConfig("listen = \":80\"\n", map[string]string{"listen": "127.0.0.1:80", "public_url": "https://a.example"})
+	if err != nil || config.Listen != "127.0.0.1:80" || config.PublicURL != "https://a.example" {
+		t.Errorf("both: got %q, %v", both, err)
+	}
+	for name, text := range map[string]string{
+		"on several lines":  "listen = \"\"\"\n:8080\"\"\"\n",
+		"with escapes":      "listen = \"\\u003a8080\"\n",
+		"within a text":     "data = '''\nlisten = \":1\"\n'''\n",
+		"not a valid file":  "listen = \n",
+		"with unknown keys": "lissten = \":8080\"\n",
+	} {
+		if got, _, err := changedConfig(text, map[string]string{"listen": ":9090"}); err == nil {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
+func TestWriteConfig(t *testing.T) {
+	dir := t.TempDir()
+	m := &systemd{config: filepath.Join(dir, "foyer.toml")}
+	if err := os.WriteFile(m.config, []byte("old"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	var undo undoing
+	if changed, err := m.writeConfig("new", &undo); err != nil || !changed {
+		t.Fatalf("changed: got %v, %v", changed, err)
+	}
+	holds := func(want string, mode os.FileMode) {
+		t.Helper()
+		got, err := os.ReadFile(m.config)
+		info, statErr := os.Stat(m.config)
+		if err := errors.Join(err, statErr); err != nil || string(got) != want || info.Mode().Perm() != mode {
+			t.Errorf("got %q of mode %v, %v, want %q of mode %v", got, info.Mode(), err, want, mode)
+		}
+	}
+	holds("new", 0o640)
+	if err := undo.run(); err != nil {
+		t.Error(err)
+	}
+	holds("old", 0o640)
+	if err := errors.Join(os.Rename(m.config, m.config+".real"), os.Symlink(m.config+".real", m.config)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.writeConfig("new", &undoing{}); app.ReasonOf(err) != "config_change" {
+		t.Errorf("a link: got %v", err)
+	}
+	holds("old", 0o640)
+}
+
 func TestCheckDataDir(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

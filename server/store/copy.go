@@ -118,8 +118,9 @@ func Room(dir string, size int64) error {
 	if err != nil || free >= size+spare {
 		return nil //nolint:nilerr // where the free space is not known, the disk says when there is none
 	}
-	return app.Errorf(app.Unavailable, "backup_no_room", "%d MB are needed on the disk of %s, and %d MB are free: make room, remove old backups for example",
-		(size+spare)>>20, dir, free>>20)
+	need, has := (size+spare)>>20, free>>20
+	return app.Errorf(app.Unavailable, "backup_no_room", "%d MB are needed on the disk of %s, and %d MB are free: make room, remove old backups for example", need, dir, has).
+		With("Need", strconv.FormatInt(need, 10)).With("Free", strconv.FormatInt(has, 10)).With("Dir", dir)
 }
 
 // watchSize tells how much of a file of about size bytes is written until the function it returns is called.
@@ -249,7 +250,7 @@ func notWritten(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &app.Error{Code: app.Unavailable, Reason: "backup_not_written", Message: "the backup cannot be written: " + err.Error(), Err: err}
+	return &app.Error{Code: app.Unavailable, Reason: "backup_not_written", Message: "the backup cannot be written: " + err.Error(), Args: map[string]string{"Why": err.Error()}, Err: err}
 }
 
 // damagedBackup returns the error of a database that is no good.

@@ -30,18 +30,23 @@ type connectView struct {
 	retry   func()
 	demo    func(Client, func()) // is given a demonstration that runs, and what ends it
 	restore func()               // asks for a backup to restore
+	move    func(now string)     // asks where the service is to listen
 	verb    string               // what the main button does
 	doing   string               // what is said meanwhile
 	heading *widget.Label
 	text    *widget.Label
 	start   *progressBar // how far the start of the service is
 	bar     *bar
+	listen  *listenInput // where the service that is installed is to listen
+	listens string       // where the one that is there does
 	main    *widget.Button
+	other   *widget.Button // changes where the service listens
 	mend    *widget.Button // restores a backup
 	again   *widget.Button
 	try     *widget.Button
 	hint    *widget.Label
 	command *widget.Label
+	join    string          // what lets the person administer the service
 	typed   *fyne.Container // the command to type
 	content fyne.CanvasObject
 }
@@ -49,6 +54,8 @@ type connectView struct {
 func newConnectView(host Host, version string, run func(time.Duration, work), tell func(string), icon fyne.Resource) *connectView {
 	v := &connectView{host: host, version: version, run: run, heading: newTitle(""), text: newText(""), start: newProgressBar(), bar: newBar(), hint: newHint("")}
 	v.main = newMainButton("", nil, v.control)
+	v.listen = newListenInput(tr("connect.listen.hint"), v.showCommand, v.control)
+	v.other = newButton(tr("connect.listen.other"), nil, func() { v.move(v.listens) })
 	v.mend = newButton(tr("connect.restore"), theme.HistoryIcon(), func() { v.restore() })
 	v.again = newButton(tr("link.retry"), theme.ViewRefreshIcon(), func() { v.retry() })
 	v.try = newButton(tr("connect.demo"), theme.MediaPlayIcon(), v.startDemo)
@@ -56,8 +63,8 @@ func newConnectView(host Host, version string, run func(time.Duration, work), te
 	v.command = label
 	v.typed = container.NewVBox(v.hint, field)
 	picture := container.NewGridWrap(fyne.NewSquareSize(72), widget.NewIcon(icon))
-	buttons := container.NewHBox(v.main, v.mend, v.again, v.try)
-	box := container.NewVBox(container.NewHBox(picture), v.heading, v.text, v.start.content, gap(6), buttons, v.bar, gap(6), v.typed)
+	buttons := container.NewHBox(v.main, v.mend, v.again, v.other, v.try)
+	box := container.NewVBox(container.NewHBox(picture), v.heading, v.text, v.start.content, v.listen.box, gap(6), buttons, v.bar, gap(6), v.typed)
 	v.text.Selectable = true
 	v.content = newBorder(nil, nil, layout.NewSpacer(), layout.NewSpacer(),
 		container.NewCenter(newFixed(600, newCard("", container.New(layout.NewCustomPaddedLayout(14, 14, 14, 14), box)))))
@@ -76,6 +83,10 @@ func (v *connectView) show(c connection) {
 	switch c.link {
 	case linkFailed:
 		text = failedText(c.service.Reason)
+	case linkForbidden:
+		if c.version.Join != "" {
+			text = tr("connect.forbidden.join", args{"Caller": c.version.Caller})
+		}
 	case linkMismatch:
 		text = mismatchText(c.service, v.version)
 	}
@@ -143,10 +154,19 @@ func failedText(reason string) string {
 // offer shows the buttons that lead on.
 func (v *connectView) offer(c connection) {
 	visible(v.main, v.verb != "")
+	installs := c.link == linkAbsent
+	visible(v.listen.box, installs)
+	v.listens = c.service.Listen
+	visible(v.other, (c.link == linkStopped || c.link == linkFailed) && movable(c.service, v.version))
 	visible(v.mend, c.link == linkFailed && c.service.Reason == FailedData)
 	visible(v.again, c.link != linkUnknown && c.link != linkStarting && c.link != linkFailed) // those are looked at again soon by themselves
 	visible(v.try, c.link == linkAbsent || c.link == linkSilent)
-	command := ""
+	v.hint.SetText(tr("connect.command"))
+	v.join = ""
+	if c.link == linkForbidden {
+		v.join = c.version.Join
+		v.hint.SetText(tr("connect.join"))
+	}
 	if v.verb != "" {
 		v.doing = tr("connect.doing." + v.verb)
 		v.main.SetText(tr("connect.verb." + v.verb))
@@ -158,22 +178,63 @@ func (v *connectView) offer(c connection) {
 			v.main.SetText(tr("upkeep.service.update.go", args{"Version": v.version}))
 		}
 		v.main.Enable()
+	}
+	v.showCommand()
+}
+
+// showCommand shows what to type instead.
+func (v *connectView) showCommand() {
+	command := v.join
+	switch v.verb {
+	case "":
+	case verbInstall:
+		o, ok := v.options()
+		if !ok {
+			return // the command for what was typed before stays
+		}
+		command = v.host.InstallCommand(o)
+	default:
 		command = v.host.Command(v.verb)
 	}
 	visible(v.typed, command != "")
 	v.command.SetText(command)
-	v.hint.SetText(tr("connect.command"))
+}
+
+// options returns how the service is to be installed; not ok when what is typed is no address.
+func (v *connectView) options() (o InstallOptions, ok bool) {
+	if !v.listen.box.Visible() {
+		return InstallOptions{}, true
+	}
+	address, ok := v.listen.address()
+	return InstallOptions{Listen: address}, ok
 }
 
 // control does to the service what the main button says.
 func (v *connectView) control() {
 	verb := v.verb
+	if v.main.Disabled() {
+		return
+	}
+	do := func(ctx context.Context) error { return v.host.Control(ctx, verb) }
+	if verb == verbInstall {
+		o, ok := v.options()
+		if !ok {
+			v.listen.check()
+			return
+		}
+		do = func(ctx context.Context) error { return v.host.Install(ctx, o) }
+	}
+	v.listen.say("")
 	v.main.Disable()
 	v.bar.say(levelInfo, v.doing)
 	v.run(controlTimeout, func(ctx context.Context) func() {
-		err := v.host.Control(ctx, verb)
+		err := do(ctx)
 		return func() {
 			v.main.Enable()
+			if err != nil && v.listen.box.Visible() && v.listen.refuse(err) {
+				v.bar.clear()
+				return
+			}
 			if err != nil {
 				v.bar.say(levelError, errorText(err))
 				return

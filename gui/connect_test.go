@@ -10,6 +10,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 
 	"foyer/app"
+	"foyer/app/localapi"
 )
 
 func openConnect(t *testing.T, h *testHost) (*testDesk, *connectView, *int) {
@@ -56,6 +57,7 @@ func TestConnectStates(t *testing.T) {
 		{"silent", linkSilent, ServiceState{}, "Nobody answers at /run/foyer/admin.sock.", []string{"Nobody answers at", "[Try again now]", "[Try the demonstration]"}, []string{"[Restart", "sudo"}},
 		{"silent and installed", linkSilent, ServiceState{Managed: true, Installed: true, Running: true}, "", []string{"[Restart the service]"}, nil},
 		{"forbidden", linkForbidden, ServiceState{}, "You are eve; usermod -aG foyer eve.", []string{"usermod -aG foyer eve", "[Try again now]"}, []string{"demonstration", "[Start"}},
+		{"forbidden with a command", linkForbidden, ServiceState{}, "", []string{"you are eve (uid 1001)", "The command for the administrator", "sudo usermod -aG foyer eve"}, []string{"Or, in a terminal"}},
 		{"mismatch", linkMismatch, ServiceState{}, "", []string{"The service is of another version"}, []string{"demonstration", "[Restart", "[Update"}},
 		{"mismatch with an older service", linkMismatch, ServiceState{Managed: true, Installed: true, Running: true, Version: "1.0.9"}, "",
 			[]string{"The service is version 1.0.9", "[Update the service to 1.1.0]", "sudo foyer service install"}, []string{"[Restart"}},
@@ -67,7 +69,11 @@ func TestConnectStates(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, v, _ := openConnect(t, &testHost{state: c.state})
-			v.show(connection{link: c.link, text: c.text, service: c.state})
+			shown := connection{link: c.link, text: c.text, service: c.state}
+			if c.name == "forbidden with a command" {
+				shown.version = localapi.Version{Caller: "eve (uid 1001)", Join: "sudo usermod -aG foyer eve"}
+			}
+			v.show(shown)
 			d.sees(c.want...)
 			d.seesNot(c.absent...)
 			d.picture("connect-" + c.name)

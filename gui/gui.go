@@ -26,6 +26,12 @@ type Config struct {
 type Host interface {
 	// Service tells whether the service is installed here, and whether it runs. It is quick and needs no rights.
 	Service() ServiceState
+	// Install installs this program as the service, or puts it in the place of the one that is installed, asking the person for the
+	// right to, and returns when the service serves; the machine is as before otherwise. The error is about the field "listen" when
+	// the service cannot listen there.
+	Install(ctx context.Context, o InstallOptions) error
+	// InstallCommand returns the line that does what Install does, to be typed into a terminal.
+	InstallCommand(o InstallOptions) string
 	// Control runs `foyer service VERB`, asking the person for the right to, and returns when it is done. The error says in a
 	// sentence what went wrong.
 	Control(ctx context.Context, verb string) error
@@ -45,6 +51,14 @@ type Host interface {
 	// VerifyFile looks whether a file is a backup, and what it holds; secret opens an encrypted one: a passphrase or an age
 	// identity. It needs no service, and no rights but those to read the file.
 	VerifyFile(ctx context.Context, path, secret string, progress func(Progress)) (localapi.BackupCheck, error)
+	// NewBackupKey makes a pair of keys of age: the text of an identity file, which opens backups, and the recipient, for which they
+	// are encrypted.
+	NewBackupKey() (identity, recipient string, err error)
+}
+
+// InstallOptions say how the service is installed.
+type InstallOptions struct {
+	Listen string // HOST:PORT or :PORT of the pages; "" leaves it as it is, or is the usual one
 }
 
 // Restore says which backup is to be put in the place of the data.
@@ -73,6 +87,7 @@ type ServiceState struct {
 	Enabled   bool      // it starts with the machine
 	Since     time.Time // since when it runs; zero when that is not known
 	Program   string    // the file that is run
+	Listen    string    // HOST:PORT of its pages over plain HTTP, "" when that is not known
 	Version   string    // of the service that runs, "" when it does not say
 }
 

@@ -143,7 +143,11 @@ func (l *live) connectionOf(v localapi.Version, err error) connection {
 	case err == nil && v.Starting != nil:
 		return connection{link: linkStarting, version: v}
 	case err == nil && !v.Permitted:
-		return connection{link: linkForbidden, version: v, text: sentence(v.Missing)}
+		c := connection{link: linkForbidden, version: v}
+		if v.Join == "" {
+			c.text = sentence(v.Missing)
+		}
+		return c
 	case app.ReasonOf(err) == "version_mismatch":
 		return connection{link: linkMismatch, text: errorText(err), service: l.host.Service()}
 	case app.ReasonOf(err) == "not_permitted":

@@ -284,6 +284,9 @@ func (demoHost) Service() ServiceState { return ServiceState{} }
 // Control does nothing.
 func (demoHost) Control(context.Context, string) error { return errDemo() }
 
+// Install does nothing.
+func (demoHost) Install(context.Context, InstallOptions) error { return errDemo() }
+
 // Backups lists none.
 func (demoHost) Backups(context.Context) ([]localapi.Backup, error) { return nil, errDemo() }
 

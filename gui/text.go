@@ -111,7 +111,11 @@ func reasonText(reason string, values args) string {
 	if reason == "" {
 		return ""
 	}
-	return has("reason."+reason, values)
+	// A text whose values the service does not give says less than the service's own words.
+	if text := has("reason."+reason, values); !strings.Contains(text, "<no value>") {
+		return text
+	}
+	return ""
 }
 
 // argsOf returns the values an error has for its sentence.

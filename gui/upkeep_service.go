@@ -27,6 +27,7 @@ type upkeepService struct {
 	stop     *widget.Button
 	restart  *widget.Button
 	control  *fyne.Container // with the buttons
+	move     *widget.Button  // changes where it listens
 	newer    *widget.Label
 	update   *widget.Button
 	gone     *widget.Label
@@ -39,7 +40,7 @@ type upkeepService struct {
 }
 
 // The facts about the service, by the ends of their texts' keys.
-func serviceFacts() []string { return []string{"version", "program", "origin", "file", "boot"} }
+func serviceFacts() []string { return []string{"version", "program", "origin", "file", "listen", "boot"} }
 
 func newUpkeepService(d *desk) *upkeepService {
 	v := &upkeepService{
@@ -55,6 +56,11 @@ func newUpkeepService(d *desk) *upkeepService {
 	for _, name := range serviceFacts() {
 		fact, value := newFact(tr("upkeep.service." + name))
 		v.facts[name] = value
+		if name == "listen" {
+			v.move = newButton(tr("connect.listen.change"), nil, func() { askListen(d, v.now.Listen, v.read) })
+			facts.Add(newBorder(nil, nil, nil, v.move, fact))
+			continue
+		}
 		facts.Add(fact)
 	}
 	v.since.Truncation = fyne.TextTruncateEllipsis
@@ -100,6 +106,7 @@ func (v *upkeepService) show(s ServiceState) {
 	v.facts["version"].SetText(orDash(s.Version))
 	v.facts["program"].SetText(orDash(v.desk.version))
 	v.facts["file"].SetText(orDash(s.Program))
+	v.facts["listen"].SetText(orDash(s.Listen))
 	origin, boot := tr("upkeep.service.origin.install"), tr("upkeep.service.boot.off")
 	if s.Packaged {
 		origin = tr("upkeep.service.origin.package")
@@ -161,6 +168,8 @@ func (v *upkeepService) enable() {
 	enable(v.start, can)
 	enable(v.restart, can)
 	enable(v.stop, can)
+	visible(v.move, movable(s, v.desk.version))
+	enable(v.move, !v.busy)
 	visible(v.update, updates(s, v.desk.version))
 	enable(v.update, !v.busy)
 	visible(v.remove, s.Managed && s.Installed && !s.Packaged)
@@ -170,12 +179,17 @@ func (v *upkeepService) enable() {
 
 // do has the machine do something to the service, with the rights of an administrator.
 func (v *upkeepService) do(verb, told string) {
+	v.work(verb, told, func(ctx context.Context) error { return v.desk.host.Control(ctx, verb) })
+}
+
+// work is do for something else than a verb of Control.
+func (v *upkeepService) work(verb, told string, do func(context.Context) error) {
 	v.bar.clear()
 	v.busy = true
 	v.progress.show(tr("upkeep.service.doing."+verb), 0, 0)
 	v.enable()
 	v.desk.runFor(updateTimeout, func(ctx context.Context) func() {
-		err := v.desk.host.Control(ctx, verb)
+		err := do(ctx)
 		state := v.desk.host.Service()
 		return func() {
 			v.busy = false
@@ -204,7 +218,9 @@ func (v *upkeepService) askStop() {
 
 func (v *upkeepService) askUpdate() {
 	v.desk.ask(tr("upkeep.service.update.title"), newText(tr("upkeep.service.update.ask")), v.update.Text, widget.HighImportance,
-		func() { v.do(verbInstall, tr("upkeep.service.updated")) })
+		func() {
+			v.work(verbInstall, tr("upkeep.service.updated"), func(ctx context.Context) error { return v.desk.host.Install(ctx, InstallOptions{}) })
+		})
 }
 
 func (v *upkeepService) askRemove() {

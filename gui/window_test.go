@@ -98,7 +98,7 @@ func (h *testHost) VerifyFile(_ context.Context, path, secret string, progress f
 func runningService() ServiceState {
 	return ServiceState{
 		Managed: true, Installed: true, Running: true, Enabled: true, Since: time.Date(2026, 11, 20, 7, 30, 0, 0, time.UTC),
-		Program: "/usr/local/bin/foyer", Version: "1.2.0",
+		Program: "/usr/local/bin/foyer", Version: "1.2.0", Listen: ":8080",
 	}
 }
 
@@ -109,6 +109,26 @@ func (h *testHost) Command(verb string) string { return "sudo foyer service " + 
 func (h *testHost) Control(_ context.Context, verb string) error {
 	h.done = append(h.done, verb)
 	return h.err
+}
+
+func (h *testHost) InstallCommand(o InstallOptions) string {
+	return strings.TrimSpace("sudo foyer service install " + listenFlag(o))
+}
+
+func listenFlag(o InstallOptions) string {
+	if o.Listen == "" {
+		return ""
+	}
+	return "--listen " + o.Listen
+}
+
+func (h *testHost) Install(_ context.Context, o InstallOptions) error {
+	h.done = append(h.done, strings.TrimSpace("install "+listenFlag(o)))
+	return h.err
+}
+
+func (h *testHost) NewBackupKey() (identity, recipient string, err error) {
+	return "# public key: age1new\nAGE-SECRET-KEY-1NEW\n", "age1new", h.err
 }
 
 func (h *testHost) Demo(context.Context) (Client, func(), error) {

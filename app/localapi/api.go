@@ -118,6 +118,7 @@ type Version struct {
 	Caller    string `json:"caller"`            // who the kernel says is asking, as in "anna (uid 1000)"
 	Permitted bool   `json:"permitted"`         // whether the caller may use the rest of the API
 	Missing   string `json:"missing,omitempty"` // what the caller needs for that, as a sentence
+	Join      string `json:"join,omitempty"`    // the command by which an administrator lets the caller in; "" when there is none
 
 	// Starting is how far the service is that does not do its work yet: it brings its database up to date, say. Whatever else it
 	// is asked for is Unavailable, "service_starting". null when it has started.

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -365,13 +366,34 @@ func (h *handler) missing(p Peer) string {
 		"(usermod -aG %s %s) and sign in anew", p, h.Group, h.Group, name)
 }
 
+// plainName matches names that a shell takes as they are.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_.@][A-Za-z0-9_.@-]*$`)
+
+// join returns the command by which an administrator lets a peer in, "" for one whose name is not known.
+func (h *handler) join(p Peer) string {
+	name := p.name()
+	switch {
+	case !p.Known || name == "" || h.Group == "":
+		return ""
+	case p.SID != "":
+		return fmt.Sprintf(`net localgroup %s "%s" /add`, h.Group, name)
+	}
+	if !plainName.MatchString(name) {
+		name = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	if runtime.GOOS == "darwin" {
+		return fmt.Sprintf("sudo dseditgroup -o edit -a %s -t user %s", name, h.Group)
+	}
+	return fmt.Sprintf("sudo usermod -aG %s %s", h.Group, name)
+}
+
 func (h *handler) version(r *request) (any, error) {
 	v := Version{
 		Version: h.Version, API: API, Go: runtime.Version(), SQLite: h.SQLite,
 		Caller: r.peer.String(), Permitted: h.permitted(r.peer), Starting: h.starting(),
 	}
 	if !v.Permitted {
-		v.Missing = h.missing(r.peer)
+		v.Missing, v.Join = h.missing(r.peer), h.join(r.peer)
 	}
 	return v, nil
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -37,7 +38,7 @@ func (h *host) Service() gui.ServiceState {
 func guiState(st serviceStatus, err error) gui.ServiceState {
 	state := gui.ServiceState{
 		Managed: err == nil, Installed: st.Installed, Running: st.Running, Failed: st.State == stateFailed, Detail: st.Detail, Packaged: st.Packaged,
-		Enabled: st.Enabled, Program: st.Program, Version: st.Version,
+		Enabled: st.Enabled, Program: st.Program, Version: st.Version, Listen: st.Listen,
 	}
 	switch st.Reason {
 	case reasonData:
@@ -52,18 +53,48 @@ func guiState(st serviceStatus, err error) gui.ServiceState {
 }
 
 // Command returns what to type for Control.
-func (h *host) Command(verb string) string {
-	if runtime.GOOS == "windows" {
-		return quoted(h.executable) + " service " + verb
+func (h *host) Command(verb string) string { return h.typed(verb) }
+
+// InstallCommand returns what to type for Install.
+func (h *host) InstallCommand(o gui.InstallOptions) string { return h.typed("install", installFlags(o)...) }
+
+func (h *host) typed(verb string, flags ...string) string {
+	words := []string{quoted(h.executable), "service", verb}
+	for _, flag := range flags {
+		words = append(words, quotedFlag(flag))
 	}
-	return "sudo " + quoted(h.executable) + " service " + verb
+	return sudo + strings.Join(words, " ")
+}
+
+// quotedFlag returns a flag or its value as it is typed.
+func quotedFlag(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:") == "" {
+		return word
+	}
+	return quoted(word)
+}
+
+func installFlags(o gui.InstallOptions) []string {
+	if o.Listen == "" {
+		return nil
+	}
+	return []string{"--listen", o.Listen}
+}
+
+// Install runs foyer service install with the rights to, for which the desktop asks the person.
+func (h *host) Install(ctx context.Context, o gui.InstallOptions) error {
+	_, err := hostRun{args: append([]string{"service", "install", "--json"}, installFlags(o)...), elevate: true}.run(ctx, h.executable)
+	return err
 }
 
 // Control runs foyer service VERB with the rights to, for which the desktop asks the person.
 func (h *host) Control(ctx context.Context, verb string) error {
-	_, err := hostRun{args: []string{"service", verb}, elevate: true}.run(ctx, h.executable)
+	_, err := hostRun{args: []string{"service", verb, "--json"}, elevate: true}.run(ctx, h.executable)
 	return err
 }
+
+// NewBackupKey makes a pair of keys of age, as foyer backup key does.
+func (h *host) NewBackupKey() (identity, recipient string, err error) { return server.NewBackupIdentity() }
 
 // Backups lists what the service keeps, with the right to read its data, for which the desktop asks the person.
 func (h *host) Backups(ctx context.Context) ([]localapi.Backup, error) {
@@ -82,7 +113,7 @@ func (h *host) Restore(ctx context.Context, r gui.Restore, progress func(gui.Pro
 	if h.elsewhere {
 		return app.Errorf(app.Conflict, "other_service", "this program looks at another service than the installed one (--data or --socket): restore it in a terminal, with foyer backup restore")
 	}
-	args := []string{"backup", "restore", r.Backup, "--stop-service", "--yes", "--progress", "json"}
+	args := []string{"backup", "restore", r.Backup, "--stop-service", "--yes", "--json", "--progress", "json"}
 	if r.Identity != "" {
 		args = append(args, "--identity", r.Identity)
 	}

@@ -35,7 +35,8 @@ func (h hostRun) run(ctx context.Context, executable string) ([]byte, error) {
 	line = append(line, secret...)
 	if asks {
 		if line = elevated(line[1:]...); len(line) == 0 {
-			return nil, app.Errorf(app.Denied, "no_elevation", "this desktop cannot ask for an administrator's password (pkexec is missing); use a terminal, as root: foyer %s", strings.Join(h.args, " "))
+			return nil, app.Errorf(app.Denied, "no_elevation", "this desktop cannot ask for an administrator's password (pkexec is missing); use a terminal, as root: foyer %s", strings.Join(h.args, " ")).
+				With("Command", "foyer "+strings.Join(h.args, " "))
 		}
 	}
 	words := &stepLines{words: &lastWords{}, tell: h.progress}

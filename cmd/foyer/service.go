@@ -71,6 +71,7 @@ type serviceStatus struct {
 	Enabled   bool       `json:"enabled"`           // it starts with the machine
 	Since     *time.Time `json:"since"`             // since when it runs
 	Address   string     `json:"address,omitempty"` // to open in a browser
+	Listen    string     `json:"listen,omitempty"`  // HOST:PORT of the pages over plain HTTP, by the configuration
 	Version   string     `json:"version,omitempty"` // of the running service
 	Data      string     `json:"data"`
 	Program   string     `json:"program,omitempty"` // the file that is run

@@ -81,6 +81,9 @@ func (m *systemd) status(ctx context.Context) (serviceStatus, error) {
 	if parseStatus(&st, out); !st.Installed {
 		return st, nil
 	}
+	if configErr == nil {
+		st.Listen = cmp.Or(config.Listen, server.DefaultListen)
+	}
 	st.Program, st.Packaged, st.Outdated = programOf(st.Unit), slices.Contains(m.packaged, st.Unit), configErr == nil && isOutdated(st.Unit, config)
 	if st.Running {
 		// Whoever asks may not be the one who may use the rest of the API; the version is for everybody.

@@ -111,7 +111,7 @@ func askListen(d *desk, now string, done func()) {
 	f.input = newListenInput(tr("connect.listen.hint.change"), func() { f.follow() }, func() { f.submit() })
 	field, label := newCopyField("", d.tell)
 	f.command = label
-	content := container.NewVBox(newText(tr("connect.listen.text")), f.input.box, newHint(tr("connect.command")), field, f.progress.content)
+	content := container.NewVBox(newText(tr("connect.listen.text")), f.input.box, newHint(tr("connect.command")), field, gap(4), f.progress.content)
 	f.ask = newAskForm(d, tr("connect.listen.title"), tr("connect.listen.go"), widget.HighImportance, content, f.submit)
 	f.input.entry.SetText(now)
 	f.follow()

@@ -93,13 +93,13 @@ func TestConnectOtherAddress(t *testing.T) {
 // TestUpkeepListen changes where the service listens.
 func TestUpkeepListen(t *testing.T) {
 	d, v := openUpkeep(t, newFakeUpkeep(), upkeepTabService)
-	d.seesNot("[Change…]") // an install would bring another version
+	d.seesNot("[Other address…]") // an install would bring another version
 	d.host.state.Version = d.version
 	v.service.read()
 	d.drain()
-	d.sees("Listens at", ":8080", "[Change…]")
+	d.sees("Listens at", ":8080", "[Other address…]")
 	homePicture(d, "upkeep-service-same")
-	d.tap("Change…")
+	d.tap("Other address…")
 	d.sees("Where the service listens", "sudo foyer service install --listen :8080")
 	if yes := d.button("Change and restart"); !yes.Disabled() {
 		t.Error("the address that it has can be changed to itself")

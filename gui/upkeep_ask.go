@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"foyer/app/localapi"
@@ -145,13 +146,17 @@ type planForm struct {
 	view     *upkeepBackups
 	entries  map[string]*widget.Entry
 	problems map[string]*widget.Label
+	key      *widget.Button // makes a key
 	ask      *askForm
 }
 
 func planKeys() []string { return []string{settingSchedule, settingKeepDays, settingRecipients} }
 
-func (v *upkeepBackups) askPlan() {
-	f := &planForm{view: v, entries: map[string]*widget.Entry{}, problems: map[string]*widget.Label{}}
+func (v *upkeepBackups) askPlan() { (&planForm{view: v}).open() }
+
+func (f *planForm) open() {
+	v := f.view
+	f.entries, f.problems = map[string]*widget.Entry{}, map[string]*widget.Label{}
 	content := container.NewVBox()
 	for _, key := range planKeys() {
 		entry := widget.NewEntry()
@@ -161,17 +166,16 @@ func (v *upkeepBackups) askPlan() {
 		problem.Importance = widget.DangerImportance
 		problem.Hide()
 		f.entries[key], f.problems[key] = entry, problem
-		var input fyne.CanvasObject = entry
-		if key != settingRecipients {
-			input = container.NewHBox(newFixed(120, entry))
+		var input fyne.CanvasObject = container.NewHBox(newFixed(120, entry))
+		if key == settingRecipients {
+			f.key = newButton(tr("upkeep.key.make"), theme.ContentAddIcon(), f.askKey)
+			input = newBorder(nil, nil, nil, f.key, entry)
 		}
 		field := newField(tr("upkeep.plan."+key), input, "")
 		field.Add(problem)
 		field.Add(newHint(tr("upkeep.plan." + key + ".hint")))
 		content.Add(field)
 	}
-	command, _ := newCopyField(tr("upkeep.plan.command"), v.desk.tell)
-	content.Add(command)
 	f.ask = newAskForm(v.desk, tr("upkeep.plan.title"), tr("save"), widget.HighImportance, content, f.submit)
 	f.ask.show(f.entries[settingSchedule])
 }

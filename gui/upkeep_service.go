@@ -50,22 +50,18 @@ func newUpkeepService(d *desk) *upkeepService {
 	v.start = newMainButton(tr("connect.verb.start"), theme.MediaPlayIcon(), func() { v.do(verbStart, tr("upkeep.service.started")) })
 	v.restart = newButton(tr("connect.verb.restart"), theme.ViewRefreshIcon(), v.askRestart)
 	v.stop = newButton(tr("upkeep.service.stop"), theme.MediaStopIcon(), v.askStop)
+	v.move = newButton(tr("connect.listen.other"), nil, func() { askListen(d, v.now.Listen, v.read) })
 	v.update = newMainButton("", theme.DownloadIcon(), v.askUpdate)
 	v.remove = newButton(tr("upkeep.service.remove"), theme.DeleteIcon(), v.askRemove)
 	facts := container.New(&tightLayout{})
 	for _, name := range serviceFacts() {
 		fact, value := newFact(tr("upkeep.service." + name))
 		v.facts[name] = value
-		if name == "listen" {
-			v.move = newButton(tr("connect.listen.change"), nil, func() { askListen(d, v.now.Listen, v.read) })
-			facts.Add(newBorder(nil, nil, nil, v.move, fact))
-			continue
-		}
 		facts.Add(fact)
 	}
 	v.since.Truncation = fyne.TextTruncateEllipsis
 	head := newBorder(nil, nil, container.NewHBox(newHeading(tr("upkeep.service.heading")), v.state), nil, mailMiddle(v.since))
-	v.control = container.NewVBox(head, facts, container.NewHBox(v.start, v.restart, v.stop))
+	v.control = container.NewVBox(head, facts, container.NewHBox(v.start, v.restart, v.stop, v.move))
 	cards := container.NewVBox(
 		newCard("", v.control),
 		newCard(tr("upkeep.service.update"), newBorder(nil, nil, nil, mailMiddle(v.update), v.newer)),

@@ -200,7 +200,7 @@ func TestUpkeepPlan(t *testing.T) {
 	f := newFakeUpkeep()
 	d, _ := openUpkeep(t, f, "")
 	d.tap("Change…")
-	d.sees("Every night at", "Kept for days", "Encrypted for", "age1…", "foyer backup key")
+	d.sees("Every night at", "Kept for days", "Encrypted for", "age1…", "[Make a key…]")
 	d.picture("upkeep-plan")
 	entries := find[*widget.Entry](d)
 	if d.window.Canvas().Focused() != entries[0] {
@@ -221,6 +221,49 @@ func TestUpkeepPlan(t *testing.T) {
 		t.Errorf("saved %v", f.changes)
 	}
 	d.seesNot("Encrypted for")
+}
+
+// TestUpkeepKey makes a key for the backups: its secret half in a file for nobody else, its public half in the settings.
+func TestUpkeepKey(t *testing.T) {
+	f := newFakeUpkeep()
+	d, v := openUpkeep(t, f, "")
+	d.tap("Change…")
+	d.tap("Make a key…")
+	d.sees("Choose the folder for the secret half of the key", "[Save the key here]")
+	d.picture("upkeep-key-folder")
+	d.tap("Cancel")
+	form := &planForm{view: v.backups}
+	form.open()
+	dir := t.TempDir()
+	taken := filepath.Join(dir, "foyer-backup.key")
+	if err := os.WriteFile(taken, []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	form.entries[settingRecipients].SetText("age1old, ")
+	form.makeKey(dir)
+	if !form.key.Disabled() {
+		t.Error("a second key can be made while one is made")
+	}
+	d.drain()
+	path := filepath.Join(dir, "foyer-backup-2.key")
+	d.sees("Its secret half is in "+path, "<age1old,age1new>")
+	d.picture("upkeep-key")
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file of the key: %v, %v", info, err)
+	}
+	for file, want := range map[string]string{path: "# public key: age1new\nAGE-SECRET-KEY-1NEW\n", taken: "another"} {
+		if got, err := os.ReadFile(file); err != nil || string(got) != want {
+			t.Errorf("%s holds %q, %v, want %q", file, got, err, want)
+		}
+	}
+	form.makeKey(filepath.Join(dir, "nowhere"))
+	d.drain()
+	d.sees("The key could not be saved:", "<age1old,age1new>")
+	d.tap("Save")
+	if got := f.changes["backup.recipients"]; got != "age1old,age1new" {
+		t.Errorf("saved %q", got)
+	}
 }
 
 // copyFile returns what a dialog for files hands over: a file that is there, and empty.

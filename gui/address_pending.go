@@ -22,6 +22,7 @@ type addressPending struct {
 
 	change *localapi.Pending // nil when nothing waits
 	busy   bool
+	kept   bool   // what has waited last is kept
 	asked  int    // numbers what is tried, so that a late answer is dropped
 	stop   func() // ends the count
 
@@ -73,15 +74,20 @@ func (p *addressPending) show(change *localapi.Pending, settings localapi.Settin
 
 // ended says what has become of a change that waits no more though nobody has decided here.
 func (p *addressPending) ended(settings localapi.Settings) {
-	kept := true
-	for key, value := range p.change.Changes {
-		kept = kept && settings[key].Text == value
-	}
-	if kept {
+	if p.isKept(settings) {
 		p.end(levelOK, tr("address.kept"))
 		return
 	}
 	p.end(levelWarning, tr("address.went_back"))
+}
+
+// isKept reports whether the settings are those that were tried.
+func (p *addressPending) isKept(settings localapi.Settings) bool {
+	p.kept = true
+	for key, value := range p.change.Changes {
+		p.kept = p.kept && settings[key].Text == value
+	}
+	return p.kept
 }
 
 // end shows no question any more, but what has become of it.
@@ -157,6 +163,7 @@ func (p *addressPending) decide(b *widget.Button, do func(context.Context) (loca
 				p.count()
 				p.desk.failed(p.result, err)
 			default:
+				p.isKept(settings)
 				p.end(levelOK, tr(done))
 				p.settled(address, settings)
 			}

@@ -49,8 +49,14 @@ type wizardView struct {
 
 func newWizard(d *desk) *wizardView {
 	v := &wizardView{desk: d, passed: map[int]bool{}, names: []string{"office", "address", "mail", "company", "link", "connectors", "done"}}
+	var address *wizardAddress
+	address = newWizardAddress(d, v.forward, func() {
+		if v.steps[v.at] == wizardStep(address) {
+			v.forward()
+		}
+	})
 	v.steps = []wizardStep{
-		newWizardFields(d, v.forward, "site_name", "contact"), newWizardAddress(d, v.forward), newWizardMail(d), newWizardCompany(d, v.forward),
+		newWizardFields(d, v.forward, "site_name", "contact"), address, newWizardMail(d), newWizardCompany(d, v.forward),
 		newWizardFields(d, v.forward, "login_link"), newWizardConnectors(d), newWizardDone(d),
 	}
 	list := container.NewVBox()
@@ -72,7 +78,8 @@ func newWizard(d *desk) *wizardView {
 	v.next.IconPlacement = widget.ButtonIconTrailingText
 	foot := container.NewHBox(v.back, layout.NewSpacer(), v.skip, v.next)
 	card := newCard("", newBorder(container.New(layout.NewCustomPaddedVBoxLayout(-6), v.heading, v.lead), nil, nil, nil, v.scroll))
-	v.content = newBorder(newTitle(tr("wizard.title")), container.NewVBox(gap(2), foot), newFixed(196, list), nil, card)
+	head := container.NewVBox(newTitle(tr("wizard.title")), address.pending.ground, address.pending.result)
+	v.content = newBorder(head, container.NewVBox(gap(2), foot), newFixed(196, list), nil, card)
 	return v
 }
 

@@ -52,6 +52,14 @@ func (s *newService) ChangeAddress(ctx context.Context, changes map[string]strin
 	return s.settings.ChangeAddress(ctx, changes, within)
 }
 
+func (s *newService) KeepAddress(ctx context.Context) (localapi.Address, error) {
+	return s.settings.KeepAddress(ctx)
+}
+
+func (s *newService) RevertAddress(ctx context.Context) (localapi.Address, error) {
+	return s.settings.RevertAddress(ctx)
+}
+
 func (s *newService) Connectors(context.Context) ([]localapi.Connector, error) { return nil, nil }
 
 func openWizard(t *testing.T) (*testDesk, *wizardView, *newService) {
@@ -152,7 +160,8 @@ func TestWizardRefusal(t *testing.T) {
 	}
 }
 
-// TestWizardAddress chooses a certificate: what is missing is said before anything is changed, and what is chosen lasts at once.
+// TestWizardAddress chooses a certificate: what is missing is said before anything is changed, and what is chosen goes back unless
+// it is kept.
 func TestWizardAddress(t *testing.T) {
 	d, v, s := openWizard(t)
 	v.goTo(1)
@@ -161,6 +170,8 @@ func TestWizardAddress(t *testing.T) {
 	if !ok || d.window.Canvas().Focused() != address.form.field(keyPublicURL).focus {
 		t.Fatalf("the keyboard begins at %T", d.window.Canvas().Focused())
 	}
+	address.pending.now = addressClock
+	s.settings.trial = localapi.Trial{OK: true, Verdict: "the pages answer there"}
 	address.form.way.SetSelected(address.form.ways.text(app.TLSACME))
 	d.sees("It needs a public DNS name", "Terms of Let's Encrypt")
 	d.picture("wizard-acme")
@@ -172,8 +183,64 @@ func TestWizardAddress(t *testing.T) {
 	address.form.field(keyACMEAgree).set(localapi.Setting{Text: "on"})
 	d.tap("Next")
 	want := map[string]string{keyTLSMode: app.TLSACME, keyACMEAgree: "on"}
-	if !maps.Equal(s.settings.address.changes, want) || s.settings.address.within != 0 || v.at != 2 {
-		t.Errorf("changed %v for %v at step %d, want %v for good and the next step", s.settings.address.changes, s.settings.address.within, v.at, want)
+	if !maps.Equal(s.settings.address.changes, want) || s.settings.address.within != addressTrial || v.at != 1 {
+		t.Errorf("changed %v for %v at step %d, want %v for a minute, and the same step", s.settings.address.changes, s.settings.address.within, v.at, want)
+	}
+	d.sees("Keep this address? It goes back in 60 s.")
+	d.picture("wizard-address-pending")
+	if d.window.Canvas().Focused() != address.pending.back || !v.Unsaved() {
+		t.Errorf("the keyboard is at %T, unsaved %v", d.window.Canvas().Focused(), v.Unsaved())
+	}
+	d.tap("Next")
+	if v.at != 1 {
+		t.Error("the wizard goes on before the address is kept")
+	}
+	d.tap("Go back")
+	d.seesNot("Keep this address?")
+	if s.settings.address.decided != "revert" || v.at != 1 || address.form.chosen() == app.TLSACME || v.Unsaved() {
+		t.Errorf("gone back: decided %q at step %d with %q", s.settings.address.decided, v.at, address.form.chosen())
+	}
+	address.form.way.SetSelected(address.form.ways.text(app.TLSACME))
+	address.form.field(keyACMEAgree).set(localapi.Setting{Text: "on"})
+	d.tap("Next")
+	test.Tap(v.items[3])
+	d.tap("Leave without saving")
+	d.sees("Keep this address?") // it is seen from each step, and leads nowhere from another one
+	d.tap("Keep")
+	if s.settings.address.decided != "keep" || v.at != 3 {
+		t.Errorf("kept: decided %q at step %d", s.settings.address.decided, v.at)
+	}
+}
+
+// TestWizardAddressKept goes on when the address is kept, and stays when the time has run out.
+func TestWizardAddressKept(t *testing.T) {
+	d, v, s := openWizard(t)
+	v.goTo(1)
+	d.drain()
+	address, ok := v.steps[1].(*wizardAddress)
+	if !ok {
+		t.Fatal("the second step is not the address")
+	}
+	now := addressClock()
+	address.pending.now = func() time.Time { return now }
+	address.form.field(keyPublicURL).set(localapi.Setting{Text: "http://foyer.local"})
+	d.tap("Next")
+	now = now.Add(addressTrial)
+	d.tick()
+	if _, err := s.settings.settle("", true); err != nil {
+		t.Fatal(err)
+	}
+	d.tick()
+	d.sees("Nobody kept the new address in time")
+	if v.at != 1 || address.form.field(keyPublicURL).value() == "http://foyer.local" {
+		t.Errorf("after its time: step %d, address %q", v.at, address.form.field(keyPublicURL).value())
+	}
+	now = addressClock()
+	address.form.field(keyPublicURL).set(localapi.Setting{Text: "http://foyer.local"})
+	d.tap("Next")
+	d.tap("Keep")
+	if v.at != 2 || !v.passed[1] || s.settings.address.decided != "keep" {
+		t.Errorf("kept: step %d, passed %v, decided %q", v.at, v.passed, s.settings.address.decided)
 	}
 }
 

@@ -233,7 +233,7 @@ func TestHomeNotices(t *testing.T) {
 		{localapi.Notice{Code: "login_link_off"}, "nobody can sign up by the form", "Switch it on…", "users "},
 		{localapi.Notice{Code: "no_companies"}, "There is no company yet.", "Add a company", "companies new"},
 		{localapi.Notice{Code: "public_url_unset"}, "at which address browsers reach the pages", "Set the address", "settings public_url"},
-		{localapi.Notice{Code: "disk_low"}, "nearly full", "", ""},
+		{localapi.Notice{Code: "disk_low"}, "nearly full", "Show what is wrong", "upkeep health"},
 		{localapi.Notice{Code: "clock_wrong", Subject: "pool.ntp.org", Args: map[string]string{"Seconds": "86400.0"}}, "differs from pool.ntp.org by 86400.0 s", "", ""},
 		{localapi.Notice{Code: "clock_set_back", Args: map[string]string{"By": "730 days"}}, "set back by 730 days", "", ""},
 		{localapi.Notice{Code: "checkup_error", Count: 2}, "2 things that do not work", "Show what is wrong", "upkeep health"},

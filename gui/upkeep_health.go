@@ -2,6 +2,7 @@ package gui
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,7 +167,7 @@ func (v *upkeepHealth) newArea(a checkArea) fyne.CanvasObject {
 }
 
 // newCheck returns the row of one check: what was found, its state in a word where the heading does not say it, and the button to where
-// it is mended.
+// it is mended, or the command that mends it.
 func (v *upkeepHealth) newCheck(check localapi.Check, worded bool) fyne.CanvasObject {
 	word, l := checkState(check.State)
 	bad := rank(check.State) >= rank(string(app.CheckWarning))
@@ -190,7 +191,13 @@ func (v *upkeepHealth) newCheck(check localapi.Check, worded bool) fyne.CanvasOb
 		button := newButton(tr("home.go."+place.action), nil, func() { v.desk.open(place.page, place.subject) })
 		right.Add(mailMiddle(button))
 	}
-	return newBorder(nil, nil, nil, right, newIconText(icon, label))
+	row := newBorder(nil, nil, nil, right, newIconText(icon, label))
+	command := checkCommand(check, runtime.GOOS)
+	if command == "" {
+		return row
+	}
+	field, _ := newCopyField(command, v.desk.tell)
+	return container.NewVBox(row, newBorder(nil, nil, newFixed(30, layout.NewSpacer()), nil, field))
 }
 
 // checkState returns the word of a state, and how good it is.
@@ -251,11 +258,12 @@ func checkPlace(c localapi.Check) goal {
 	switch c.Area {
 	case "public_url":
 		return goal{pageSettings, "public_url", "public_url"}
-	case "certificate", "ports":
-		return goal{pageSettings, "address", "address"}
-	case "dns":
-		return goal{pageMail, "dns", "dns"}
+	case "certificate", "ports", "dns": // the DNS here is that of the pages' own name
+		return goal{pageSettings, groupAddress, "address"}
 	case "mail":
+		if strings.HasPrefix(c.Code, "mail_dns_") {
+			return goal{pageMail, "dns", "dns"}
+		}
 		return goal{pageMail, "settings", "mail_settings"}
 	case "connectors", "redirects":
 		return goal{pageConnectors, c.Subject, "connector"}
@@ -266,6 +274,34 @@ func checkPlace(c localapi.Check) goal {
 	default: // the clock, the disk and the rights of files are the machine's own
 		return goal{}
 	}
+}
+
+// checkCommand returns what to type on a system to mend what a check has found; "" when that takes more than a command.
+func checkCommand(c localapi.Check, goos string) string {
+	if goos == "windows" || c.Subject == "" {
+		return ""
+	}
+	switch c.Code {
+	case "clock_drifting", "clock_wrong":
+		if goos == "linux" {
+			return "sudo timedatectl set-ntp true"
+		}
+	case "permissions_open":
+		return "sudo chmod go-rwx " + shellWord(c.Subject)
+	case "permissions_owner":
+		if c.Args["Want"] != "" {
+			return "sudo chown " + shellWord(c.Args["Want"]) + " " + shellWord(c.Subject)
+		}
+	}
+	return ""
+}
+
+// shellWord returns a text as one word of a shell.
+func shellWord(text string) string {
+	if text != "" && text[0] != '-' && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/@") == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // newIconText places an icon before a text that may take several lines.

@@ -90,7 +90,7 @@ func TestUpkeepCheckupOfSomebody(t *testing.T) {
 
 func TestCheckPlaces(t *testing.T) {
 	for area, want := range map[string]string{
-		"public_url": pageSettings, "dns": pageMail, "certificate": pageSettings, "ports": pageSettings, "redirects": pageConnectors, "connectors": pageConnectors,
+		"public_url": pageSettings, "dns": pageSettings, "certificate": pageSettings, "ports": pageSettings, "redirects": pageConnectors, "connectors": pageConnectors,
 		"mail": pageMail, "backups": pageUpkeep, "database": pageUpkeep, "service": pageUpkeep, "clock": "", "disk": "", "permissions": "", "configuration": "",
 	} {
 		place := checkPlace(localapi.Check{Area: area, Subject: "office365"})
@@ -104,6 +104,48 @@ func TestCheckPlaces(t *testing.T) {
 			t.Errorf("the area %s has no name", area)
 		}
 	}
+}
+
+// TestCheckPlaceOfDNS parts the DNS of the pages' own name from that of the mail.
+func TestCheckPlaceOfDNS(t *testing.T) {
+	for code, want := range map[string]goal{
+		"dns dns_unknown": {pageSettings, groupAddress, "address"}, "mail mail_dns_spf": {pageMail, "dns", "dns"}, "mail mail_smarthost": {pageMail, "settings", "mail_settings"},
+	} {
+		area, code, _ := strings.Cut(code, " ")
+		if got := checkPlace(localapi.Check{Area: area, Code: code, Subject: "office.example"}); got != want {
+			t.Errorf("%s leads to %v, want %v", code, got, want)
+		}
+	}
+}
+
+// TestCheckCommands shows what mends what no page can.
+func TestCheckCommands(t *testing.T) {
+	for _, c := range []struct {
+		code, subject, goos, want string
+		args                      map[string]string
+	}{
+		{"clock_wrong", "pool.ntp.org", "linux", "sudo timedatectl set-ntp true", nil},
+		{"clock_wrong", "pool.ntp.org", "darwin", "", nil},
+		{"clock_ok", "pool.ntp.org", "linux", "", nil},
+		{"permissions_open", "/srv/our data/foyer.db", "linux", "sudo chmod go-rwx '/srv/our data/foyer.db'", nil},
+		{"permissions_open", "/srv/it's", "darwin", `sudo chmod go-rwx '/srv/it'\''s'`, nil},
+		{"permissions_open", "/var/lib/foyer", "windows", "", nil},
+		{"permissions_owner", "/var/lib/foyer/secret.key", "linux", "sudo chown foyer /var/lib/foyer/secret.key", map[string]string{"Want": "foyer"}},
+		{"permissions_owner", "/var/lib/foyer/secret.key", "linux", "", nil},
+	} {
+		if got := checkCommand(localapi.Check{Code: c.code, Subject: c.subject, Args: c.args}, c.goos); got != c.want {
+			t.Errorf("%s of %s on %s: got %q, want %q", c.code, c.subject, c.goos, got, c.want)
+		}
+	}
+	f := newFakeUpkeep()
+	f.checkup.Checks = []localapi.Check{
+		{Area: "permissions", State: "error", Code: "permissions_open", Subject: "/var/lib/foyer/secret.key", Text: "others may read it", Args: map[string]string{"Mode": "0644"}},
+		{Area: "mail", State: "warning", Code: "mail_dns_spf", Subject: "office.example", Text: "missing"},
+		{Area: "dns", State: "error", Code: "dns_unknown", Subject: "accounts.office.example", Text: "unknown", Args: map[string]string{"Own": "192.0.2.10"}},
+	}
+	d, _ := openUpkeep(t, f, upkeepTabHealth)
+	d.sees("sudo chmod go-rwx /var/lib/foyer/secret.key", "[Open DNS records]", "[Open address]")
+	homePicture(d, "upkeep-health-commands")
 }
 
 // TestCheckTexts expects a text for everything that the service says it has found.

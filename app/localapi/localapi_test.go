@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"runtime"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -462,6 +463,7 @@ func TestPermission(t *testing.T) {
 		{"a member", localapi.Peer{Known: true, UID: 4712, GID: 4712, Groups: []uint32{7, group.gid}}, true},
 		{"a member by primary group", localapi.Peer{Known: true, UID: 4712, GID: group.gid}, true},
 		{"anybody", localapi.Peer{Known: true, UID: 4712, GID: 4712, Groups: []uint32{7, 8}}, false},
+		{"a user of this machine", localapi.Peer{Known: true, UID: 2, GID: 4712}, false},
 		{"anybody whose uid is the group's gid", localapi.Peer{Known: true, UID: group.gid, GID: 4712}, false},
 		{"not known", localapi.Peer{}, false},
 		{"not known, says root", localapi.Peer{UID: 0, Groups: []uint32{group.gid}}, false},
@@ -497,6 +499,12 @@ func TestPermission(t *testing.T) {
 		}
 		if !tt.want && tt.peer.Known && !strings.Contains(v.Missing, "group "+group.name) {
 			t.Errorf("%s: %q does not name the group", tt.name, v.Missing)
+		}
+		if tt.want && v.Join != "" {
+			t.Errorf("%s: is given the command %q", tt.name, v.Join)
+		}
+		if join := "sudo usermod -aG " + group.name + " bin"; runtime.GOOS == "linux" && tt.name == "a user of this machine" && v.Join != join {
+			t.Errorf("%s: the command is %q, want %q", tt.name, v.Join, join)
 		}
 	}
 }

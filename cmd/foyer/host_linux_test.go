@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,29 @@ func TestGUIState(t *testing.T) {
 		if got := guiState(c.st, c.err); got != c.want {
 			t.Errorf("%+v:\n got %+v\nwant %+v", c.st, got, c.want)
 		}
+	}
+}
+
+// TestHostCommands has what to type.
+func TestHostCommands(t *testing.T) {
+	h := &host{executable: "/opt/our programs/foyer"}
+	for got, want := range map[string]string{
+		h.Command("start"):                                               "sudo '/opt/our programs/foyer' service start",
+		h.InstallCommand(gui.InstallOptions{}):                           "sudo '/opt/our programs/foyer' service install",
+		h.InstallCommand(gui.InstallOptions{Listen: "192.168.1.10:8090"}): "sudo '/opt/our programs/foyer' service install --listen 192.168.1.10:8090",
+		h.InstallCommand(gui.InstallOptions{Listen: "[::1]:8090"}):        "sudo '/opt/our programs/foyer' service install --listen '[::1]:8090'",
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestHostBackupKey makes a key that backups can be encrypted for.
+func TestHostBackupKey(t *testing.T) {
+	identity, recipient, err := (&host{}).NewBackupKey()
+	if err != nil || !strings.HasPrefix(recipient, "age1") || !strings.Contains(identity, "# public key: "+recipient) || !strings.HasPrefix(identityLine(identity), "AGE-SECRET-KEY-1") {
+		t.Errorf("got %q of %d bytes of identity, %v", recipient, len(identity), err)
 	}
 }
 
@@ -76,15 +100,22 @@ esac
 	if err := h.Control(ctx, "stop"); err != nil {
 		t.Errorf("Control: %v", err)
 	}
+	for _, listen := range []string{"", ":8090"} {
+		if err := h.Install(ctx, gui.InstallOptions{Listen: listen}); err != nil {
+			t.Errorf("Install at %q: %v", listen, err)
+		}
+	}
 	if want := []gui.Progress{{Step: "read", Done: 1, Total: 2}, {Step: "replace", Done: 2, Total: 2}, {Step: "replace", Done: 2, Total: 2}}; !slices.Equal(steps, want) {
 		t.Errorf("told %+v, want %+v", steps, want)
 	}
 	got, err := os.ReadFile(asked)
 	if want := `backup list --json
 backup verify /mnt/a b.db --json --progress json
-backup restore a.db --stop-service --yes --progress json --identity /mnt/foyer.key
-backup restore a.db --stop-service --yes --progress json --passphrase-file -
-service stop
+backup restore a.db --stop-service --yes --json --progress json --identity /mnt/foyer.key
+backup restore a.db --stop-service --yes --json --progress json --passphrase-file -
+service stop --json
+service install --json
+service install --json --listen :8090
 `; err != nil || string(got) != want {
 		t.Errorf("ran\n%swant\n%s(%v)", got, want, err)
 	}

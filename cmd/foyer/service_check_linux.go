@@ -67,6 +67,9 @@ func (m *systemd) planChange(pl *plan) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	if info, err := os.Lstat(m.config); err == nil && !info.Mode().IsRegular() {
+		return app.Errorf(app.Conflict, "config_change", "%s is no file but a link: change what it leads to, and run this again", m.config)
+	}
 	text, err := os.ReadFile(m.config)
 	if err != nil {
 		return fmt.Errorf("read the configuration file: %w", err)

@@ -228,17 +228,11 @@ func (m *systemd) writeConfig(text string, undo *undoing) (changed bool, err err
 	if err != nil {
 		return false, fmt.Errorf("look at the configuration file: %w", err)
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !info.Mode().IsRegular() || !ok {
-		return false, app.Errorf(app.Conflict, "config_change", "%s is no file but a link: change what it leads to, and run this again", m.config)
+	changed, err = replaceFile(m.config, strings.NewReader(text), info.Mode().Perm(), undo)
+	if stat, ok := info.Sys().(*syscall.Stat_t); err == nil && ok {
+		err = os.Lchown(m.config, int(stat.Uid), int(stat.Gid))
 	}
-	if changed, err = replaceFile(m.config, strings.NewReader(text), info.Mode().Perm(), undo); err != nil || !changed {
-		return changed, err
-	}
-	if err := os.Lchown(m.config, int(stat.Uid), int(stat.Gid)); err != nil {
-		return true, fmt.Errorf("give the configuration file its owner: %w", err)
-	}
-	return true, nil
+	return changed, err
 }
 
 // removeEarlier takes away what stands before the files of a package, and lets the unit of the package start with the machine if

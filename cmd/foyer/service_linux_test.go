@@ -398,13 +398,35 @@ func TestWriteConfig(t *testing.T) {
 		t.Error(err)
 	}
 	holds("old", 0o640)
+}
+
+// TestPlanChange expects what the flags say of a file that is there, and nothing of one that cannot be changed safely.
+func TestPlanChange(t *testing.T) {
+	m := &systemd{config: filepath.Join(t.TempDir(), "foyer.toml")}
+	if err := os.WriteFile(m.config, []byte("listen = \":8080\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan := func(listen, publicURL string) (string, error) {
+		pl := &plan{installation: installation{listen: listen, publicURL: publicURL}}
+		err := m.planConfig(pl)
+		return pl.configText, err
+	}
+	for _, test := range []struct{ listen, publicURL, want, reason string }{
+		{"", "", "", ""},
+		{":8080", "", "", ""},
+		{":9090", "https://a.example", "public_url = \"https://a.example\"\nlisten = \":9090\"\n", ""},
+		{":9090", "office", "", "setting_invalid"},
+	} {
+		if got, err := plan(test.listen, test.publicURL); got != test.want || app.ReasonOf(err) != test.reason {
+			t.Errorf("%q %q: got %q, %v, want %q and the reason %q", test.listen, test.publicURL, got, err, test.want, test.reason)
+		}
+	}
 	if err := errors.Join(os.Rename(m.config, m.config+".real"), os.Symlink(m.config+".real", m.config)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.writeConfig("new", &undoing{}); app.ReasonOf(err) != "config_change" {
+	if _, err := plan(":9090", ""); app.ReasonOf(err) != "config_change" {
 		t.Errorf("a link: got %v", err)
 	}
-	holds("old", 0o640)
 }
 
 func TestCheckDataDir(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -19,5 +20,12 @@ func (w *window) about() {
 	}
 	icon := container.NewGridWrap(fyne.NewSquareSize(56), widget.NewIcon(w.app.Icon()))
 	body := container.NewVBox(container.NewHBox(icon, newTitle(tr("app.name"))), newText(tr("about.text")), facts)
-	dialog.ShowCustom(tr("menu.about"), tr("close"), newFixed(480, body), w.win)
+	var d *dialog.CustomDialog
+	support := newButton(tr("about.support"), theme.FileTextIcon(), func() {
+		d.Hide()
+		askSupport(w.desk)
+	})
+	body.Add(container.NewHBox(support))
+	d = dialog.NewCustom(tr("menu.about"), tr("close"), newFixed(480, body), w.win)
+	d.Show()
 }

@@ -87,6 +87,7 @@ func (v *connectView) show(c connection) {
 		if c.version.Join != "" {
 			text = tr("connect.forbidden.join", args{"Caller": c.version.Caller})
 		}
+	case linkUnknown, linkUp, linkAbsent, linkStopped, linkSilent, linkStarting:
 	case linkMismatch:
 		text = mismatchText(c.service, v.version)
 	}

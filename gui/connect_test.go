@@ -59,12 +59,27 @@ func TestConnectStates(t *testing.T) {
 		{"forbidden", linkForbidden, ServiceState{}, "You are eve; usermod -aG foyer eve.", []string{"usermod -aG foyer eve", "[Try again now]"}, []string{"demonstration", "[Start"}},
 		{"forbidden with a command", linkForbidden, ServiceState{}, "", []string{"you are eve (uid 1001)", "The command for the administrator", "sudo usermod -aG foyer eve"}, []string{"Or, in a terminal"}},
 		{"mismatch", linkMismatch, ServiceState{}, "", []string{"The service is of another version"}, []string{"demonstration", "[Restart", "[Update"}},
-		{"mismatch with an older service", linkMismatch, ServiceState{Managed: true, Installed: true, Running: true, Version: "1.0.9"}, "",
-			[]string{"The service is version 1.0.9", "[Update the service to 1.1.0]", "sudo foyer service install"}, []string{"[Restart"}},
-		{"mismatch with a newer service", linkMismatch, ServiceState{Managed: true, Installed: true, Running: true, Version: "1.2.0"}, "",
-			[]string{"older than the service"}, []string{"[Restart", "[Update"}},
-		{"mismatch after a package", linkMismatch, ServiceState{Managed: true, Installed: true, Running: true, Packaged: true, Version: "1.0.9"}, "",
-			[]string{"[Restart the service]", "sudo foyer service restart"}, []string{"[Update"}},
+		{
+			"mismatch with an older service", linkMismatch,
+			ServiceState{Managed: true, Installed: true, Running: true, Version: "1.0.9"},
+			"",
+			[]string{"The service is version 1.0.9", "[Update the service to 1.1.0]", "sudo foyer service install"},
+			[]string{"[Restart"},
+		},
+		{
+			"mismatch with a newer service", linkMismatch,
+			ServiceState{Managed: true, Installed: true, Running: true, Version: "1.2.0"},
+			"",
+			[]string{"older than the service"},
+			[]string{"[Restart", "[Update"},
+		},
+		{
+			"mismatch after a package", linkMismatch,
+			ServiceState{Managed: true, Installed: true, Running: true, Packaged: true, Version: "1.0.9"},
+			"",
+			[]string{"[Restart the service]", "sudo foyer service restart"},
+			[]string{"[Update"},
+		},
 		{"unknown", linkUnknown, ServiceState{}, "", []string{"Looking for the service…"}, []string{"[Try again now]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

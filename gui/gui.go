@@ -51,6 +51,8 @@ type Host interface {
 	// VerifyFile looks whether a file is a backup, and what it holds; secret opens an encrypted one: a passphrase or an age
 	// identity. It needs no service, and no rights but those to read the file.
 	VerifyFile(ctx context.Context, path, secret string, progress func(Progress)) (localapi.BackupCheck, error)
+	// Log returns the last lines of the service's log, or an error that says who may read it.
+	Log(ctx context.Context, lines int) (string, error)
 	// NewBackupKey makes a pair of keys of age: the text of an identity file, which opens backups, and the recipient, for which they
 	// are encrypted.
 	NewBackupKey() (identity, recipient string, err error)

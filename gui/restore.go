@@ -287,6 +287,9 @@ func (demoHost) Control(context.Context, string) error { return errDemo() }
 // Install does nothing.
 func (demoHost) Install(context.Context, InstallOptions) error { return errDemo() }
 
+// Log has none: that of the machine is of another service.
+func (demoHost) Log(context.Context, int) (string, error) { return "", errDemo() }
+
 // Backups lists none.
 func (demoHost) Backups(context.Context) ([]localapi.Backup, error) { return nil, errDemo() }
 

@@ -34,6 +34,11 @@ func newAskForm(d *desk, title, action string, importance widget.Importance, con
 	return f
 }
 
+// width makes the dialog wider than it usually is.
+func (f *askForm) width(width float32) {
+	f.dialog.Resize(fyne.NewSize(width, f.dialog.MinSize().Height))
+}
+
 func (f *askForm) show(first fyne.Focusable) {
 	f.dialog.Show()
 	f.desk.window.Canvas().Focus(first)

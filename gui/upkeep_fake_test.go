@@ -52,17 +52,23 @@ func newFakeUpkeep() *fakeUpkeep {
 	}
 	f.checkup = localapi.Checkup{At: &at, Errors: 1, Warnings: 2, Checks: []localapi.Check{
 		{Code: "public_url_ok", Area: "public_url", State: "ok", Subject: "https://accounts.office.example", Text: "the pages answer at https://accounts.office.example"},
-		{Code: "dns_here", Area: "dns", State: "ok", Subject: "accounts.office.example", Args: map[string]string{"Addresses": "192.0.2.10"},
-			Text: "accounts.office.example is 192.0.2.10, which is this machine"},
-		{Code: "certificate_expiring", Area: "certificate", State: "warning", Subject: "accounts.office.example:443", Args: map[string]string{"Until": "2026-12-05"},
-			Text: "the certificate expires in 9 days; renew it, or see why it is not renewed by itself"},
+		{
+			Code: "dns_here", Area: "dns", State: "ok", Subject: "accounts.office.example", Args: map[string]string{"Addresses": "192.0.2.10"},
+			Text: "accounts.office.example is 192.0.2.10, which is this machine",
+		},
+		{
+			Code: "certificate_expiring", Area: "certificate", State: "warning", Subject: "accounts.office.example:443", Args: map[string]string{"Until": "2026-12-05"},
+			Text: "the certificate expires in 9 days; renew it, or see why it is not renewed by itself",
+		},
 		{Code: "clock_ok", Area: "clock", State: "ok", Subject: "time.office.example", Text: "the clocks agree"},
 		{Code: "connector_ok", Area: "connectors", State: "ok", Subject: "office365", Text: "office365 signs people in"},
 		{Code: "connector_skipped", Area: "connectors", State: "skipped", Subject: "google", Text: "google is switched off"},
 		{Code: "mail_port_blocked", Area: "mail", State: "error", Subject: "gmail.com", Text: "no mail leaves: Port 25 to the outside is closed by the network; ask the provider to open it, or send through a smart host"},
 		{Code: "mail_dns_ok", Area: "mail", State: "ok", Text: "as they must be"},
-		{Code: "disk_tight", Area: "disk", State: "warning", Subject: "/var/lib/foyer", Args: map[string]string{"Free": "2000000000"},
-			Text: "2 GB are free on the disk of the data; make room before it is full"},
+		{
+			Code: "disk_tight", Area: "disk", State: "warning", Subject: "/var/lib/foyer", Args: map[string]string{"Free": "2000000000"},
+			Text: "2 GB are free on the disk of the data; make room before it is full",
+		},
 		{Code: "backup_ok", Area: "backups", State: "ok", Args: map[string]string{"At": "2026-11-26T02:30:00Z"}, Text: "the newest backup is of 2026-11-26 02:30 UTC"},
 	}}
 	return f

@@ -40,7 +40,9 @@ type upkeepService struct {
 }
 
 // The facts about the service, by the ends of their texts' keys.
-func serviceFacts() []string { return []string{"version", "program", "origin", "file", "listen", "boot"} }
+func serviceFacts() []string {
+	return []string{"version", "program", "origin", "file", "listen", "boot"}
+}
 
 func newUpkeepService(d *desk) *upkeepService {
 	v := &upkeepService{

@@ -127,6 +127,10 @@ func (h *testHost) Install(_ context.Context, o InstallOptions) error {
 	return h.err
 }
 
+func (h *testHost) Log(context.Context, int) (string, error) {
+	return "2026-11-26T10:00:00 foyer[7]: sent to jane@acme.example, password=hunter2\n", h.err
+}
+
 func (h *testHost) NewBackupKey() (identity, recipient string, err error) {
 	return "# public key: age1new\nAGE-SECRET-KEY-1NEW\n", "age1new", h.err
 }

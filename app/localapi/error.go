@@ -58,10 +58,10 @@ func ParseError(line string) *app.Error {
 		return nil
 	}
 	var body errorBody
-	if json.NewDecoder(strings.NewReader(line[at:])).Decode(&body) != nil || body.Error.Code == "" {
-		return nil
+	if json.NewDecoder(strings.NewReader(line[at:])).Decode(&body) == nil && body.Error.Code != "" {
+		return decodeError(body)
 	}
-	return decodeError(body)
+	return nil
 }
 
 func statusOf(code app.Code) int {

@@ -242,8 +242,10 @@ func TestErrorAsJSON(t *testing.T) {
 		err  error
 		want string
 	}{
-		{app.Fieldf("listen", "listen_taken", "in\u202euse").With("Address", ":80"),
-			`{"error":{"code":"invalid","field":"listen","reason":"listen_taken","message":"in\\u202euse","args":{"Address":":80"}}}`},
+		{
+			app.Fieldf("listen", "listen_taken", "in\u202euse").With("Address", ":80"),
+			`{"error":{"code":"invalid","field":"listen","reason":"listen_taken","message":"in\\u202euse","args":{"Address":":80"}}}`,
+		},
 		{&serveError{fmt.Errorf("start: %w", server.ErrRunning)}, `{"error":{"code":"conflict","field":"","reason":"service_running","message":"start: already running","args":{}}}`},
 		{fmt.Errorf("open: %w", &server.DataError{Message: "no key"}), `"reason":"data_unusable"`},
 		{&usageError{"no such flag"}, `{"error":{"code":"invalid","field":"","reason":"usage","message":"no such flag","args":{}}}`},

@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,7 +58,9 @@ func guiState(st serviceStatus, err error) gui.ServiceState {
 func (h *host) Command(verb string) string { return h.typed(verb) }
 
 // InstallCommand returns what to type for Install.
-func (h *host) InstallCommand(o gui.InstallOptions) string { return h.typed("install", installFlags(o)...) }
+func (h *host) InstallCommand(o gui.InstallOptions) string {
+	return h.typed("install", installFlags(o)...)
+}
 
 func (h *host) typed(verb string, flags ...string) string {
 	words := []string{quoted(h.executable), "service", verb}
@@ -93,8 +97,22 @@ func (h *host) Control(ctx context.Context, verb string) error {
 	return err
 }
 
+// Log returns what the journal has of the service, if this user may read it.
+func (h *host) Log(ctx context.Context, lines int) (string, error) {
+	if runtime.GOOS != "linux" || h.elsewhere {
+		return "", app.Errorf(app.Unavailable, "no_log", "the log of this service is not read from here")
+	}
+	out, err := exec.CommandContext(ctx, "journalctl", "--unit="+serviceName, "--no-pager", "--quiet", "--output=short-iso", "--lines="+strconv.Itoa(lines)).Output() //nolint:gosec // a number
+	if err != nil || strings.TrimSpace(string(out)) == "" {
+		return "", &app.Error{Code: app.Unavailable, Reason: "no_log", Message: "this user may not read the log, or there is none: an administrator sees it with journalctl -u " + serviceName, Err: err}
+	}
+	return string(out), nil
+}
+
 // NewBackupKey makes a pair of keys of age, as foyer backup key does.
-func (h *host) NewBackupKey() (identity, recipient string, err error) { return server.NewBackupIdentity() }
+func (h *host) NewBackupKey() (identity, recipient string, err error) {
+	return server.NewBackupIdentity()
+}
 
 // Backups lists what the service keeps, with the right to read its data, for which the desktop asks the person.
 func (h *host) Backups(ctx context.Context) ([]localapi.Backup, error) {

@@ -45,8 +45,8 @@ func TestGUIState(t *testing.T) {
 func TestHostCommands(t *testing.T) {
 	h := &host{executable: "/opt/our programs/foyer"}
 	for got, want := range map[string]string{
-		h.Command("start"):                                               "sudo '/opt/our programs/foyer' service start",
-		h.InstallCommand(gui.InstallOptions{}):                           "sudo '/opt/our programs/foyer' service install",
+		h.Command("start"):                                                "sudo '/opt/our programs/foyer' service start",
+		h.InstallCommand(gui.InstallOptions{}):                            "sudo '/opt/our programs/foyer' service install",
 		h.InstallCommand(gui.InstallOptions{Listen: "192.168.1.10:8090"}): "sudo '/opt/our programs/foyer' service install --listen 192.168.1.10:8090",
 		h.InstallCommand(gui.InstallOptions{Listen: "[::1]:8090"}):        "sudo '/opt/our programs/foyer' service install --listen '[::1]:8090'",
 	} {

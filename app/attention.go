@@ -30,6 +30,7 @@ type AttentionFacts struct {
 	Companies  bool     // there is a company
 	Listed     bool     // an enabled company lists somebody
 	DiskLow    bool     // nothing new is taken for lack of space
+	DiskFailed bool     // nothing is taken, because the disk cannot be written to
 }
 
 // ListHealth is how the lists and the accounts go together. To know it every account is looked at.
@@ -97,10 +98,17 @@ func (s *Service) Attention(ctx context.Context) ([]Concern, error) {
 }
 
 func diskConcerns(facts AttentionFacts) []Concern {
-	if !facts.DiskLow {
-		return nil
+	var concerns []Concern
+	if facts.DiskFailed {
+		concerns = append(concerns, Concern{
+			Code: "disk_failing", Error: true,
+			Text: "the data cannot be written to the disk: mail and sign-ups are refused, and no mail leaves; see to the disk, and restart the service when it is well",
+		})
 	}
-	return []Concern{{Code: "disk_low", Error: true, Text: "the disk is full, and no new mail and no sign-ups are taken; make room"}}
+	if facts.DiskLow {
+		concerns = append(concerns, Concern{Code: "disk_low", Error: true, Text: "the disk is full, and no new mail and no sign-ups are taken; make room"})
+	}
+	return concerns
 }
 
 func (s *Service) backupConcerns() []Concern {

@@ -17,4 +17,5 @@ type StoreFigures struct {
 	Free     int64 // bytes that may still be written to its disk; -1 when that is not known
 	Reserve  int64 // bytes that are set aside there
 	Full     bool  // nothing new is taken for lack of space
+	Failing  bool  // nothing is taken, because the disk cannot be written to
 }

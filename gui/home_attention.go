@@ -103,7 +103,7 @@ func noticeText(n localapi.Notice) string {
 		if text := has("address.problem."+n.Args["Problem"], nil); text != "" {
 			return text
 		}
-	case "mail_held", "mail_captured", "login_link_off", "no_companies", "public_url_unset", "disk_low", "backup_none":
+	case "mail_held", "mail_captured", "login_link_off", "no_companies", "public_url_unset", "disk_low", "disk_failing", "backup_none":
 		return tr("home.attention."+n.Code, values)
 	}
 	return noticeWithArgs(n, values)

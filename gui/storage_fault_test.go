@@ -71,6 +71,7 @@ func storageFaults() []*storageFault {
 func TestStorageFault(t *testing.T) {
 	for reason, want := range map[string]string{
 		"storage_full":     "Nothing was saved: the disk of the service is full.",
+		"storage_busy":     "Nothing was saved: another program has the data of the service for itself.",
 		"storage_readonly": "Nothing was saved: the disk of the service cannot be written to now.",
 	} {
 		for _, c := range storageFaults() {

@@ -6,13 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"foyer/app/localapi"
 )
 
 // Alive returns nil when the service does its work: the pages answer /healthz, for which the database is read and written,
 // and the admin socket answers. It is for the watchdog, which ends a service that hangs, so it returns nil too when /healthz
-// says that the disk is full or read-only: a new start would not help, and ends with exit status 78.
+// says that the disk is full or read-only, or that another program has the database for itself: a new start would not help.
 //
 // The pages are asked without a connection. Whoever takes all that they have would else have the service ended.
 func (s *Server) Alive(ctx context.Context) error {
@@ -27,7 +28,7 @@ func (s *Server) Alive(ctx context.Context) error {
 		Reason string `json:"reason"`
 	}
 	if a.status != http.StatusOK {
-		if err := json.Unmarshal(a.body.Bytes(), &h); err != nil || h.Reason != "storage_full" && h.Reason != "storage_readonly" {
+		if err := json.Unmarshal(a.body.Bytes(), &h); err != nil || !slices.Contains(excused(), h.Reason) {
 			return fmt.Errorf("the pages answer /healthz with status %d: %s", a.status, bytes.TrimSpace(a.body.Bytes()))
 		}
 	}
@@ -38,6 +39,9 @@ func (s *Server) Alive(ctx context.Context) error {
 	}
 	return nil
 }
+
+// excused are the reasons of /healthz that a new start would find, too.
+func excused() []string { return []string{"storage_full", "storage_readonly", "storage_busy"} }
 
 // reply is an answer that is kept.
 type reply struct {

@@ -23,7 +23,7 @@ type keeper struct {
 func newKeeper(t *testing.T, since time.Time) *keeper {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
-	key, err := store.LoadKey(dir)
+	key, err := store.LoadKey(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

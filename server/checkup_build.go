@@ -54,7 +54,7 @@ func (s *Server) diskCheck(ctx context.Context) []app.Check {
 	if err != nil {
 		return []app.Check{found(app.CheckSkipped, "disk_unknown", s.config.DataDir, app.MessageOf(err))}
 	}
-	return diskChecks(s.config.DataDir, figures.Free, figures.Reserve, figures.Full)
+	return diskChecks(s.config.DataDir, figures)
 }
 
 // ownAddresses returns the addresses of this machine's network interfaces.

@@ -19,11 +19,16 @@ import (
 // diskTight is how little may be free before that is said.
 const diskTight = 1 << 30
 
-// diskChecks looks at the disk of a data directory; full reports whether the service takes nothing new for lack of space.
-func diskChecks(dir string, free, reserve int64, full bool) []app.Check {
+// diskChecks looks at the disk of a data directory: how much is free and set aside there, whether the service takes nothing new for
+// lack of space, and whether it could not write at all.
+func diskChecks(dir string, f app.StoreFigures) []app.Check {
+	free, reserve := f.Free, f.Reserve
 	args := []string{"Free", strconv.FormatInt(free, 10), "Reserve", strconv.FormatInt(reserve, 10)}
 	switch {
-	case full || free >= 0 && free+reserve < store.MinimumFree:
+	case f.Failing:
+		return []app.Check{found(app.CheckError, "disk_failing", dir,
+			"the data cannot be written to their disk, so mail and sign-ups are refused and no mail leaves; see what the system's log says of the disk, have it repaired, and restart the service", args...)}
+	case f.Full || free >= 0 && free+reserve < store.MinimumFree:
 		return []app.Check{found(app.CheckError, "disk_full", dir,
 			fmt.Sprintf("only %s are free on the disk of the data; nothing new is taken below 16 MB, and the service does not start below %s: make room", sizeWords(max(free, 0)), sizeWords(store.MinimumFree)), args...)}
 	case free < 0:
@@ -193,7 +198,7 @@ func InspectOffline(ctx context.Context, c Config) []app.Check {
 			if info, err := os.Stat(filepath.Join(dir, "reserve")); err == nil {
 				reserve = info.Size()
 			}
-			return diskChecks(dir, free, reserve, false)
+			return diskChecks(dir, app.StoreFigures{Free: free, Reserve: reserve})
 		}},
 	}, func(string, int64, int64) {})
 }

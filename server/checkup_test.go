@@ -185,18 +185,20 @@ func TestDiskChecks(t *testing.T) {
 	const mega = 1 << 20
 	for _, tt := range []struct {
 		free, reserve int64
-		full          bool
+		full, failing bool
 		want          judged
 	}{
-		{20 << 30, 32 * mega, false, judged{app.CheckOK, "disk_ok", "20 GB are free on the disk of the data, and 32 MB"}},
-		{500 * mega, 32 * mega, false, judged{app.CheckWarning, "disk_tight", "500 MB"}},
-		{90 * mega, 32 * mega, false, judged{app.CheckWarning, "disk_tight", "90 MB"}},
-		{60 * mega, 32 * mega, false, judged{app.CheckError, "disk_full", "make room"}},
-		{3 * mega, 0, true, judged{app.CheckError, "disk_full", "only 3 MB"}},
-		{-1, 0, false, judged{app.CheckSkipped, "disk_unknown", "not known"}},
-		{-1, 0, true, judged{app.CheckError, "disk_full", "make room"}},
+		{20 << 30, 32 * mega, false, false, judged{app.CheckOK, "disk_ok", "20 GB are free on the disk of the data, and 32 MB"}},
+		{500 * mega, 32 * mega, false, false, judged{app.CheckWarning, "disk_tight", "500 MB"}},
+		{90 * mega, 32 * mega, false, false, judged{app.CheckWarning, "disk_tight", "90 MB"}},
+		{60 * mega, 32 * mega, false, false, judged{app.CheckError, "disk_full", "make room"}},
+		{3 * mega, 0, true, false, judged{app.CheckError, "disk_full", "only 3 MB"}},
+		{-1, 0, false, false, judged{app.CheckSkipped, "disk_unknown", "not known"}},
+		{-1, 0, true, false, judged{app.CheckError, "disk_full", "make room"}},
+		{20 << 30, 32 * mega, false, true, judged{app.CheckError, "disk_failing", "restart the service"}},
+		{3 * mega, 0, true, true, judged{app.CheckError, "disk_failing", "refused"}},
 	} {
-		tt.want.in(t, "disk", server.DiskChecks("/data", tt.free, tt.reserve, tt.full))
+		tt.want.in(t, "disk", server.DiskChecks("/data", app.StoreFigures{Free: tt.free, Reserve: tt.reserve, Full: tt.full, Failing: tt.failing}))
 	}
 }
 

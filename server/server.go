@@ -108,7 +108,7 @@ func (s *Server) open(ctx context.Context) error {
 
 // openDir takes the data directory for this process.
 func (s *Server) openDir() (err error) {
-	if err := store.MakeDir(s.config.DataDir); err != nil {
+	if err := store.MakeDir(s.config.DataDir, s.config.Log); err != nil {
 		return err
 	}
 	s.lock, err = lock(s.config.DataDir)
@@ -120,7 +120,7 @@ func (s *Server) openStore(ctx context.Context) (key []byte, err error) {
 	if err := finishRestore(dir, s.progress); err != nil {
 		return nil, err
 	}
-	if key, err = store.LoadKey(dir); err != nil {
+	if key, err = store.LoadKey(dir, s.config.Log); err != nil {
 		return nil, err
 	}
 	s.store, err = store.Open(ctx, store.Config{Dir: dir, Key: key, Log: s.config.Log, Progress: s.progress, Migrating: s.migrating, Audited: s.metrics.Event})

@@ -3,12 +3,14 @@ package main_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -214,17 +216,26 @@ func (r *relaying) refusesNew(password string) {
 	})
 }
 
+// soon runs a command of the administrator, which must be answered within five seconds whatever the disk does (F28).
+func (r *relaying) soon(args ...string) (stdout, stderr string, status int) {
+	r.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return r.tryFor(ctx, args...)
+}
+
 // administers fails when the administrator cannot see how things are while the disk is at fault, or is not told that what was to be
-// saved is not, unless it is.
+// saved is not, unless it is. Every answer must come soon.
 func (r *relaying) administers() {
 	r.tb.Helper()
 	start := time.Now()
-	if companies := r.run("company", "list"); !strings.Contains(companies, "Acme") {
-		r.tb.Errorf("the companies on a faulty disk:\n%s", companies)
+	if companies, said, status := r.soon("company", "list"); status != 0 || !strings.Contains(companies, "Acme") {
+		r.tb.Errorf("the companies on a faulty disk: %d, %s\n%s", status, said, companies)
 	}
 	name := fmt.Sprintf("Office %d", start.UnixNano())
-	_, said, status := r.try("settings", "set", "site_name="+name)
-	saved := query[map[string]any](r.process, "settings", "get")["site_name"] == name
+	_, said, status := r.soon("settings", "set", "site_name="+name)
+	now, _, _ := r.soon("settings", "get", "site_name")
+	saved := strings.TrimSpace(now) == name
 	if saved != (status == 0) {
 		r.tb.Errorf("saved on a faulty disk: %v, and exit status %d: %s", saved, status, said)
 	}
@@ -232,6 +243,29 @@ func (r *relaying) administers() {
 		r.tb.Errorf("what is said of a save on a faulty disk:\n%s", said)
 	}
 	r.tb.Logf("the administrator looked and saved on a faulty disk within %v", time.Since(start))
+}
+
+// tellsOfDisk fails when the administrator is not told that the disk cannot be written to, wherever that is looked for.
+func (r *relaying) tellsOfDisk() {
+	r.tb.Helper()
+	type told struct{ Code, Level, State string }
+	var notices []told
+	var checkup struct{ Checks []told }
+	for command, into := range map[string]any{"attention": &notices, "doctor": &checkup} {
+		stdout, said, _ := r.try(command, "--json") // the doctor waits for names that cannot be looked up
+		if err := json.Unmarshal([]byte(stdout), into); err != nil {
+			r.tb.Fatalf("foyer %s: %v: %s", command, err, said)
+		}
+	}
+	if !slices.Contains(notices, told{Code: "disk_failing", Level: "error"}) {
+		r.tb.Errorf("what wants attention on a read-only disk: %+v", notices)
+	}
+	if !slices.Contains(checkup.Checks, told{Code: "disk_failing", State: "error"}) {
+		r.tb.Errorf("what the doctor says of a read-only disk: %+v", checkup.Checks)
+	}
+	if notices, said, status := r.soon("attention"); status != 0 || !strings.Contains(notices, "the data cannot be written to the disk") {
+		r.tb.Errorf("what wants attention: %d, %s\n%s", status, said, notices)
+	}
 }
 
 // takesNew fails when the service does not recover by itself, or a mail that was taken does not arrive.
@@ -296,6 +330,7 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 		t.Errorf("a sign-in on a read-only disk: %d, want 503", got)
 	}
 	r.administers()
+	r.tellsOfDisk()
 	if status, reason := r.health(); status != http.StatusServiceUnavailable || reason != "storage_readonly" {
 		t.Errorf("health on a read-only disk: %d %q", status, reason)
 	}

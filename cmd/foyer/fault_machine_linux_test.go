@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -133,8 +134,9 @@ func TestLittleMemory(t *testing.T) {
 	}
 }
 
-// TestDatabaseLocked has another program take the database for itself for as long as the service waits: what has to be written is
-// refused then, what is read goes on, and afterwards everything is as before.
+// TestDatabaseLocked has another program take the database for itself until everybody who wants to write was refused, which is once
+// the service has waited: the web server would cut off whoever waits for longer than three times that. What is read goes on, and
+// afterwards everything is as before. A start while the database is taken ends in a way that the service manager tries again.
 func TestDatabaseLocked(t *testing.T) {
 	next := newNextServer(t)
 	dir := t.TempDir()
@@ -153,13 +155,21 @@ func TestDatabaseLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var refused sync.WaitGroup
-	refused.Go(func() {
-		if got := r.signUpStatus("joe@acme.example"); got != http.StatusServiceUnavailable {
-			t.Errorf("a sign-up while the database is locked: %d, want 503", got)
+	var waiting sync.WaitGroup
+	for n := range 20 {
+		waiting.Go(func() {
+			status, _, err := post(visitor(t), r.url+"/register", signUpForm(fmt.Sprintf("joe%d@acme.example", n)))
+			if err != nil || status != http.StatusServiceUnavailable {
+				t.Errorf("a sign-up while the database is locked: %d, %v, want 503", status, err)
+			}
+		})
+	}
+	waiting.Go(func() {
+		if status, reason := r.health(); status != http.StatusServiceUnavailable || reason != "storage_busy" {
+			t.Errorf("health while the database is locked: %d %q, want 503 storage_busy", status, reason)
 		}
 	})
-	refused.Go(func() {
+	waiting.Go(func() {
 		if got := r.refusal(password); !strings.HasPrefix(got, "451 ") {
 			t.Errorf("a mail while the database is locked: %s, want 451", got)
 		}
@@ -175,12 +185,25 @@ func TestDatabaseLocked(t *testing.T) {
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("the sign-in page while the database is locked: %d", res.StatusCode)
 	}
-	refused.Wait()
+	waiting.Wait()
 	_ = tx.Rollback() // it has changed nothing
 	release()
 
 	r.takesNew(password, "first", &taken)
 	taken.check(t, next.taken())
+	r.stop(syscall.SIGTERM)
+
+	if tx, err = db.BeginTx(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := refused(t, dir, 0); got.status != 1 || !strings.HasPrefix(got.line, "foyer: another program holds the database in "+dir) {
+		t.Errorf("a start while the database is locked: %+v, want exit status 1 and why", got)
+	}
+	if err := errors.Join(tx.Rollback(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r = nextRelay(t, dir)
+	r.takesNew(password, "second", &taken)
 	r.stop(syscall.SIGTERM)
 	intact(t, dir)
 }

@@ -180,10 +180,14 @@ func TestStartRefused(t *testing.T) {
 	}
 }
 
-// TestWALTakenAway kills the service and takes its write-ahead log away: what was acknowledged is in it.
+// TestWALTakenAway kills the service and takes its write-ahead log away: what was acknowledged is in it, and nothing in the database
+// says so, because it has the start of the service from a checkpoint.
 func TestWALTakenAway(t *testing.T) {
 	dir := madeOffice(t)
 	p := serve(t, dir)
+	if err := statement(dir, "PRAGMA wal_checkpoint(FULL)"); err != nil {
+		t.Fatal(err)
+	}
 	p.run("company", "add", "Later", "later.example")
 	p.stop(syscall.SIGKILL)
 	wal := filepath.Join(dir, "foyer.db-wal")
@@ -204,6 +208,11 @@ func TestWALTakenAway(t *testing.T) {
 	if all := query[[]struct{ Name string }](p, "company", "list"); len(all) != 2 {
 		t.Errorf("with its log back: %+v, want both companies", all)
 	}
+	p.stop(syscall.SIGTERM)
+	if _, err := os.Stat(wal); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the log after an orderly end: %v, want none", err)
+	}
+	serve(t, dir).run("company", "list")
 }
 
 // onDisk mounts a small file system and puts a data directory there.
@@ -281,7 +290,7 @@ func TestStartAsAnother(t *testing.T) {
 	first.run("company", "list")
 }
 
-// TestStartMendsRights starts with files that others may read, and without a umask: the start takes the rights away.
+// TestStartMendsRights starts with files that others may read, and without a umask: the start takes the rights away, and says so.
 func TestStartMendsRights(t *testing.T) {
 	dir := madeOffice(t)
 	for name, mode := range map[string]os.FileMode{"": 0o755, "foyer.db": 0o644, "secret.key": 0o640, "backups": 0o755} {
@@ -290,6 +299,13 @@ func TestStartMendsRights(t *testing.T) {
 		}
 	}
 	p := serve(t, dir)
+	for _, want := range []string{
+		"file=" + dir + " mode=0755", "file=" + filepath.Join(dir, "foyer.db") + " mode=0644", "file=" + filepath.Join(dir, "secret.key") + " mode=0640",
+	} {
+		if n := strings.Count(p.log.String(), want+"\n"); n != 1 {
+			t.Errorf("the log tells of %q %d times, want once:\n%s", want, n, p.log)
+		}
+	}
 	p.run("backup", "create")
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Name() == "admin.sock" {

@@ -183,14 +183,23 @@ func (p *process) stop(signal syscall.Signal) {
 // try runs a foyer command against the data directory and returns standard output, standard error and exit status.
 func (p *process) try(args ...string) (stdout, stderr string, status int) {
 	p.tb.Helper()
+	return p.tryFor(context.Background(), args...)
+}
+
+// tryFor is try of a command that must have ended when ctx does.
+func (p *process) tryFor(ctx context.Context, args ...string) (stdout, stderr string, status int) {
+	p.tb.Helper()
 	path, err := binary()
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	cmd := exec.Command(path, append(args, "--data", p.dir)...)
+	cmd := exec.CommandContext(ctx, path, append(args, "--data", p.dir)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
+	if ctx.Err() != nil {
+		p.tb.Fatalf("foyer %s: no answer in time", strings.Join(args, " "))
+	}
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		p.tb.Fatal(err)
 	}

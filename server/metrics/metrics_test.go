@@ -107,7 +107,7 @@ func TestState(t *testing.T) {
 		Figures: func(context.Context) (app.StoreFigures, error) {
 			return app.StoreFigures{
 				Companies: 2, Accounts: map[app.AccountState]int{app.AccountActive: 5, app.AccountDisabled: 1}, Registrations: 3, Sessions: 4,
-				Messages: map[app.MessageState]int{app.MessageDeferred: 7}, Oldest: now.Add(-time.Hour), Schema: 9, Database: 1000, WAL: 10, Free: 1 << 30, Reserve: 32, Full: true,
+				Messages: map[app.MessageState]int{app.MessageDeferred: 7}, Oldest: now.Add(-time.Hour), Schema: 9, Database: 1000, WAL: 10, Free: 1 << 30, Reserve: 32, Full: true, Failing: true,
 			}, nil
 		},
 		Traffic: func(context.Context) (app.MailTraffic, error) { return traffic, nil },
@@ -124,7 +124,7 @@ func TestState(t *testing.T) {
 	for name, want := range map[string]string{
 		"foyer_companies": "2", `foyer_accounts{state="active"}`: "5", `foyer_accounts{state="disabled"}`: "1", "foyer_registrations": "3", "foyer_sessions": "4",
 		`foyer_mail_messages{state="deferred"}`: "7", "foyer_database_bytes": "1000", "foyer_database_wal_bytes": "10", "foyer_database_schema": "9",
-		"foyer_disk_free_bytes": "1.073741824e+09", "foyer_disk_reserve_bytes": "32", "foyer_disk_full": "1",
+		"foyer_disk_free_bytes": "1.073741824e+09", "foyer_disk_reserve_bytes": "32", "foyer_disk_full": "1", "foyer_disk_failing": "1",
 		`foyer_mail_attempts_total{state="delivered"}`: "3", `foyer_mail_attempts_total{state="failed"}`: "0", "foyer_mail_destinations_resting": "1",
 		`foyer_mail_attempt_duration_seconds_bucket{le="0.1"}`: "1", `foyer_mail_attempt_duration_seconds_bucket{le="+Inf"}`: "2", "foyer_mail_delivered_age_seconds_count": "0",
 		"foyer_backups": "1", "foyer_backup_last_success_timestamp_seconds": "1000", "foyer_backup_failed": "1", "foyer_backup_disk_free_bytes": "77",

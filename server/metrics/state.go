@@ -20,7 +20,7 @@ type state struct {
 	build, up, checkups                            *prometheus.Desc
 	companies, accounts, registrations, sessions   *prometheus.Desc
 	messages, oldest, attempts, took, age, resting *prometheus.Desc
-	database, wal, free, reserve, full, schema     *prometheus.Desc
+	database, wal, free, reserve, full, failing, schema *prometheus.Desc
 	backups, backupAt, backupFailed, backupFree    *prometheus.Desc
 	certificate, watches, checkupAt                *prometheus.Desc
 }
@@ -52,6 +52,7 @@ func newState(c Config) *state {
 		free:     desc("foyer_disk_free_bytes", "What may still be written to the disk of the data."),
 		reserve:  desc("foyer_disk_reserve_bytes", "What is set aside there."),
 		full:     desc("foyer_disk_full", "1 when nothing new is taken for lack of space."),
+		failing:  desc("foyer_disk_failing", "1 when nothing is taken, because the data cannot be written."),
 
 		backups:      desc("foyer_backups", "Backups that are kept."),
 		backupAt:     desc("foyer_backup_last_success_timestamp_seconds", "When the newest backup was made; 0 for none."),
@@ -126,6 +127,7 @@ func (s *state) store(ctx context.Context, t teller) (ok bool) {
 	}
 	t.gauge(s.reserve, float64(f.Reserve))
 	t.gauge(s.full, number(f.Full))
+	t.gauge(s.failing, number(f.Failing))
 	return true
 }
 

@@ -17,7 +17,7 @@ const (
 
 // AttentionFacts returns what wants attention at a moment; see app.AdminStore.
 func (s *Store) AttentionFacts(_ context.Context, now time.Time) (app.AttentionFacts, error) {
-	facts := app.AttentionFacts{DiskLow: s.disk.full.Load()}
+	facts := app.AttentionFacts{DiskLow: s.disk.full.Load(), DiskFailed: s.disk.isFailing()}
 	// The oldest deferred mails come first, by the index of their state. The conditions of the others are those of indexes too.
 	err := s.read.one(`SELECT
 	(SELECT COUNT(*) FROM message WHERE state = 'failed' AND ended_at >= $1),

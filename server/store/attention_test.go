@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mattn/go-sqlite3"
+
 	"foyer/app"
 	"foyer/server/store"
 )
@@ -220,6 +222,29 @@ SELECT COALESCE(MAX(id), 0) + 1, 'confirm', 'a@b.example', 'p@c.example', 'p@c.e
 	s.FillDisk()
 	if got := a.lines(); !strings.HasPrefix(got, "!disk_low, ") {
 		t.Errorf("a full disk: %s", got)
+	}
+	watch := a.Watch()
+	defer watch.Close()
+	if err := s.Fail(t, sqlite3.ErrReadonly); err == nil {
+		t.Fatal("no error")
+	}
+	if topics := watch.Take(); !slices.Contains(topics, app.TopicAttention) {
+		t.Errorf("told %v of a disk that cannot be written to", topics)
+	}
+	if figures, err := s.Figures(t.Context()); err != nil || !figures.Failing {
+		t.Errorf("figures %+v, %v", figures, err)
+	}
+	if got := a.lines(); !strings.HasPrefix(got, "!disk_failing, ") {
+		t.Errorf("a disk that cannot be written to: %s", got)
+	}
+	if err := s.AddEvent(t.Context(), app.Event{At: now}); err != nil {
+		t.Fatal(err)
+	}
+	if topics := watch.Take(); !slices.Contains(topics, app.TopicAttention) {
+		t.Errorf("told %v of a disk that can be written to again", topics)
+	}
+	if got := a.lines(); strings.Contains(got, "disk_failing") {
+		t.Errorf("a disk that can be written to again: %s", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/mattn/go-sqlite3"
@@ -98,15 +99,38 @@ func (s *Store) Changes() *app.Changes { return &s.changes }
 
 // openWriter takes the one connection that writes.
 func (s *Store) openWriter(ctx context.Context) error {
-	conn, err := s.writes.Conn(ctx)
+	seen := newChanged()
+	conn, err := seen.connect(ctx, s.writes)
 	if err != nil {
 		return dataErrorf(s.dir, err, "the database cannot be opened")
 	}
-	seen := newChanged()
-	if err := seen.listen(conn); err != nil {
-		return dataErrorf(s.dir, err, "the database cannot be opened")
+	reopen := func() (*sql.Conn, error) {
+		writes := s.openWrites()
+		conn, err := seen.connect(context.Background(), writes)
+		if err != nil {
+			return nil, errors.Join(err, writes.Close())
+		}
+		// The new one comes first: SQLite tidies up the write-ahead log when the last is closed.
+		given := s.writes
+		s.writes = writes
+		if err := errors.Join(s.writer.tx.close(), s.writer.conn.Close(), given.Close()); err != nil {
+			s.log.Warn("a connection to the database was given up", "err", err)
+		}
+		return conn, nil
 	}
 	s.writer = newWriter(conn, s.disk, s.audit, seen, &s.changes)
-	s.writer.told = s.audited
+	s.writer.reopen, s.writer.told = reopen, s.audited
 	return nil
+}
+
+// connect opens the connection that writes, and listens to it.
+func (c *changed) connect(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.listen(conn); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }

@@ -39,7 +39,7 @@ func TestConformance(t *testing.T) {
 
 func open(tb testing.TB, dir string) *store.Store {
 	tb.Helper()
-	key, err := store.LoadKey(dir)
+	key, err := store.LoadKey(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}

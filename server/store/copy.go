@@ -30,7 +30,7 @@ func (s Source) path() string { return filepath.Join(s.Dir, databaseFile) }
 // open opens the database to be read. It is not query-only: VACUUM INTO would be refused. That of nobody is opened so that no file
 // is left behind, unless it has a write-ahead log.
 func (s Source) open() *sql.DB {
-	params := url.Values{"mode": {"ro"}, "_busy_timeout": {fmt.Sprint(busyTimeout)}}
+	params := url.Values{"mode": {"ro"}, "_busy_timeout": {millisOf(busyTimeout)}}
 	if _, err := os.Stat(s.path() + "-wal"); s.Idle && errors.Is(err, fs.ErrNotExist) {
 		params.Set("immutable", "1")
 	}

@@ -88,6 +88,12 @@ func fatal(err error) bool {
 	}
 }
 
+// isBusy reports whether another program holds the database.
+func isBusy(err error) bool {
+	se, ok := errors.AsType[sqlite3.Error](err)
+	return ok && (se.Code == sqlite3.ErrBusy || se.Code == sqlite3.ErrLocked)
+}
+
 // millis is how times are stored: Unix milliseconds, UTC.
 func millis(t time.Time) int64 { return t.UnixMilli() }
 

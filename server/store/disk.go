@@ -156,8 +156,9 @@ func (d *disk) isFailing() bool {
 	return d.failing
 }
 
-// committed takes into account how a commit has ended: a fault of the disk is told once, until there is a commit again.
-func (d *disk) committed(err error) {
+// committed takes into account how a commit has ended: a fault of the disk is told once, until there is a commit again. It reports
+// whether the disk is in another state than before.
+func (d *disk) committed(err error) (changed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	se, _ := errors.AsType[sqlite3.Error](err)
@@ -166,13 +167,16 @@ func (d *disk) committed(err error) {
 		d.failing = false
 		d.log.Info("the data can be written again")
 	case err == nil || !isDiskFault(se):
-		return
+		return false
 	case se.Code == sqlite3.ErrFull && d.want > 0 && !d.full.Load():
 		d.giveUp(0)
 	case !d.failing:
 		d.failing = true
 		d.log.Error("the data cannot be written: nothing is taken and no mail leaves until they can", "err", err)
+	default:
+		return false
 	}
+	return true
 }
 
 func isDiskFault(err sqlite3.Error) bool {

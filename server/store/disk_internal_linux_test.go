@@ -190,10 +190,10 @@ func TestDiskFaultIsToldOnce(t *testing.T) {
 // and the audit says so.
 func TestFullDiskRefusesWhatIsNew(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	if err := MakeDir(dir); err != nil {
+	if err := MakeDir(dir, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	key, err := LoadKey(dir)
+	key, err := LoadKey(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -51,6 +52,18 @@ func (s *Store) Exec(tb testing.TB, statement string, args ...any) {
 
 // FillDisk makes the store take the disk for a full one.
 func (s *Store) FillDisk() { s.disk.full.Store(true) }
+
+// Fail has a unit of work end as SQLite does, and returns what its caller is told.
+func (s *Store) Fail(tb testing.TB, with sqlite3.ErrNo) error {
+	tb.Helper()
+	return s.write(tb.Context(), "test", func(*handle) error { return sqlite3.Error{Code: with} })
+}
+
+// Waiting returns the configuration with how long a write waits for another program.
+func (c Config) Waiting(d time.Duration) Config {
+	c.busy = d
+	return c
+}
 
 // Watching returns the configuration with what sees the connection that writes.
 func (c Config) Watching(connected func(*sqlite3.SQLiteConn)) Config {

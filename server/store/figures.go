@@ -61,7 +61,7 @@ func (s *Store) sizes(f *app.StoreFigures) {
 	if free, err := s.disk.free(s.dir); err == nil {
 		f.Free = free
 	}
-	f.Full = s.disk.full.Load()
+	f.Full, f.Failing = s.disk.full.Load(), s.disk.isFailing()
 }
 
 // FreeSpace returns how many bytes may still be written to the disk of a directory. errors.ErrUnsupported where that is not

@@ -2,13 +2,15 @@ package store
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+
+	"foyer/app"
 )
 
 // DataError says why the data directory cannot be used, in a sentence for the person who starts the service.
@@ -27,7 +29,15 @@ func (e *DataError) Error() string {
 // Unwrap returns the cause.
 func (e *DataError) Unwrap() error { return e.Err }
 
+// dataErrorf returns a *DataError, or Unavailable, "storage_busy", when err says that another program holds the database: then nothing
+// is wrong with the data, and a later start finds them free.
 func dataErrorf(dir string, err error, format string, args ...any) error {
+	if isBusy(err) {
+		return &app.Error{
+			Code: app.Unavailable, Reason: "storage_busy", Err: err,
+			Message: fmt.Sprintf("another program holds the database in %s; end it, and the service can start", dir),
+		}
+	}
 	// SQLite says "no such file" here, because it cannot make its -shm file.
 	if why := notWritable(dir); why != "" {
 		return &DataError{Message: fmt.Sprintf("the data directory %s %s", dir, why), Err: err}
@@ -39,25 +49,13 @@ func damaged(dir string, err error, check string) error {
 	return dataErrorf(dir, err, "the database is damaged: %s; nothing was changed, restore a backup", check)
 }
 
-// markerFile stands beside the database and says that there is one: SQLite opens an empty file without an error, and
-// a truncated database would greet the administrator as a fresh install.
-const markerFile = "instance.json"
-
-type marker struct {
-	ID     string `json:"id"`
-	Starts int64  `json:"starts"` // how often the service has started; the database knows it too
-
-	fresh   bool // there is no marker file yet
-	missing bool // and no database either
-}
-
 // minimumFree is the space under which the service does not start: it could not write what it acknowledges.
 const minimumFree = 100 << 20
 
 // inspect makes the data directory when it is missing, looks at what is there without SQLite's help, and returns the
 // marker. It refuses everything that is neither ours nor empty.
-func inspect(dir, path string) (marker, error) {
-	if err := MakeDir(dir); err != nil {
+func inspect(dir, path string, log *slog.Logger) (marker, error) {
+	if err := MakeDir(dir, log); err != nil {
 		return marker{}, err
 	}
 	mark, markErr := readMarker(dir)
@@ -83,13 +81,16 @@ func inspect(dir, path string) (marker, error) {
 	if err := checkHeader(dir, path); err != nil {
 		return marker{}, err
 	}
+	if err := mark.checkLog(dir, path); err != nil {
+		return marker{}, err
+	}
 	mark.fresh = markErr != nil
-	return mark, tighten(path)
+	return mark, tighten(path, log)
 }
 
-// MakeDir makes the data directory when it is missing and takes the rights of others from it. A *DataError says why it
-// cannot be used.
-func MakeDir(dir string) error {
+// MakeDir makes the data directory when it is missing and takes the rights of others from it, which it logs. A *DataError says why
+// it cannot be used.
+func MakeDir(dir string, log *slog.Logger) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return &DataError{Message: fmt.Sprintf("the data directory %s cannot be made", dir), Err: err}
 	}
@@ -100,9 +101,11 @@ func MakeDir(dir string) error {
 	if why := notWritable(dir); why != "" {
 		return &DataError{Message: fmt.Sprintf("the data directory %s %s", dir, why)}
 	}
-	if err := tightenDir(dir, info); err != nil {
+	was, err := tightenDir(dir, info)
+	if err != nil {
 		return dataErrorf(dir, err, "others may read it, and that cannot be changed")
 	}
+	logTightened(log, dir, was)
 	free, err := freeSpace(dir)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
@@ -119,19 +122,28 @@ func MakeDir(dir string) error {
 	return nil
 }
 
-// tighten takes the rights of others from the database and its companions.
-func tighten(path string) error {
+// logTightened tells that others had rights to a file or directory; was is which, "" for none. What they could read may be known.
+func logTightened(log *slog.Logger, path, was string) {
+	if was != "" {
+		log.Warn("others could read or change the data; they cannot any more", "file", path, "mode", was)
+	}
+}
+
+// tighten takes the rights of others from a file and from those that SQLite has beside it.
+func tighten(path string, log *slog.Logger) error {
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
 		info, err := os.Stat(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		var was string
 		if err == nil {
-			err = tightenFile(name, info)
+			was, err = tightenFile(name, info)
 		}
 		if err != nil {
 			return dataErrorf(filepath.Dir(path), err, "others may read %s, and that cannot be changed", filepath.Base(name))
 		}
+		logTightened(log, name, was)
 	}
 	return nil
 }
@@ -174,30 +186,6 @@ func headerFault(path string) (why string, err error) {
 		return foreignHeader, nil
 	}
 	return "", nil
-}
-
-func readMarker(dir string) (marker, error) {
-	data, err := os.ReadFile(filepath.Join(dir, markerFile))
-	if err != nil {
-		return marker{}, err
-	}
-	var m marker
-	if err := json.Unmarshal(data, &m); err != nil {
-		return marker{}, fmt.Errorf("decode: %w", err)
-	}
-	return m, nil
-}
-
-// save replaces the marker file in one step that a crash cannot halve.
-func (m marker) save(dir string) error {
-	data, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	if err := ReplaceFile(filepath.Join(dir, markerFile), data); err != nil {
-		return dataErrorf(dir, err, "%s cannot be written", markerFile)
-	}
-	return nil
 }
 
 // ReplaceFile writes a private file: synced under another name, renamed, and the rename synced.

@@ -25,20 +25,21 @@ func notWritable(dir string) string {
 	}
 }
 
-// tightenDir takes the rights of others from a directory.
-func tightenDir(dir string, info fs.FileInfo) error {
-	if info.Mode().Perm()&0o077 == 0 {
-		return nil
-	}
-	return os.Chmod(dir, 0o700) //nolint:gosec // a directory needs its x bit
+// tightenDir takes the rights of others from a directory, and returns the mode it had, or "" when they had none.
+func tightenDir(dir string, info fs.FileInfo) (was string, err error) {
+	return tightenTo(dir, info, 0o700)
 }
 
-// tightenFile takes the rights of others from a file.
-func tightenFile(path string, info fs.FileInfo) error {
+// tightenFile takes the rights of others from a file, and returns the mode it had, or "" when they had none.
+func tightenFile(path string, info fs.FileInfo) (was string, err error) {
+	return tightenTo(path, info, 0o600)
+}
+
+func tightenTo(path string, info fs.FileInfo, mode fs.FileMode) (was string, err error) {
 	if info.Mode().Perm()&0o077 == 0 {
-		return nil
+		return "", nil
 	}
-	return os.Chmod(path, 0o600)
+	return fmt.Sprintf("%04o", info.Mode().Perm()), os.Chmod(path, mode)
 }
 
 // renameDurably renames a file in its directory, and takes the place of one that is there. When it returns, a loss of power does

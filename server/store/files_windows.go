@@ -27,18 +27,18 @@ func notWritable(dir string) string {
 }
 
 // tightenFile does nothing: the files have the permissions of their directory.
-func tightenFile(string, fs.FileInfo) error { return nil }
+func tightenFile(string, fs.FileInfo) (was string, err error) { return "", nil }
 
 // tightenDir takes the rights of others from a directory and all that is in it. What is made below ProgramData may be read by all
-// users, which is inherited.
-func tightenDir(dir string, _ fs.FileInfo) error {
+// users, which is inherited. It returns which rights they were, or "" when others had none.
+func tightenDir(dir string, _ fs.FileInfo) (was string, err error) {
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
-		return fmt.Errorf("the account of this process: %w", err)
+		return "", fmt.Errorf("the account of this process: %w", err)
 	}
 	who, others, err := allowed(dir, user.User.Sid.String())
 	if err != nil || !others {
-		return err
+		return "", err
 	}
 	sddl := "D:P"
 	for _, sid := range who {
@@ -46,13 +46,13 @@ func tightenDir(dir string, _ fs.FileInfo) error {
 	}
 	sd, err := windows.SecurityDescriptorFromString(sddl)
 	if err != nil {
-		return fmt.Errorf("permissions %s: %w", sddl, err)
+		return "", fmt.Errorf("permissions %s: %w", sddl, err)
 	}
 	dacl, _, err := sd.DACL()
 	if err != nil {
-		return err
+		return "", err
 	}
-	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
+	return "those of its own or inherited list", windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,7 +21,7 @@ import (
 func oldVersion(t *testing.T, fill func(db *sql.DB, key []byte) error) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "data")
-	key, err := store.LoadKey(dir)
+	key, err := store.LoadKey(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

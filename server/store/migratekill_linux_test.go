@@ -104,7 +104,7 @@ func migrateAndDie(ctx context.Context, dir, moment, step string) error {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}
-	key, err := store.LoadKey(dir)
+	key, err := store.LoadKey(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func migrateAndDie(ctx context.Context, dir, moment, step string) error {
 // TestUpdateWithoutBackup wants the database as it was when no backup of it can be made.
 func TestUpdateWithoutBackup(t *testing.T) {
 	dir := filledVersion(t, 7)
-	key, err := store.LoadKey(dir)
+	key, err := store.LoadKey(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func filled(t *testing.T) string {
 const secret = "CANARY-mail-password"
 
 func reopen(ctx context.Context, dir string) error {
-	key, err := store.LoadKey(dir)
+	key, err := store.LoadKey(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -209,8 +209,26 @@ func TestFilesArePrivate(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	open(t, dir)
-	check()
+	var said strings.Builder
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	for _, want := range []int{3, 0} {
+		said.Reset()
+		key, err := store.LoadKey(dir, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(t.Context(), store.Config{Dir: dir, Key: key, Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(said.String(), "level=WARN"); got != want {
+			t.Errorf("%d warnings, want %d:\n%s", got, want, &said)
+		}
+	}
 }
 
 // TestSecretsAtRest looks for what a copied database must not give away: passwords of others' servers, and the links

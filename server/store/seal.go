@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +23,8 @@ const keySize = 32
 
 // LoadKey returns the key in the data directory's secret.key (0600), and makes it on a first start. A *DataError
 // says why it cannot: a database without its key must not get a new one, which would lose every secret for good.
-func LoadKey(dir string) ([]byte, error) {
-	if err := MakeDir(dir); err != nil {
+func LoadKey(dir string, log *slog.Logger) ([]byte, error) {
+	if err := MakeDir(dir, log); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, keyFile)
@@ -38,7 +39,7 @@ func LoadKey(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, dataErrorf(dir, nil, "%s is damaged; restore it from a backup", keyFile)
 	}
-	return key, tighten(path)
+	return key, tighten(path, log)
 }
 
 // ParseKey returns the key that the text of a secret.key holds.

@@ -4,6 +4,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -15,8 +16,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
@@ -41,7 +44,8 @@ type Config struct {
 	// leaves everything as it is.
 	Migrating func(ctx context.Context, db Source) error
 
-	connected func(*sqlite3.SQLiteConn) // sees the connection that writes; for tests
+	connected func(*sqlite3.SQLiteConn) // sees each connection that writes; for tests
+	busy      time.Duration             // how long a write waits for another program, 0 for busyTimeout; for tests
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -51,11 +55,14 @@ type Store struct {
 	seal   *sealer
 	writer *writer
 	disk   *disk
-	writes *sql.DB
+	writes *sql.DB // of the writer, once there is one
 	reads  *sql.DB
 	read   *handle
 	marker marker
+	opened bool // the marker says that the write-ahead log is needed
 	ids    map[string]*atomic.Int64
+
+	openWrites func() *sql.DB
 
 	changes app.Changes
 	audited func(ev app.Event) // or nil
@@ -73,7 +80,7 @@ const (
 	databaseFile  = "foyer.db"
 	applicationID = 0x464f5952 // "FOYR"
 	readers       = 8
-	busyTimeout   = 10_000 // milliseconds
+	busyTimeout   = 10 * time.Second // how long is waited for another program that has the database
 )
 
 // Open opens the database in the data directory, makes it on a first start and brings an older one up to date. A
@@ -83,7 +90,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := checkLibrary(); err != nil {
 		return nil, err
 	}
-	mark, err := inspect(c.Dir, path)
+	mark, err := inspect(c.Dir, path, c.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -113,10 +120,11 @@ func (s *Store) open(ctx context.Context, path string, c Config) error {
 			return err
 		}
 	}
-	s.writes = openPool(dsn(path, url.Values{
-		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_txlock": {"immediate"}, "_busy_timeout": {fmt.Sprint(busyTimeout)},
-		"_foreign_keys": {"on"}, "_secure_delete": {"on"},
-	}), c.checkWriter, 1)
+	s.openWrites = func() *sql.DB { return openPool(dsn(path, c.writerParams()), c.checkWriter, 1) }
+	s.writes = s.openWrites()
+	if err := s.opening(ctx); err != nil {
+		return err
+	}
 	if err := s.migrate(ctx, c); err != nil {
 		return err
 	}
@@ -135,9 +143,21 @@ func (s *Store) open(ctx context.Context, path string, c Config) error {
 	return s.begin(ctx)
 }
 
-func readerParams() url.Values {
-	return url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_busy_timeout": {fmt.Sprint(busyTimeout)}, "_foreign_keys": {"on"}}
+func (c Config) writerParams() url.Values {
+	return url.Values{
+		"_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_txlock": {"immediate"}, "_busy_timeout": {millisOf(c.writerBusy())},
+		"_foreign_keys": {"on"}, "_secure_delete": {"on"},
+	}
 }
+
+func (c Config) writerBusy() time.Duration { return cmp.Or(c.busy, busyTimeout) }
+
+func readerParams() url.Values {
+	return url.Values{"mode": {"ro"}, "_query_only": {"on"}, "_busy_timeout": {millisOf(busyTimeout)}, "_foreign_keys": {"on"}}
+}
+
+// millisOf returns a duration as SQLite takes it.
+func millisOf(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // check refuses a database that is damaged. It reads only, and leaves no file behind: without a write-ahead log the
 // database is opened as immutable, which makes none.
@@ -204,6 +224,9 @@ func (s *Store) migrate(ctx context.Context, c Config) error {
 		if data, ok := errors.AsType[*DataError](err); ok {
 			return data
 		}
+		if isBusy(err) {
+			return dataErrorf(s.dir, err, "the database cannot be copied")
+		}
 		if err != nil {
 			return dataErrorf(s.dir, nil, "the database has to be brought up to date, and a backup cannot be made before that, so nothing was changed: %s", app.MessageOf(err))
 		}
@@ -230,28 +253,7 @@ func (c Config) checkWriter(conn *sqlite3.SQLiteConn) error {
 	if c.connected != nil {
 		c.connected(conn)
 	}
-	return checkWriter(conn)
-}
-
-// begin records this start in the database and then in the marker file: a database that knows of fewer starts than
-// the marker has lost its write-ahead log.
-func (s *Store) begin(ctx context.Context) error {
-	fresh := s.marker.ID == ""
-	if fresh {
-		s.marker.ID = string(app.NewToken())
-	}
-	err := s.write(ctx, "record the start", func(tx *handle) error {
-		if fresh {
-			if _, err := tx.exec("INSERT INTO instance (id, starts) VALUES ($1, 0)", s.marker.ID); err != nil {
-				return err
-			}
-		}
-		return tx.one("UPDATE instance SET starts = starts + 1 RETURNING starts", nil, &s.marker.Starts)
-	})
-	if err != nil {
-		return dataErrorf(s.dir, err, "the database cannot be written")
-	}
-	return s.marker.save(s.dir)
+	return checkWriter(conn, c.writerBusy())
 }
 
 // Close ends the store after the work that was handed over. The database is one file then. A second call does nothing
@@ -269,17 +271,22 @@ func (s *Store) closeDatabases() error {
 	if s.read != nil {
 		errs = append(errs, s.read.close())
 	}
-	for _, db := range []*sql.DB{s.reads, s.writes} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+	if s.reads != nil {
+		errs = append(errs, s.reads.Close())
+	}
+	if s.opened {
+		errs = append(errs, s.settle(context.Background()))
+	}
+	if s.writes != nil {
+		errs = append(errs, s.writes.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// Ping returns nil when the database can be read and written, and the disk is not full.
+// Ping returns nil when the database can be read and written, and the disk is not full. It waits no longer than ctx lasts:
+// Unavailable, "storage_busy", when another program has the database for itself until then.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.write(ctx, "check", probe); err != nil {
+	if err := errorOf("check", s.writer.ask(ctx, probe)); err != nil {
 		return err
 	}
 	return s.disk.admit()
@@ -365,7 +372,7 @@ func openPool(dsn string, check func(*sqlite3.SQLiteConn) error, size int) *sql.
 // checkWriter and checkReader set what has no DSN key and read back what has one: misspelt DSN parameters are
 // ignored without a word, and go-sqlite3 sets synchronous=NORMAL unless told otherwise, which loses acknowledged
 // commits at a power cut.
-func checkWriter(conn *sqlite3.SQLiteConn) error {
+func checkWriter(conn *sqlite3.SQLiteConn, busy time.Duration) error {
 	for _, pragma := range []string{
 		"PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA journal_size_limit = 67108864",
 		"PRAGMA wal_autocheckpoint = 4000", "PRAGMA fullfsync = ON", "PRAGMA checkpoint_fullfsync = ON",
@@ -375,7 +382,7 @@ func checkWriter(conn *sqlite3.SQLiteConn) error {
 		}
 	}
 	return readBack(conn, map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": fmt.Sprint(busyTimeout), "secure_delete": "1",
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": millisOf(busy), "secure_delete": "1",
 	})
 }
 
@@ -383,7 +390,7 @@ func checkReader(conn *sqlite3.SQLiteConn) error {
 	if _, err := conn.Exec("PRAGMA trusted_schema = OFF", nil); err != nil {
 		return err
 	}
-	return readBack(conn, map[string]string{"query_only": "1", "foreign_keys": "1", "busy_timeout": fmt.Sprint(busyTimeout)})
+	return readBack(conn, map[string]string{"query_only": "1", "foreign_keys": "1", "busy_timeout": millisOf(busyTimeout)})
 }
 
 func readBack(conn *sqlite3.SQLiteConn, want map[string]string) error {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 func TestRewrite(t *testing.T) {
@@ -33,7 +35,7 @@ func TestReversed(t *testing.T) {
 // TestPanicInUnit has a unit of work panic beside others: its caller gets an error, the others and the writer go on.
 func TestPanicInUnit(t *testing.T) {
 	dir := t.TempDir()
-	key, err := LoadKey(dir)
+	key, err := LoadKey(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +62,48 @@ func TestPanicInUnit(t *testing.T) {
 	var n int
 	if err := s.read.one("SELECT COUNT(*) FROM mail_block", nil, &n); err != nil || n != 10 {
 		t.Errorf("%d rows, %v; want the 10 of the units that did not panic", n, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLostTransactionTellsEverybody has a unit of work lose its transaction while others wait behind it: each is told what became of
+// it.
+func TestLostTransactionTellsEverybody(t *testing.T) {
+	dir := t.TempDir()
+	log := slog.New(slog.DiscardHandler)
+	key, err := LoadKey(dir, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Config{Dir: dir, Key: key, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	lost := make(chan error, 1)
+	go func() {
+		lost <- s.write(t.Context(), "test", func(*handle) error {
+			close(begun)
+			<-goOn
+			return sqlite3.Error{Code: sqlite3.ErrNomem}
+		})
+	}()
+	<-begun
+	behind := make([]*job, 3)
+	for i := range behind {
+		behind[i] = &job{work: probe, done: make(chan struct{})}
+		s.writer.jobs <- behind[i]
+	}
+	close(goOn)
+	if err := <-lost; err == nil {
+		t.Error("the unit of work that lost its transaction: no error")
+	}
+	for i, j := range behind {
+		if <-j.done; j.err != nil {
+			t.Errorf("unit %d behind it: %v", i, j.err)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+
+	"github.com/mattn/go-sqlite3"
 
 	"foyer/app"
 )
@@ -121,18 +124,21 @@ type job struct {
 // after the other in a single transaction and share the next commit; each is told its own result, and none is told
 // before its commit is durable. A unit that fails is undone alone.
 type writer struct {
-	conn  *sql.Conn
-	tx    *handle
-	disk  *disk
-	audit func(tx *handle, ev app.Event) error
-	seen  *changed
-	tell  *app.Changes       // what was changed, after the commit
-	told  func(ev app.Event) // of what the audit has, after the commit; or nil
-	jobs  chan *job
-	quit  chan struct{}
-	done  chan struct{}
+	conn   *sql.Conn
+	tx     *handle
+	disk   *disk
+	reopen func() (*sql.Conn, error) // opens a new connection and gives the present one up
+	audit  func(tx *handle, ev app.Event) error
+	seen   *changed
+	tell   *app.Changes       // what was changed, after the commit
+	told   func(ev app.Event) // of what the audit has, after the commit; or nil
+	jobs   chan *job
+	quit   chan struct{}
+	done   chan struct{}
 
-	events []app.Event // of the transaction under way
+	waiting atomic.Bool // it is about to begin, which takes time only while another program has the database for itself
+	stale   bool        // the connection has seen a fault of the disk
+	events  []app.Event // of the transaction under way
 }
 
 func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error, seen *changed, tell *app.Changes) *writer {
@@ -147,20 +153,46 @@ func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error, se
 // do runs one unit of work and returns after its commit. When ctx ends while the unit waits for its turn, do still
 // waits: what was handed over is done or not done, never unknown.
 func (w *writer) do(ctx context.Context, work func(tx *handle) error) error {
-	if err := ctx.Err(); err != nil {
+	j, err := w.handOver(ctx, work)
+	if err != nil {
 		return err
+	}
+	return w.await(context.WithoutCancel(ctx), j)
+}
+
+// ask is do of work that changes nothing: it returns when ctx ends, whatever becomes of the work.
+func (w *writer) ask(ctx context.Context, work func(tx *handle) error) error {
+	j, err := w.handOver(ctx, work)
+	if err == nil {
+		err = w.await(ctx, j)
+	}
+	if err != nil && ctx.Err() != nil && w.waiting.Load() {
+		return sqlite3.Error{Code: sqlite3.ErrBusy}
+	}
+	return err
+}
+
+func (w *writer) handOver(ctx context.Context, work func(tx *handle) error) (*job, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	j := &job{work: work, done: make(chan struct{})}
 	select {
 	case w.jobs <- j:
+		return j, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	case <-w.quit:
-		return errClosed
+		return nil, errClosed
 	}
+}
+
+func (w *writer) await(ctx context.Context, j *job) error {
 	select {
 	case <-j.done:
 		return j.err
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-w.done:
 		// The writer may have taken the job in its last round.
 		select {
@@ -202,27 +234,33 @@ func (w *writer) close() error {
 // batch runs the job and those that wait behind it in one transaction.
 func (w *writer) batch(first *job) {
 	w.disk.check()
-	taken := make([]*job, 0, maxBatch)
+	taken := append(make([]*job, 0, maxBatch), first)
 	defer func() {
 		for _, j := range taken {
 			close(j.done)
 		}
 	}()
-	if err := w.control("BEGIN IMMEDIATE"); err != nil {
-		first.err = err
-		taken = append(taken, first)
-		w.disk.committed(err)
+	if err := w.begin(); err != nil {
+		// Whoever waits has waited for the same: one after the other they would wait for as long again, each.
+		for more := true; more; {
+			taken, more = w.next(taken)
+		}
+		for _, j := range taken {
+			j.err = err
+		}
+		w.ended(err)
 		return
 	}
 	told, broken := w.askDisk()
-	for j := first; j != nil && broken == nil; j = w.next(len(taken)) {
-		taken = append(taken, j)
-		broken = w.attempt(j)
+	for i := 0; i < len(taken) && broken == nil; i++ {
+		if broken = w.attempt(taken[i]); broken == nil && len(taken) < maxBatch {
+			taken, _ = w.next(taken)
+		}
 	}
 	if broken == nil {
 		broken = w.control("COMMIT")
 	}
-	w.disk.committed(broken)
+	w.ended(broken)
 	topics, events := w.seen.take(), w.events // also of a transaction that is lost
 	w.events = nil
 	if broken == nil {
@@ -244,6 +282,31 @@ func (w *writer) batch(first *job) {
 	}
 }
 
+// begin begins a transaction. After a fault of the disk it does so on a new connection, with its files opened anew: what the old one
+// takes for written may not be on the disk, and one that was opened while the disk was read-only stays so.
+func (w *writer) begin() error {
+	w.waiting.Store(true)
+	defer w.waiting.Store(false)
+	if w.stale {
+		conn, err := w.reopen()
+		if err != nil {
+			return err
+		}
+		w.conn, w.tx, w.stale = conn, &handle{prepare: conn.PrepareContext}, false
+	}
+	return w.control("BEGIN IMMEDIATE")
+}
+
+// ended takes into account how a transaction has ended.
+func (w *writer) ended(err error) {
+	if se, ok := errors.AsType[sqlite3.Error](err); ok && isDiskFault(se) && se.Code != sqlite3.ErrFull {
+		w.stale = true
+	}
+	if w.disk.committed(err) {
+		w.tell.Tell(app.TopicAttention)
+	}
+}
+
 // askDisk writes what the disk has to tell into the audit and returns it, or nil when that is nothing. After a fault of
 // the disk it makes sure that the transaction writes something, so that its commit tells whether that is possible again.
 // With an error the whole transaction is lost.
@@ -260,16 +323,13 @@ func (w *writer) askDisk() (*app.Event, error) {
 	return news, w.attempt(&job{work: func(tx *handle) error { return w.audit(tx, *news) }})
 }
 
-// next returns a job that waits, or nil.
-func (w *writer) next(taken int) *job {
-	if taken >= maxBatch {
-		return nil
-	}
+// next appends a job that waits to those that are taken, if there is one.
+func (w *writer) next(taken []*job) (_ []*job, more bool) {
 	select {
 	case j := <-w.jobs:
-		return j
+		return append(taken, j), true
 	default:
-		return nil
+		return taken, false
 	}
 }
 

@@ -6,13 +6,14 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	_ "github.com/mattn/go-sqlite3"
 
 	"foyer/server"
 )
 
-// TestAlive asks a service that serves, one whose database is locked, and one that has ended.
+// TestAlive asks a service that serves, also while another program has its database for itself, and one that has ended.
 func TestAlive(t *testing.T) {
 	dir := t.TempDir()
 	s, err := server.New(t.Context(), server.Config{DataDir: dir, Socket: filepath.Join(dir, "admin.sock"), Listen: "127.0.0.1:0"})
@@ -23,14 +24,16 @@ func TestAlive(t *testing.T) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	if err := s.Alive(t.Context()); err != nil {
-		t.Errorf("a service that serves: %v", err)
-	}
 	release := locked(t, dir)
-	if err := s.Alive(t.Context()); err != nil {
+	asking, late := context.WithTimeout(t.Context(), 10*time.Second) // as the watchdog does
+	defer late()
+	if err := s.Alive(asking); err != nil { // the first answer: what health says is a second old at most
 		t.Errorf("a service whose database another program has for itself: %v", err)
 	}
 	release()
+	if err := s.Alive(t.Context()); err != nil {
+		t.Errorf("a service that serves: %v", err)
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Fatal(err)

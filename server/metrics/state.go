@@ -17,12 +17,12 @@ const stateTime = 5 * time.Second
 type state struct {
 	config Config
 
-	build, up, checkups                            *prometheus.Desc
-	companies, accounts, registrations, sessions   *prometheus.Desc
-	messages, oldest, attempts, took, age, resting *prometheus.Desc
+	build, up, checkups                                 *prometheus.Desc
+	companies, accounts, registrations, sessions        *prometheus.Desc
+	messages, oldest, attempts, took, age, resting      *prometheus.Desc
 	database, wal, free, reserve, full, failing, schema *prometheus.Desc
-	backups, backupAt, backupFailed, backupFree    *prometheus.Desc
-	certificate, watches, checkupAt                *prometheus.Desc
+	backups, backupAt, backupFailed, backupFree         *prometheus.Desc
+	certificate, watches, checkupAt                     *prometheus.Desc
 }
 
 func newState(c Config) *state {

@@ -83,6 +83,24 @@ func fillFirst(ctx context.Context, db *sql.DB, token, session app.TokenHash) er
 	return nil
 }
 
+// filledVersion makes a data directory with the database of a version, in which the first version has written.
+func filledVersion(t *testing.T, version int64) string {
+	t.Helper()
+	return oldVersion(t, func(db *sql.DB, _ []byte) error {
+		if err := fillFirst(t.Context(), db, app.NewToken().Hash(), app.NewToken().Hash()); err != nil {
+			return err
+		}
+		_, err := db.ExecContext(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+INSERT INTO account SELECT i, 'p' || i || '@acme.example', 'p' || i || '@acme.example', 'P', 'Doe', '', 1, 'active', 'en', '', 'acme.example', i FROM n`)
+		if err != nil {
+			return err
+		}
+		return migrateTo(t.Context(), db, version)
+	})
+}
+
+func quiet(string, int64, int64) {}
+
 // TestFirstVersionIsMigrated opens a database that knows nothing of connectors: all it holds is there, and connectors
 // work with it.
 func TestFirstVersionIsMigrated(t *testing.T) {

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,22 +18,6 @@ import (
 	"foyer/app"
 	"foyer/server/store"
 )
-
-// filledVersion makes a data directory with the database of a version, in which the first version has written.
-func filledVersion(t *testing.T, version int64) string {
-	t.Helper()
-	return oldVersion(t, func(db *sql.DB, _ []byte) error {
-		if err := fillFirst(t.Context(), db, app.NewToken().Hash(), app.NewToken().Hash()); err != nil {
-			return err
-		}
-		_, err := db.ExecContext(t.Context(), `WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-INSERT INTO account SELECT i, 'p' || i || '@acme.example', 'p' || i || '@acme.example', 'P', 'Doe', '', 1, 'active', 'en', '', 'acme.example', i FROM n`)
-		if err != nil {
-			return err
-		}
-		return migrateTo(t.Context(), db, version)
-	})
-}
 
 // TestMigrationKilled kills the program in and after each step that brings the database of each version up to date. The step
 // was done wholly or not at all, and the next start goes on from there, with all there was.
@@ -82,8 +65,6 @@ func killedMigration(t *testing.T, from int64, moment string, step int64) {
 		t.Errorf("the backup of before: %+v, %v", before, err)
 	}
 }
-
-func quiet(string, int64, int64) {}
 
 // migrationEnv is set for a process that opens the store in FOYER_TEST_DIR and kills itself in or after a step of the migration.
 const migrationEnv = "FOYER_TEST_KILL_MIGRATION"

@@ -2,7 +2,6 @@ package gui
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -249,15 +248,5 @@ func protection(b localapi.Backup) string {
 	return tr("upkeep.plain")
 }
 
-// sizeText writes a number of bytes as people read it.
-func sizeText(n int64) string {
-	const step = 1000
-	value, units := float64(n), []string{"B", "kB", "MB", "GB", "TB"}
-	for value >= step && len(units) > 1 {
-		value, units = value/step, units[1:]
-	}
-	if units[0] == "B" || value >= 100 {
-		return fmt.Sprintf("%.0f\u00a0%s", value, units[0])
-	}
-	return fmt.Sprintf("%.1f\u00a0%s", value, units[0])
-}
+// sizeText writes a number of bytes as people read it, on one line.
+func sizeText(n int64) string { return strings.ReplaceAll(app.SizeWords(n), " ", "\u00a0") }

@@ -42,11 +42,11 @@ func newFakeUpkeep() *fakeUpkeep {
 		data: "everything", settings: localapi.Settings{
 			"backup.schedule": {Text: "02:30"}, "backup.keep_days": {Text: "14", Number: true}, "backup.recipients": {},
 		},
-		backups: localapi.Backups{Dir: "/var/lib/foyer/backups", NextAt: &next, FreeBytes: 12_400_000_000},
+		backups: localapi.Backups{Dir: "/var/lib/foyer/backups", NextAt: &next, FreeBytes: 13_314_398_617},
 	}
 	for i, reason := range []string{app.BackupNightly, app.BackupNightly, app.BackupManual, app.BackupUpdate, app.BackupNightly, app.BackupRestore} {
 		f.backups.Items = append(f.backups.Items, localapi.Backup{
-			Name: fmt.Sprintf("foyer-%d.db", i), Reason: reason, At: at.Add(-time.Duration(i) * 24 * time.Hour), Size: int64(4_812_800 - i*90_000), Encrypted: i == 2,
+			Name: fmt.Sprintf("foyer-%d.db", i), Reason: reason, At: at.Add(-time.Duration(i) * 24 * time.Hour), Size: int64(5_046_586 - i*94_372), Encrypted: i == 2,
 			Version: "1.2.0", Schema: 9,
 		})
 	}
@@ -66,7 +66,7 @@ func newFakeUpkeep() *fakeUpkeep {
 		{Code: "mail_port_blocked", Area: "mail", State: "error", Subject: "gmail.com", Text: "no mail leaves: Port 25 to the outside is closed by the network; ask the provider to open it, or send through a smart host"},
 		{Code: "mail_dns_ok", Area: "mail", State: "ok", Text: "as they must be"},
 		{
-			Code: "disk_tight", Area: "disk", State: "warning", Subject: "/var/lib/foyer", Args: map[string]string{"Free": "2000000000"},
+			Code: "disk_tight", Area: "disk", State: "warning", Subject: "/var/lib/foyer", Args: map[string]string{"Free": "2147483648"},
 			Text: "2 GB are free on the disk of the data; make room before it is full",
 		},
 		{Code: "backup_ok", Area: "backups", State: "ok", Args: map[string]string{"At": "2026-11-26T02:30:00Z"}, Text: "the newest backup is of 2026-11-26 02:30 UTC"},
@@ -150,7 +150,7 @@ func (f *fakeUpkeep) fail(reason, message string) {
 
 // finish ends the backup that is made.
 func (f *fakeUpkeep) finish() {
-	b := localapi.Backup{Name: "foyer-new.db", Reason: app.BackupManual, At: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC), Size: 5_000_000, Version: "1.2.0"}
+	b := localapi.Backup{Name: "foyer-new.db", Reason: app.BackupManual, At: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC), Size: 5 << 20, Version: "1.2.0"}
 	f.backups.Items = append([]localapi.Backup{b}, f.backups.Items...)
 	f.end(b)
 }

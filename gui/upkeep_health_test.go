@@ -204,7 +204,7 @@ func TestCheckSentences(t *testing.T) {
 		check localapi.Check
 		want  string
 	}{
-		{localapi.Check{Code: "disk_tight", Text: "x", Args: map[string]string{"Free": "2000000000"}}, "2.0\u00a0GB are free on the disk of the data. Make room before it is full."},
+		{localapi.Check{Code: "disk_tight", Text: "x", Args: map[string]string{"Free": "2147483648"}}, "2\u00a0GB are free on the disk of the data. Make room before it is full."},
 		{localapi.Check{Code: "disk_tight", Text: "make room"}, "Make room."},
 		{localapi.Check{Code: "backup_ok", Text: "x", Args: map[string]string{"At": "2026-11-26T02:30:00Z"}}, "The newest backup is of 2026-11-26 02:30."},
 		{localapi.Check{Code: "public_url_ok", Text: "all is well"}, "All is well."},

@@ -30,27 +30,13 @@ func diskChecks(dir string, f app.StoreFigures) []app.Check {
 			"the data cannot be written to their disk, so mail and sign-ups are refused and no mail leaves; see what the system's log says of the disk, have it repaired, and restart the service", args...)}
 	case f.Full || free >= 0 && free+reserve < store.MinimumFree:
 		return []app.Check{found(app.CheckError, "disk_full", dir,
-			fmt.Sprintf("only %s are free on the disk of the data; nothing new is taken below 16 MB, and the service does not start below %s: make room", sizeWords(max(free, 0)), sizeWords(store.MinimumFree)), args...)}
+			fmt.Sprintf("only %s are free on the disk of the data; nothing new is taken below 16 MB, and the service does not start below %s: make room", app.SizeWords(max(free, 0)), app.SizeWords(store.MinimumFree)), args...)}
 	case free < 0:
 		return []app.Check{found(app.CheckSkipped, "disk_unknown", dir, "how much is free on the disk is not known on this system")}
 	case free < diskTight:
-		return []app.Check{found(app.CheckWarning, "disk_tight", dir, fmt.Sprintf("%s are free on the disk of the data; make room before it is full", sizeWords(free)), args...)}
+		return []app.Check{found(app.CheckWarning, "disk_tight", dir, fmt.Sprintf("%s are free on the disk of the data; make room before it is full", app.SizeWords(free)), args...)}
 	default:
-		return []app.Check{found(app.CheckOK, "disk_ok", dir, fmt.Sprintf("%s are free on the disk of the data, and %s set aside", sizeWords(free), sizeWords(reserve)), args...)}
-	}
-}
-
-// sizeWords returns bytes as people read them.
-func sizeWords(n int64) string {
-	switch {
-	case n >= 10<<30:
-		return strconv.FormatInt(n>>30, 10) + " GB"
-	case n >= 1<<20:
-		return strconv.FormatInt(n>>20, 10) + " MB"
-	case n >= 1<<10:
-		return strconv.FormatInt(n>>10, 10) + " KB"
-	default:
-		return strconv.FormatInt(n, 10) + " bytes"
+		return []app.Check{found(app.CheckOK, "disk_ok", dir, fmt.Sprintf("%s are free on the disk of the data, and %s set aside", app.SizeWords(free), app.SizeWords(reserve)), args...)}
 	}
 }
 
@@ -71,7 +57,7 @@ func databaseCheck(s *store.Store) func(ctx context.Context) []app.Check {
 		case problem != "":
 			return []app.Check{found(app.CheckError, "database_damaged", "", "the database is damaged ("+problem+"); stop the service and restore the newest backup", args...)}
 		default:
-			return []app.Check{found(app.CheckOK, "database_ok", "", fmt.Sprintf("the database is whole (schema %s, %s)", args[1], sizeWords(figures.Database+figures.WAL)), args...)}
+			return []app.Check{found(app.CheckOK, "database_ok", "", fmt.Sprintf("the database is whole (schema %s, %s)", args[1], app.SizeWords(figures.Database+figures.WAL)), args...)}
 		}
 	}
 }

@@ -174,7 +174,7 @@ func judgeBackups(status app.BackupStatus, now time.Time) []app.Check {
 	}
 	if status.FreeBytes > 0 && status.FreeBytes < 2*newest.Size {
 		checks = append(checks, found(app.CheckWarning, "backup_disk", status.Dir,
-			fmt.Sprintf("the disk of the backups has room for not even two more (%s are free); make room, or keep fewer", sizeWords(status.FreeBytes)), "Free", fmt.Sprint(status.FreeBytes)))
+			fmt.Sprintf("the disk of the backups has room for not even two more (%s are free); make room, or keep fewer", app.SizeWords(status.FreeBytes)), "Free", fmt.Sprint(status.FreeBytes)))
 	}
 	return checks
 }

@@ -91,9 +91,9 @@ func (p *program) printMade(made madeBackup) error {
 		return p.printJSON(made)
 	}
 	if made.Encrypted {
-		return p.say("made %s (%s, encrypted)", made.Path, bytesWords(made.Size))
+		return p.say("made %s (%s, encrypted)", made.Path, app.SizeWords(made.Size))
 	}
-	if err := p.say("made %s (%s)", made.Path, bytesWords(made.Size)); err != nil {
+	if err := p.say("made %s (%s)", made.Path, app.SizeWords(made.Size)); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(p.err, "secret.key is not in it: keep a copy of that file of the data directory in another place, or secrets have to be entered anew after a restore")
@@ -220,7 +220,7 @@ func (p *program) backupList() *cobra.Command {
 			}
 			err = list(p, kept.Items, "no backups yet; make one with: foyer backup create", []string{"NAME", "MADE", "REASON", "SIZE", "VERSION"},
 				func(b localapi.Backup) []string {
-					return []string{b.Name, at(b.At), b.Reason, bytesWords(b.Size), b.Version}
+					return []string{b.Name, at(b.At), b.Reason, app.SizeWords(b.Size), b.Version}
 				})
 			if err != nil || p.json {
 				return err
@@ -325,16 +325,4 @@ paper, not here. Whoever loses it has lost those backups. age-keygen makes the s
 func lastLine(text string) string {
 	text = strings.TrimSpace(text)
 	return text[strings.LastIndexByte(text, '\n')+1:]
-}
-
-// bytesWords returns a size for people.
-func bytesWords(n int64) string {
-	switch {
-	case n < 10_000:
-		return fmt.Sprintf("%d bytes", n)
-	case n < 10_000_000:
-		return fmt.Sprintf("%d KB", n/1000)
-	default:
-		return fmt.Sprintf("%d MB", n/1_000_000)
-	}
 }

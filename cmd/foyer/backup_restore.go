@@ -193,7 +193,7 @@ func (p *program) printCheck(c localapi.BackupCheck) error {
 		key = "not in the backup; without the secret.key of then, secrets have to be entered anew"
 	}
 	return p.facts("Made", atOr(c.At, "not known"), "By version", version, "Companies", fmt.Sprint(c.Companies), "Accounts", fmt.Sprint(c.Accounts),
-		"Mails that wait", fmt.Sprint(c.Messages), "Size", bytesWords(c.Size), "SHA-256", sum, "Key of secrets", key)
+		"Mails that wait", fmt.Sprint(c.Messages), "Size", app.SizeWords(c.Size), "SHA-256", sum, "Key of secrets", key)
 }
 
 // restoreFlags are those of backup restore.

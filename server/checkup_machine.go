@@ -75,7 +75,7 @@ func permissionChecks(dir, socket string, uid int) []app.Check {
 	case errors.Is(err, fs.ErrNotExist):
 		return []app.Check{found(app.CheckSkipped, "data_missing", dir, "there is no data directory yet; the service makes it when it starts")}
 	case err != nil:
-		return []app.Check{found(app.CheckSkipped, "data_unreadable", dir, "the data directory cannot be looked at by this user; ask as root: sudo foyer doctor")}
+		return []app.Check{found(app.CheckSkipped, "data_unreadable", dir, "the data directory cannot be looked at by this user; ask as "+app.Root+": "+app.AsRoot("foyer doctor"))}
 	case !info.IsDir():
 		return []app.Check{found(app.CheckError, "data_no_directory", dir, "this is not a directory; move it away")}
 	}
@@ -94,7 +94,7 @@ func permissionChecks(dir, socket string, uid int) []app.Check {
 			continue
 		}
 		if err != nil {
-			return append(checks, found(app.CheckSkipped, "data_unreadable", dir, "the data directory cannot be looked at by this user; ask as root: sudo foyer doctor"))
+			return append(checks, found(app.CheckSkipped, "data_unreadable", dir, "the data directory cannot be looked at by this user; ask as "+app.Root+": "+app.AsRoot("foyer doctor")))
 		}
 		checks = append(checks, fileChecks(path, info, uid, 0o600)...)
 	}
@@ -151,7 +151,7 @@ func portCheck(ctx context.Context, address string) app.Check {
 	case errors.Is(err, errAddressInUse):
 		return found(app.CheckError, "port_taken", address, address+" is in use by another program"+holderWords(address)+"; end it, or choose another address (listen in the configuration file)")
 	case errors.Is(err, errNotPermitted):
-		return found(app.CheckSkipped, "port_not_permitted", address, "only root may open "+address+", so it cannot be tried; ask as root: sudo foyer doctor")
+		return found(app.CheckSkipped, "port_not_permitted", address, "only "+app.Root+" may open "+address+", so it cannot be tried; ask as "+app.Root+": "+app.AsRoot("foyer doctor"))
 	case errors.Is(err, errAddressNotHere):
 		return found(app.CheckError, "port_elsewhere", address, address+" is not an address of this machine; choose another one (listen in the configuration file)")
 	default:

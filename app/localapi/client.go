@@ -153,10 +153,11 @@ func (c *Client) transportError(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return &app.Error{
 			Code: app.Denied, Reason: "not_permitted", Err: err,
-			Message: fmt.Sprintf("you may not use the admin socket %s: run this with sudo, or as the user the service runs as", c.socket()),
+			Message: fmt.Sprintf("you may not use the admin socket %s: run this %s, or as the user the service runs as", c.socket(), app.WithRoot),
 		}
 	case isOp && op.Op == "dial":
-		return unreachable("the service does not answer at %s: start it with sudo foyer service start, or foyer serve where it is not installed; if it runs with other data or another socket, name them with --data or --socket", c.socket())
+		return unreachable("the service does not answer at %s: start it with %s, or foyer serve where it is not installed; if it runs with other data or another socket, name them with --data or --socket",
+			c.socket(), app.AsRoot("foyer service start"))
 	case isTimeout && timeout.Timeout():
 		return unreachable("the service at %s did not answer in time: see whether it was done before you repeat it", c.socket())
 	default:

@@ -279,7 +279,7 @@ func (p *program) restoreBackup(ctx context.Context, cmd *cobra.Command, g *prog
 		err = work()
 	}
 	if errors.Is(err, server.ErrRunning) {
-		return &serveError{fmt.Errorf("%w; stop it first, with sudo foyer service stop, or have it done with --stop-service", err)}
+		return &serveError{fmt.Errorf("%w; stop it first, with %s, or have it done with --stop-service", err, app.AsRoot("foyer service stop"))}
 	}
 	if err != nil {
 		return err

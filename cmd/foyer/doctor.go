@@ -116,7 +116,7 @@ func startHint(data string) string {
 	if data != "" {
 		return "start it with: foyer serve --data " + shellWord(data)
 	}
-	return "start it with: sudo foyer service start"
+	return "start it with: " + app.AsRoot("foyer service start")
 }
 
 const areaService = "service"
@@ -141,26 +141,26 @@ func (p *program) serviceChecks(ctx context.Context, answers bool) []localapi.Ch
 	case err != nil:
 		return check(app.CheckSkipped, "service_unknown", "", "the service manager does not say how the service is: "+errorLine(err))
 	case !st.Installed && answers:
-		return check(app.CheckWarning, "service_not_installed", "", "Foyer runs, but not as a service of this machine, so it does not start with it; install it with: sudo foyer service install")
+		return check(app.CheckWarning, "service_not_installed", "", "Foyer runs, but not as a service of this machine, so it does not start with it; install it with: "+app.AsRoot("foyer service install"))
 	case !st.Installed:
-		return check(app.CheckError, "service_not_installed", "", "Foyer is not installed as a service; install it with: sudo foyer service install")
+		return check(app.CheckError, "service_not_installed", "", "Foyer is not installed as a service; install it with: "+app.AsRoot("foyer service install"))
 	case !st.Running:
-		text := "the service is " + st.State + "; start it with: sudo foyer service start"
+		text := "the service is " + st.State + "; " + startHint("")
 		if st.Detail != "" {
-			text = "the service is " + st.State + " (" + st.Detail + "); start it with: sudo foyer service start"
+			text = "the service is " + st.State + " (" + st.Detail + "); " + startHint("")
 		}
 		return check(app.CheckError, "service_stopped", st.Unit, text)
 	}
 	var checks []localapi.Check
 	if !st.Enabled {
-		checks = append(checks, check(app.CheckWarning, "service_disabled", st.Unit, "the service does not start with the machine; let it with: sudo systemctl enable foyer")...)
+		checks = append(checks, check(app.CheckWarning, "service_disabled", st.Unit, "the service does not start with the machine; let it with: "+app.AsRoot(enableService))...)
 	}
 	if st.Outdated {
-		checks = append(checks, check(app.CheckWarning, "service_unit_old", st.Unit, "the unit is not the one that this version writes; write it anew with: sudo foyer service install")...)
+		checks = append(checks, check(app.CheckWarning, "service_unit_old", st.Unit, "the unit is not the one that this version writes; write it anew with: "+app.AsRoot("foyer service install"))...)
 	}
 	if st.Version != "" && st.Version != version() {
 		checks = append(checks, check(app.CheckWarning, "service_version", st.Program,
-			fmt.Sprintf("the service is version %s and this program is %s; update with: sudo foyer service install", st.Version, version()))...)
+			fmt.Sprintf("the service is version %s and this program is %s; update with: %s", st.Version, version(), app.AsRoot("foyer service install")))...)
 	}
 	if len(checks) == 0 {
 		checks = check(app.CheckOK, "service_ok", st.Unit, "the service runs and starts with the machine"+operatorWords())

@@ -67,7 +67,7 @@ func (h *host) typed(verb string, flags ...string) string {
 	for _, flag := range flags {
 		words = append(words, quotedFlag(flag))
 	}
-	return sudo + strings.Join(words, " ")
+	return app.Sudo + strings.Join(words, " ")
 }
 
 // quotedFlag returns a flag or its value as it is typed.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"foyer/app"
 	"foyer/app/localapi"
 )
 
@@ -124,7 +125,16 @@ the same machine, through its admin socket. "foyer demo" shows it in a minute.`,
 		root.AddCommand(cmd)
 	}
 	root.AddCommand(p.versionCommand(), p.manCommand())
+	examplesHere(root)
 	return root
+}
+
+// examplesHere writes the examples of a command, and of those below it, as they are typed on this system.
+func examplesHere(cmd *cobra.Command) {
+	cmd.Example = strings.ReplaceAll(cmd.Example, "sudo ", app.Sudo)
+	for _, below := range cmd.Commands() {
+		examplesHere(below)
+	}
 }
 
 // The two kinds of commands, as they are set apart in the help.

@@ -2,11 +2,8 @@ package main
 
 import "golang.org/x/sys/windows"
 
-// What goes before a command so that it may change the machine, and what that needs.
-const (
-	sudo   = ""
-	rights = "a terminal that was opened as administrator"
-)
+// enableService lets the installed service start with the machine.
+const enableService = "sc.exe config foyer start= auto"
 
 // privileged reports whether this process may change the services of the machine: it runs as administrator.
 func privileged() bool { return windows.GetCurrentProcessToken().IsElevated() }

@@ -121,7 +121,7 @@ func (p *program) services() *services {
 	if manager == nil {
 		manager = newServiceManager()
 	}
-	s := &services{p: p, manager: manager, root: p.privileged, sudo: sudo}
+	s := &services{p: p, manager: manager, root: p.privileged, sudo: app.Sudo}
 	if s.root == nil {
 		s.root = privileged
 	}
@@ -158,7 +158,7 @@ func (s *services) mayChange(cmd *cobra.Command, args []string) error {
 		}
 		words = append(words, arg)
 	}
-	return app.Errorf(app.Denied, "root_needed", "this changes the machine and needs %s: %s", rights, strings.Join(words, " "))
+	return app.Errorf(app.Denied, "root_needed", "this changes the machine and needs %s: %s", app.Rights, strings.Join(words, " "))
 }
 
 // check refuses what would name another service than the installed one.
@@ -270,7 +270,7 @@ func (p *program) printInstalled(got installResult) error {
 			return err
 		}
 	}
-	as := sudo
+	as := app.Sudo
 	if len(got.Operators) > 0 {
 		as = ""
 	}
@@ -280,7 +280,7 @@ Next, %[1]s
   %[2]sfoyer settings set login_link=on
   %[2]sfoyer settings set mail.transport=smarthost ...   until then mail is kept, not sent`
 	if !got.Running {
-		return p.say(next, "start it with "+sudo+"foyer service start, and say who may come in:", as)
+		return p.say(next, "start it with "+app.AsRoot("foyer service start")+", and say who may come in:", as)
 	}
 	return p.say(next, "say who may come in, or open the desktop program with foyer gui:", as)
 }
@@ -354,7 +354,7 @@ func (p *program) printStatus(st serviceStatus) error {
 		return p.printJSON(st)
 	}
 	if !st.Installed {
-		return p.say("the service is not installed; install it with: %sfoyer service install", sudo)
+		return p.say("the service is not installed; install it with: %s", app.AsRoot("foyer service install"))
 	}
 	state := st.State
 	if st.Detail != "" {
@@ -385,7 +385,7 @@ func versionAt(ctx context.Context, socket string) (localapi.Version, error) {
 }
 
 func errNotInstalled() error {
-	return app.Errorf(app.NotFound, "service_not_installed", "the service is not installed; install it with: %sfoyer service install", sudo)
+	return app.Errorf(app.NotFound, "service_not_installed", "the service is not installed; install it with: %s", app.AsRoot("foyer service install"))
 }
 
 // serviceState tells the desktop program how the service is. It needs no rights and takes milliseconds. Unavailable: on this machine

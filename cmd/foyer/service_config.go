@@ -42,7 +42,7 @@ func configText(c server.Config) (string, error) {
 	if err != nil || read.Listen != c.Listen || read.PublicURL != c.PublicURL || !slices.Equal(read.Operators, c.Operators) {
 		return "", app.Errorf(app.Invalid, "config_value", "the configuration file cannot hold what was given: %s", strings.TrimSpace(b.String()))
 	}
-	return "# What Foyer needs to know before its database is open. After a change: sudo foyer service restart\n" + b.String(), nil
+	return "# What Foyer needs to know before its database is open. After a change: " + app.AsRoot("foyer service restart") + "\n" + b.String(), nil
 }
 
 // checkAddress returns a Conflict when nothing can listen at an address, and Invalid when it is none.

@@ -203,7 +203,7 @@ func (systemService) place(s service.Service, before serviceStatus, config serve
 	}
 	err := placeDirs(cmp.Or(config.DataDir, server.DefaultDataDir))
 	if err == nil && text != "" {
-		err = os.WriteFile(server.DefaultConfigFile, []byte(strings.ReplaceAll(text, "sudo ", "")), 0o600)
+		err = os.WriteFile(server.DefaultConfigFile, []byte(text), 0o600)
 	}
 	if err != nil && !before.Installed {
 		err = errors.Join(err, s.Uninstall())

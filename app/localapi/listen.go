@@ -2,6 +2,8 @@ package localapi
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"sync"
 )
@@ -19,22 +21,34 @@ func Listen(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &listener{Listener: inner, open: map[string]int{}}, nil
+	return newListener(inner, peerOf), nil
 }
+
+// errPeerLater says that the system tells who is at the other end only after something was read.
+var errPeerLater = errors.New("nothing was read from the peer yet")
 
 // listener accepts connections together with who is at their other end.
 type listener struct {
 	net.Listener
+	peerOf func(net.Conn) (Peer, error)
 
 	mu   sync.Mutex
 	open map[string]int // open connections by user
 }
 
-// peerConn is a connection whose other end is known.
+func newListener(inner net.Listener, peerOf func(net.Conn) (Peer, error)) *listener {
+	return &listener{Listener: inner, peerOf: peerOf, open: map[string]int{}}
+}
+
+// peerConn is a connection and who is at its other end.
 type peerConn struct {
 	net.Conn
-	peer    Peer
-	release func()
+	listener *listener
+
+	mu     sync.Mutex
+	peer   Peer
+	later  bool // who it is can be asked after the first Read
+	closed bool
 }
 
 // Accept returns the next connection. One more of a user who has as many as are allowed is closed.
@@ -45,7 +59,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		// A peer that is not known is let in: it is told so, and may do nothing.
-		peer, err := peerOf(conn)
+		peer, err := l.peerOf(conn)
 		if err != nil {
 			peer = Peer{}
 		}
@@ -53,7 +67,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			_ = conn.Close() // nothing was sent or read that could be lost
 			continue
 		}
-		return &peerConn{Conn: conn, peer: peer, release: sync.OnceFunc(func() { l.giveBack(peer) })}, nil
+		return &peerConn{Conn: conn, listener: l, peer: peer, later: errors.Is(err, errPeerLater)}, nil
 	}
 }
 
@@ -75,8 +89,53 @@ func (l *listener) giveBack(p Peer) {
 	}
 }
 
+// Read reads, and learns who has written it where that could not be known before. It ends with io.EOF, as if nothing more came, when that
+// user has as many connections as are allowed.
+func (c *peerConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n == 0 {
+		return n, err
+	}
+	if !c.identify() {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// identify asks who it is, if that is still to be done. It reports false when that user has as many connections as are allowed.
+func (c *peerConn) identify() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.later || c.closed {
+		return true
+	}
+	c.later = false
+	peer, err := c.listener.peerOf(c.Conn)
+	if err != nil {
+		return true // it stays unknown
+	}
+	if !c.listener.take(peer) {
+		return false
+	}
+	c.listener.giveBack(c.peer)
+	c.peer = peer
+	return true
+}
+
+// who returns who is at the other end: for certain once something was read.
+func (c *peerConn) who() Peer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peer
+}
+
 // Close closes the connection.
 func (c *peerConn) Close() error {
-	c.release()
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		c.listener.giveBack(c.peer)
+	}
+	c.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -124,15 +124,21 @@ func WithPeer(ctx context.Context, p Peer) context.Context {
 
 // peerFrom returns who calls; a Peer that is not Known when the context does not say.
 func peerFrom(ctx context.Context) Peer {
-	p, _ := ctx.Value(peerKey{}).(Peer)
-	return p
+	switch from := ctx.Value(peerKey{}).(type) {
+	case Peer:
+		return from
+	case *peerConn:
+		return from.who()
+	default:
+		return Peer{}
+	}
 }
 
-// connContext is the http.Server's ConnContext: it puts the peer of a connection that Listen accepted into the
-// context of its requests.
+// connContext is the http.Server's ConnContext: it puts a connection that Listen accepted into the context of its requests, which are
+// served after they were read, and by then it knows its peer.
 func connContext(ctx context.Context, c net.Conn) context.Context {
 	if pc, ok := c.(*peerConn); ok {
-		return WithPeer(ctx, pc.peer)
+		return context.WithValue(ctx, peerKey{}, pc)
 	}
 	return ctx
 }

@@ -115,7 +115,11 @@ func ownPeer() Peer {
 	return Peer{Known: err == nil, SID: sid}
 }
 
-// peerOf returns who connected: the token of the process at the time it opened the pipe.
+// peerOf returns who connected: the token of the process at the time it opened the pipe. Our own client asks for that (static tracking,
+// which is what CreateFile takes without SECURITY_CONTEXT_TRACKING), and it can be had at once. A client that lets the token
+// follow it (dynamic tracking) has none before something it has written was read, and Windows promises none for any client before that
+// (learn.microsoft.com: ImpersonateNamedPipeClient, ERROR_CANNOT_IMPERSONATE): then the error is errPeerLater. The token of the process by
+// its number would say who it is now, not who it was, and of which process when the number was given out again.
 func peerOf(conn net.Conn) (Peer, error) {
 	pipe, err := handleOf(conn)
 	if err != nil {
@@ -156,7 +160,11 @@ func clientToken(pipe windows.Handle) (token windows.Token, err error) {
 	if err := impersonate.Find(); err != nil {
 		return 0, err
 	}
-	if ok, _, err := impersonate.Call(uintptr(pipe)); ok == 0 {
+	ok, _, err := impersonate.Call(uintptr(pipe))
+	if ok == 0 && errors.Is(err, windows.ERROR_CANNOT_IMPERSONATE) {
+		return 0, errPeerLater
+	}
+	if ok == 0 {
 		return 0, fmt.Errorf("impersonate the peer: %w", err)
 	}
 	defer func() {

@@ -63,6 +63,7 @@ func TestRestoreStopsService(t *testing.T) {
 		{"it does not stop", true, stateRunning, "yes\n", file, exitFailed, []string{"stop", "start"}, "it does not stop", app.Errorf(app.Unavailable, "stuck", "it does not stop")},
 		{"stopped", true, stateStopped, "yes\n", file, exitDone, nil, "is restored", nil},
 		{"it crashes again and again", true, stateRestarting, "yes\n", file, exitDone, []string{"stop", "start"}, "or moved aside when it is damaged", nil},
+		{"it has failed", true, stateFailed, "yes\n", file, exitDone, []string{"stop", "start"}, "is restored", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			st := runningStatus

@@ -43,11 +43,13 @@ the pages are at port 8080.`,
   foyer serve --public-url https://accounts.office.example`,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := server.LoadConfig(f.config)
-			if err != nil {
-				return p.gaveUp(&serveError{err})
-			}
-			return p.gaveUp(p.underManager(cmd.Context(), config, func(ctx context.Context) error { return p.serve(ctx, p.override(config, f)) }))
+			return p.gaveUp(p.underManager(cmd.Context(), func(ctx context.Context) error {
+				config, err := server.LoadConfig(f.config)
+				if err != nil {
+					return &serveError{err}
+				}
+				return p.serve(ctx, p.override(config, f))
+			}))
 		},
 	}
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `FILE`; default /etc/foyer/foyer.toml, if it exists")

@@ -133,30 +133,6 @@ func (m *systemd) earlier(unit string) []string {
 	return paths
 }
 
-// undoing is what takes back what was done, in the order it was done.
-type undoing struct {
-	steps []func() error
-	done  []func() error // what is left behind once nothing is taken back any more
-}
-
-func (u *undoing) add(step func() error) { u.steps = append(u.steps, step) }
-
-// run takes everything back, the last thing first.
-func (u *undoing) run() error {
-	var errs []error
-	for _, step := range slices.Backward(u.steps) {
-		errs = append(errs, step())
-	}
-	return errors.Join(errs...)
-}
-
-// forget removes what was kept for taking back. A leftover harms nobody.
-func (u *undoing) forget() {
-	for _, step := range u.done {
-		_ = step()
-	}
-}
-
 // apply changes the machine up to, but without, a start of the service. It reports whether it has changed anything.
 func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bool, err error) {
 	if err := m.makeUser(ctx); err != nil {
@@ -358,14 +334,6 @@ func makeOpenDir(dir string) error {
 	return os.Chmod(dir, 0o755) //nolint:gosec // as said above
 }
 
-// ignoreFull is for a directory that is to be removed unless something is in it.
-func ignoreFull(err error) error {
-	if errors.Is(err, os.ErrExist) {
-		return nil
-	}
-	return err
-}
-
 // serviceIDs returns the numbers of the service's user and group.
 func serviceIDs() (uid, gid int, err error) {
 	u, err := user.Lookup(serviceName)
@@ -435,20 +403,6 @@ func isOurs(path string, mode os.FileMode) bool {
 	return ok && int64(stat.Uid) == int64(os.Geteuid())
 }
 
-// writeDurably makes a new file. What is there by that name is not written to: it may be a link.
-func writeDurably(path string, data []byte, mode os.FileMode) error {
-	if err := ignoreMissing(os.Remove(path)); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) //nolint:gosec // one of three paths
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	// The mask of the caller is not to decide who may run the program.
-	return errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-}
-
 // copyProgram makes to a copy of the program from.
 func copyProgram(from, to string, undo *undoing) (changed bool, err error) {
 	f, err := os.Open(from) //nolint:gosec // this program
@@ -457,13 +411,6 @@ func copyProgram(from, to string, undo *undoing) (changed bool, err error) {
 	}
 	defer f.Close()
 	return replaceFile(to, f, 0o755, undo)
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 func exists(path string) bool {

@@ -56,7 +56,7 @@ func command(ctx context.Context, name string, args ...string) (string, error) {
 }
 
 // underManager runs the service; systemd needs nothing more than what watched tells it.
-func (p *program) underManager(ctx context.Context, _ server.Config, run func(context.Context) error) error {
+func (p *program) underManager(ctx context.Context, run func(context.Context) error) error {
 	return run(ctx)
 }
 

@@ -22,11 +22,17 @@ func serviceConfig() *service.Config {
 }
 
 // logToFile does nothing: launchd keeps what is logged in /var/log/foyer.err.log.
-func (p *program) logToFile(server.Config) {}
+func (p *program) logToFile() {}
+
+// partingPath returns none: launchd starts it again whatever it has ended with.
+func partingPath() partingFile { return "" }
+
+// checkPlaces returns nil: the directories that hold those of the service are root's.
+func checkPlaces() error { return nil }
 
 func (systemService) status(ctx context.Context) (serviceStatus, error) {
 	st := serviceStatus{State: stateNotInstalled, Data: dataDir()}
-	s, err := open(nil)
+	s, err := open(runner{})
 	if err != nil {
 		return st, err
 	}
@@ -50,7 +56,7 @@ func (m systemService) install(ctx context.Context, want installation) (installR
 	if want.listen != "" || want.publicURL != "" || len(want.operators) > 0 {
 		return installResult{}, app.Errorf(app.Invalid, "install_flags", "on this system write the address, the URL and the operators into %s first", server.DefaultConfigFile)
 	}
-	s, err := open(nil)
+	s, err := open(runner{})
 	if err != nil {
 		return installResult{}, err
 	}
@@ -76,8 +82,8 @@ func (m systemService) install(ctx context.Context, want installation) (installR
 	return installResult{serviceStatus: after, Changed: true, Config: server.DefaultConfigFile}, err
 }
 
-func (m systemService) uninstall(context.Context) ([]string, error) {
-	if err := unregister(); err != nil {
+func (m systemService) uninstall(ctx context.Context) ([]string, error) {
+	if err := m.unregister(ctx); err != nil {
 		return nil, err
 	}
 	return []string{serviceName}, nil
@@ -95,7 +101,7 @@ func (m systemService) stop(context.Context) error    { return m.control("stop")
 func (m systemService) restart(context.Context) error { return m.control("restart") }
 
 func (systemService) control(verb string) error {
-	s, err := open(nil)
+	s, err := open(runner{})
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func peerOf(conn net.Conn) (Peer, error) {
 	}
 	var pid uint32
 	if err := windows.GetNamedPipeClientProcessId(pipe, &pid); err == nil { // only for the log
-		p.PID = int32(pid) //nolint:gosec // Windows counts them by four, from four on
+		p.PID = int32(pid)
 	}
 	return p, nil
 }

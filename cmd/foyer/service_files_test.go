@@ -80,12 +80,22 @@ func TestPlaceProgram(t *testing.T) {
 		{"another", dir{"p": "old"}, dir{"p": "new", "p.old": "old"}, dir{"p": "old"}, dir{"p": "new", "p.old": "old"}, true, []string{"p.old"}},
 		{"the same", dir{"p": "new"}, dir{"p": "new"}, dir{"p": "new"}, dir{"p": "new"}, false, nil},
 		{
-			"over leftovers", dir{"p": "old", "p.old": "older", "p.new": "half"}, dir{"p": "new", "p.old": "old"}, dir{"p": "old"},
-			dir{"p": "new", "p.old": "old"}, true, []string{"p.old"},
+			"over leftovers",
+			dir{"p": "old", "p.old": "older", "p.new": "half"},
+			dir{"p": "new", "p.old": "old"},
+			dir{"p": "old"},
+			dir{"p": "new", "p.old": "old"},
+			true,
+			[]string{"p.old"},
 		},
 		{
-			"while one from before runs", dir{"p": "old", "p.old": runs}, dir{"p": "new", "p.old": runs, "p.old2": "old"}, dir{"p": "old", "p.old": runs},
-			dir{"p": "new", "p.old": runs, "p.old2": "old"}, true, []string{"p.old2"},
+			"while one from before runs",
+			dir{"p": "old", "p.old": runs},
+			dir{"p": "new", "p.old": runs, "p.old2": "old"},
+			dir{"p": "old", "p.old": runs},
+			dir{"p": "new", "p.old": runs, "p.old2": "old"},
+			true,
+			[]string{"p.old2"},
 		},
 	}
 	for _, tt := range tests {

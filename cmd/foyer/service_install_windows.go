@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
 
@@ -131,9 +131,9 @@ func placePrograms(undo *undoing) (changed bool, err error) {
 		return false, fmt.Errorf("directory of the program: %w", err)
 	}
 	for _, name := range programs {
-		data, err := os.ReadFile(filepath.Join(filepath.Dir(self), name))
+		data, err := os.ReadFile(filepath.Join(filepath.Dir(self), name)) //nolint:gosec // this program, or its twin
 		if errors.Is(err, os.ErrNotExist) && name == programs[0] {
-			data, err = os.ReadFile(self) // there is no desktop program beside it
+			data, err = os.ReadFile(self) //nolint:gosec // there is no desktop program beside it
 		}
 		if errors.Is(err, os.ErrNotExist) {
 			continue
@@ -186,7 +186,7 @@ func placeDirs(data string, undo *undoing) error {
 		}
 	}
 	path := string(partingPath())
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // a path of the installation
 	switch {
 	case err == nil:
 		err = f.Close()
@@ -211,7 +211,9 @@ func placeDir(path, sddl string, undo *undoing) error {
 		return err
 	}
 	// With its permissions from the first moment on.
-	err = windows.CreateDirectory(name, &windows.SecurityAttributes{Length: uint32(unsafe.Sizeof(windows.SecurityAttributes{})), SecurityDescriptor: sd})
+	attributes := &windows.SecurityAttributes{SecurityDescriptor: sd}
+	attributes.Length = uint32(reflect.TypeOf(*attributes).Size()) //nolint:gosec // 24
+	err = windows.CreateDirectory(name, attributes)
 	switch {
 	case err == nil:
 		undo.add(func() error { return ignoreFull(ignoreMissing(os.Remove(path))) })

@@ -235,7 +235,7 @@ func TestPartingFile(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that install has not made: got %v, want none", err)
 	}
-	if err := os.WriteFile(path, []byte(`{"status":78,"te`), 0o644); err != nil { //nolint:gosec // everybody may read it
+	if err := errors.Join(os.WriteFile(path, []byte(`{"status":78,"te`), 0o600), os.Chmod(path, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	f, want := partingFile(path), parting{exitInvalid, "line 1: \"x\" is not known"}

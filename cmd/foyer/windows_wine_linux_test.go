@@ -233,3 +233,99 @@ func TestWindows(t *testing.T) {
 		t.Errorf("signing in on Linux afterwards: got to %q, %v", to, err)
 	}
 }
+
+// at returns the path of a file on the drive C of the machine.
+func (w *wine) at(path ...string) string {
+	return filepath.Join(append([]string{w.prefix, "drive_c"}, path...)...)
+}
+
+// keepUp keeps the machine up: it goes down with its last program otherwise, and starts its services when it comes up again.
+func (w *wine) keepUp() {
+	w.t.Helper()
+	shell := w.command("cmd.exe")
+	stdin, inErr := shell.StdinPipe()
+	stdout, outErr := shell.StdoutPipe()
+	if err := errors.Join(inErr, outErr, shell.Start()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = shell.Process.Kill()
+		_ = shell.Wait() // it was killed
+	})
+	// Its prompt says that the machine is up: another program would not end before the services it has started.
+	if _, err := stdout.Read(make([]byte, 1)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// files returns the names of what is in a directory, none when it is not there.
+func (w *wine) files(path ...string) []string {
+	w.t.Helper()
+	entries, err := os.ReadDir(w.at(path...))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// TestWindowsService installs, updates, stops and removes the service with the service manager of wine. That one starts no program written in Go:
+// package svc knows a service by the session of its parent, which is another one under wine. Wine keeps no owner of a directory either: one that install has
+// made looks like somebody else's afterwards.
+func TestWindowsService(t *testing.T) {
+	program := windowsProgram(t)
+	w := newWine(t, program)
+	w.keepUp()
+	w.expect(4, "install it with: foyer service install (in a terminal opened as administrator)", "service", "status")
+	w.expect(0, "Examples:\n  foyer service install\n", "service", "install", "--help")
+	place, installed := w.at("ProgramData", "Foyer"), w.at("Program Files", "Foyer")
+
+	if err := os.Mkdir(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(6, `the directory C:\ProgramData\Foyer belongs to `, "service", "install", "--no-start")
+	if got := w.files("Program Files", "Foyer"); len(got) > 0 {
+		t.Errorf("after an install that was refused: got %q, want nothing", got)
+	}
+	if err := os.Remove(place); err != nil {
+		t.Fatal(err)
+	}
+
+	w.expect(0, "Foyer 1.0.0 is installed.", "service", "install", "--no-start", "--listen", "127.0.0.1:0")
+	if got, want := w.files("ProgramData", "Foyer"), []string{"data", "foyer.toml", "service.json"}; !slices.Equal(got, want) {
+		t.Errorf("%s: got %q, want %q", place, got, want)
+	}
+	config, err := os.ReadFile(filepath.Join(place, "foyer.toml"))
+	if err != nil || !strings.Contains(string(config), "foyer service restart (in a terminal opened as administrator)\nlisten = \"127.0.0.1:0\"\n") {
+		t.Errorf("the configuration: got %q, %v", config, err)
+	}
+	w.expect(3, "State:    stopped", "service", "status")
+	w.expect(0, "the service is stopped", "service", "stop") // as before a backup is restored
+
+	if err := os.Rename(place, place+".away"); err != nil { // as wine keeps no owner
+		t.Fatal(err)
+	}
+	twin := filepath.Join(installed, "foyer.com")
+	if err := os.WriteFile(twin, []byte("an older one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(0, "Foyer 1.0.0 is installed.", "service", "install", "--no-start")
+	if got, want := w.files("Program Files", "Foyer"), []string{"foyer.com", "foyer.exe"}; !slices.Equal(got, want) {
+		t.Errorf("%s: got %q, want %q", installed, got, want)
+	}
+	got, gotErr := os.ReadFile(twin)
+	want, wantErr := os.ReadFile(program)
+	if gotErr != nil || wantErr != nil || !bytes.Equal(got, want) {
+		t.Errorf("the program after an update: %d bytes, %v; want %d, %v", len(got), gotErr, len(want), wantErr)
+	}
+
+	w.expect(0, "the service is removed", "service", "uninstall")
+	if got := w.files("Program Files", "Foyer"); len(got) > 0 {
+		t.Errorf("after the service was removed: got %q, want nothing", got)
+	}
+	w.expect(4, "the service is not installed", "service", "status")
+}

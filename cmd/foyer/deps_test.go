@@ -69,7 +69,7 @@ var libraries = []library{
 	{path: "github.com/godbus/dbus", rooms: []string{"cmd/foyer"}},
 	{path: "github.com/kardianos/service", rooms: []string{"cmd/foyer"}},
 	{path: "github.com/letsencrypt/pebble", tests: []string{"server"}},
-	{path: "github.com/mattn/go-sqlite3", rooms: []string{"server/store"}, tests: []string{"server/store", "cmd/foyer"}},
+	{path: "github.com/mattn/go-sqlite3", rooms: []string{"server/store"}, tests: []string{"server/store", "server", "cmd/foyer"}},
 	{path: "github.com/mholt/acmez", rooms: []string{"server/cert"}},
 	{path: "github.com/miekg/dns", rooms: []string{"server/discovery", "server/mail"}, tests: []string{"server/discovery", "server/mail", "server", "cmd/foyer"}},
 	{path: "github.com/nicksnyder/go-i18n", rooms: []string{"assets"}},
@@ -83,7 +83,7 @@ var libraries = []library{
 	{path: "rsc.io/qr", rooms: []string{"gui"}},
 
 	{path: "C", rooms: []string{"cmd/foyer/displaylibs"}},
-	{path: "database/sql", rooms: []string{"server/store"}, tests: []string{"server/store", "cmd/foyer"}},
+	{path: "database/sql", rooms: []string{"server/store"}, tests: []string{"server/store", "server", "cmd/foyer"}},
 	{path: "html/template", rooms: []string{"server/web", "server/mail"}},
 	{path: "log", rooms: []string{"cmd/foyer", "cmd/foyer/quiet"}, tests: everywhere},
 	{path: "log/slog", rooms: everywhere},

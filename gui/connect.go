@@ -158,7 +158,8 @@ func (v *connectView) offer(c connection) {
 	installs := c.link == linkAbsent
 	visible(v.listen.box, installs)
 	v.listens = c.service.Listen
-	visible(v.other, (c.link == linkStopped || c.link == linkFailed) && movable(c.service, v.version))
+	address := c.link == linkStopped || c.link == linkFailed && c.service.Reason == "" // what it may fail by
+	visible(v.other, address && movable(c.service, v.version))
 	visible(v.mend, c.link == linkFailed && c.service.Reason == FailedData)
 	visible(v.again, c.link != linkUnknown && c.link != linkStarting && c.link != linkFailed) // those are looked at again soon by themselves
 	visible(v.try, c.link == linkAbsent || c.link == linkSilent)

@@ -159,7 +159,7 @@ func placeOf(n localapi.Notice) goal {
 		return goal{pageConnectors, "", "connector"}
 	case "backup_failed", "backup_none", "backup_old", "backup_damaged":
 		return goal{pageUpkeep, upkeepTabBackups, "backups"}
-	case "checkup_error", "disk_low":
+	case "checkup_error", "disk_low", "disk_failing":
 		return goal{pageUpkeep, upkeepTabHealth, "health"}
 	default:
 		return goal{}

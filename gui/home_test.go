@@ -236,7 +236,7 @@ func TestHomeNotices(t *testing.T) {
 		{localapi.Notice{Code: "disk_low"}, "nearly full", "Show what is wrong", "upkeep health"},
 		{localapi.Notice{Code: "clock_wrong", Subject: "pool.ntp.org", Args: map[string]string{"Seconds": "86400.0"}}, "differs from pool.ntp.org by 86400.0 s", "", ""},
 		{localapi.Notice{Code: "clock_set_back", Args: map[string]string{"By": "730 days"}}, "set back by 730 days", "", ""},
-		{localapi.Notice{Code: "disk_failing"}, "cannot be written to", "", ""},
+		{localapi.Notice{Code: "disk_failing"}, "cannot be written to", "Show what is wrong", "upkeep health"},
 		{localapi.Notice{Code: "checkup_error", Count: 2}, "2 things that do not work", "Show what is wrong", "upkeep health"},
 		{
 			localapi.Notice{Code: "mdns_conflict", Args: map[string]string{"Name": "foyer.local", "Announced": "foyer-2.local"}},

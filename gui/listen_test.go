@@ -8,6 +8,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"foyer/app"
+	"foyer/app/localapi"
 )
 
 func TestListenAddress(t *testing.T) {
@@ -135,6 +136,41 @@ func TestUpkeepListen(t *testing.T) {
 	d.seesNot("Where the service listens")
 	if want := []string{"install --listen :8090", "install --listen :8091", "install --listen :8091"}; !slices.Equal(d.host.done, want) || !slices.Equal(d.told, []string{"The service listens at :8091 now"}) {
 		t.Errorf("done %q, told %q", d.host.done, d.told)
+	}
+}
+
+// TestListenInSlovak installs, and moves, a service in Slovak: all of it fits.
+func TestListenInSlovak(t *testing.T) {
+	speakSlovak(t)
+	h := &testHost{state: ServiceState{Managed: true}, err: taken(":8080")}
+	d, v, _ := openConnect(t, h)
+	v.show(connection{link: linkAbsent, service: h.state})
+	d.tap("Nainštalovať a spustiť službu")
+	d.sees(":8080 už používa iný program.", "Adresa a port stránok")
+	d.seesNot("connect.", "<no value>")
+	d.picture("connect-sk-absent")
+	v.show(connection{link: linkForbidden, version: localapi.Version{Caller: "eva (uid 1001)", Join: "sudo usermod -aG foyer eva"}})
+	d.sees("vy ste eva (uid 1001)", "Príkaz pre správcu tohto počítača:", "sudo usermod -aG foyer eva")
+	d.picture("connect-sk-forbidden")
+	v.show(connection{link: linkFailed, service: ServiceState{Managed: true, Installed: true, Failed: true, Reason: FailedData, Listen: ":8080"}})
+	d.sees("[Obnoviť zálohu…]")
+	d.seesNot("[Iná adresa…]") // it is not the address that it fails by
+	v.show(connection{link: linkFailed, service: ServiceState{Managed: true, Installed: true, Failed: true, Listen: ":8080"}})
+	d.sees("[Iná adresa…]")
+	d.picture("connect-sk-failed")
+	if got := d.window.Content().MinSize().Width; got > 1000 {
+		t.Errorf("it is at least %v wide", got)
+	}
+	d, page := openUpkeep(t, newFakeUpkeep(), upkeepTabService)
+	d.host.state.Version = d.version
+	page.service.read()
+	d.drain()
+	d.tap("Iná adresa…")
+	d.sees("Kde služba počúva", "[Zmeniť a reštartovať]")
+	d.seesNot("connect.", "<no value>")
+	d.picture("upkeep-sk-listen")
+	if got := page.content.MinSize().Width; got > 800 {
+		t.Errorf("the page is at least %v wide", got)
 	}
 }
 

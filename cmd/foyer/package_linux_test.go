@@ -379,6 +379,10 @@ func debTaken(t *testing.T, m *machine) {
 	if !m.healthy(8090) {
 		t.Error("at another port it does not answer")
 	}
+	m.run("foyer service install --listen :8091")
+	if out := m.run("foyer service status --json"); !m.healthy(8091) || m.healthy(8090) || !strings.Contains(out, `"listen": ":8091"`) {
+		t.Errorf("at a third port: %s", out)
+	}
 	m.run("dpkg --purge foyer && systemctl stop squatter")
 }
 

@@ -162,6 +162,7 @@ func (p *addressPending) decide(b *widget.Button, do func(context.Context) (loca
 			case err != nil:
 				p.count()
 				p.desk.failed(p.result, err)
+			case p.change == nil: // it was read before that nothing waits, and what has become of it was told
 			default:
 				p.isKept(settings)
 				p.end(levelOK, tr(done))

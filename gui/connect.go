@@ -28,17 +28,17 @@ type connectView struct {
 	version string // of this program
 	run     func(timeout time.Duration, w work)
 	retry   func()
-	demo    func(Client, func()) // is given a demonstration that runs, and what ends it
-	restore func()               // asks for a backup to restore
-	move    func(now string)     // asks where the service is to listen
-	verb    string               // what the main button does
-	doing   string               // what is said meanwhile
+	demo    func(Client, func())   // is given a demonstration that runs, and what ends it
+	restore func()                 // asks for a backup to restore
+	move    func(now ServiceState) // asks where the service is to listen
+	verb    string                 // what the main button does
+	doing   string                 // what is said meanwhile
 	heading *widget.Label
 	text    *widget.Label
 	start   *progressBar // how far the start of the service is
 	bar     *bar
 	listen  *listenInput // where the service that is installed is to listen
-	listens string       // where the one that is there does
+	service ServiceState // of this machine
 	main    *widget.Button
 	other   *widget.Button // changes where the service listens
 	mend    *widget.Button // restores a backup
@@ -55,7 +55,7 @@ func newConnectView(host Host, version string, run func(time.Duration, work), te
 	v := &connectView{host: host, version: version, run: run, heading: newTitle(""), text: newText(""), start: newProgressBar(), bar: newBar(), hint: newHint("")}
 	v.main = newMainButton("", nil, v.control)
 	v.listen = newListenInput(tr("connect.listen.hint"), v.showCommand, v.control)
-	v.other = newButton(tr("connect.listen.other"), nil, func() { v.move(v.listens) })
+	v.other = newButton(tr("connect.listen.other"), nil, func() { v.move(v.service) })
 	v.mend = newButton(tr("connect.restore"), theme.HistoryIcon(), func() { v.restore() })
 	v.again = newButton(tr("link.retry"), theme.ViewRefreshIcon(), func() { v.retry() })
 	v.try = newButton(tr("connect.demo"), theme.MediaPlayIcon(), v.startDemo)
@@ -157,9 +157,9 @@ func (v *connectView) offer(c connection) {
 	visible(v.main, v.verb != "")
 	installs := c.link == linkAbsent
 	visible(v.listen.box, installs)
-	v.listens = c.service.Listen
+	v.service = c.service
 	address := c.link == linkStopped || c.link == linkFailed && c.service.Reason == "" // what it may fail by
-	visible(v.other, address && movable(c.service, v.version))
+	visible(v.other, address && movable(c.service))
 	visible(v.mend, c.link == linkFailed && c.service.Reason == FailedData)
 	visible(v.again, c.link != linkUnknown && c.link != linkStarting && c.link != linkFailed) // those are looked at again soon by themselves
 	visible(v.try, c.link == linkAbsent || c.link == linkSilent)

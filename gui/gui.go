@@ -60,7 +60,8 @@ type Host interface {
 
 // InstallOptions say how the service is installed.
 type InstallOptions struct {
-	Listen string // HOST:PORT or :PORT of the pages; "" leaves it as it is, or is the usual one
+	Program string // that installs, and is installed if it is not yet; "" is this one
+	Listen  string // HOST:PORT or :PORT of the pages; "" leaves it as it is, or is the usual one
 }
 
 // Restore says which backup is to be put in the place of the data.

@@ -88,10 +88,9 @@ func listenAddress(text string) (address string, ok bool) {
 	return text, true
 }
 
-// movable reports whether it can be changed from here where the service listens. An install by hand puts this program in the place of the
-// service's, so that they have to be of one version.
-func movable(s ServiceState, program string) bool {
-	return s.Managed && s.Installed && s.Listen != "" && (s.Packaged || s.Version == "" || s.Version == program)
+// movable reports whether it can be changed from here where the service listens.
+func movable(s ServiceState) bool {
+	return s.Managed && s.Installed && s.Listen != "" && s.Program != ""
 }
 
 // listenForm asks where the service is to listen, and has it restarted there.
@@ -102,18 +101,19 @@ type listenForm struct {
 	command  *widget.Label
 	progress *progressBar
 	now      string // where it listens
+	program  string // of the service, which stays the same
 	done     func()
 }
 
 // askListen asks about an installed service. done is called when something was tried.
-func askListen(d *desk, now string, done func()) {
-	f := &listenForm{desk: d, now: now, done: done, progress: newProgressBar()}
+func askListen(d *desk, now ServiceState, done func()) {
+	f := &listenForm{desk: d, now: now.Listen, program: now.Program, done: done, progress: newProgressBar()}
 	f.input = newListenInput(tr("connect.listen.hint.change"), func() { f.follow() }, func() { f.submit() })
 	field, label := newCopyField("", d.tell)
 	f.command = label
 	content := container.NewVBox(newText(tr("connect.listen.text")), f.input.box, newHint(tr("connect.command")), field, gap(4), f.progress.content)
 	f.ask = newAskForm(d, tr("connect.listen.title"), tr("connect.listen.go"), widget.HighImportance, content, f.submit)
-	f.input.entry.SetText(now)
+	f.input.entry.SetText(now.Listen)
 	f.follow()
 	f.ask.show(f.input.entry)
 }
@@ -125,7 +125,7 @@ func (f *listenForm) follow() {
 	}
 	address, ok := f.input.address()
 	if ok && address != "" {
-		f.command.SetText(f.desk.host.InstallCommand(InstallOptions{Listen: address}))
+		f.command.SetText(f.desk.host.InstallCommand(InstallOptions{Listen: address, Program: f.program}))
 	}
 	enable(f.ask.yes, address != f.now)
 }
@@ -142,7 +142,7 @@ func (f *listenForm) submit() {
 	f.ask.bar.clear()
 	f.busy(true)
 	f.desk.runFor(updateTimeout, func(ctx context.Context) func() {
-		err := f.desk.host.Install(ctx, InstallOptions{Listen: address})
+		err := f.desk.host.Install(ctx, InstallOptions{Listen: address, Program: f.program})
 		return func() {
 			f.busy(false)
 			f.done()

@@ -70,14 +70,14 @@ func TestConnectOtherAddress(t *testing.T) {
 		state ServiceState
 		want  bool
 	}{
-		{"stopped", ServiceState{Managed: true, Installed: true, Listen: ":8080"}, true},
-		{"packaged", ServiceState{Managed: true, Installed: true, Packaged: true, Version: "1.0.0", Listen: ":8080"}, true},
-		{"of another version", ServiceState{Managed: true, Installed: true, Version: "1.0.0", Listen: ":8080"}, false},
+		{"stopped", ServiceState{Managed: true, Installed: true, Listen: ":8080", Program: "/usr/local/bin/foyer"}, true},
+		{"packaged", ServiceState{Managed: true, Installed: true, Packaged: true, Version: "1.0.0", Listen: ":8080", Program: "/usr/bin/foyer"}, true},
+		{"where its program is not known", ServiceState{Managed: true, Installed: true, Listen: ":8080"}, false},
 		{"where it is not known", ServiceState{Managed: true, Installed: true}, false},
 	} {
 		d, v, _ := openConnect(t, &testHost{state: c.state})
 		asked := ""
-		v.move = func(now string) { asked = now }
+		v.move = func(now ServiceState) { asked = now.Listen }
 		v.show(connection{link: linkStopped, text: "The pages cannot be served at :8080.", service: c.state})
 		if !c.want {
 			d.seesNot("[Other address…]")
@@ -93,15 +93,11 @@ func TestConnectOtherAddress(t *testing.T) {
 
 // TestUpkeepListen changes where the service listens.
 func TestUpkeepListen(t *testing.T) {
-	d, v := openUpkeep(t, newFakeUpkeep(), upkeepTabService)
-	d.seesNot("[Other address…]") // an install would bring another version
-	d.host.state.Version = d.version
-	v.service.read()
-	d.drain()
+	d, _ := openUpkeep(t, newFakeUpkeep(), upkeepTabService)
 	d.sees("Listens at", ":8080", "[Other address…]")
 	homePicture(d, "upkeep-service-same")
 	d.tap("Other address…")
-	d.sees("Where the service listens", "sudo foyer service install --listen :8080")
+	d.sees("Where the service listens", "sudo /usr/local/bin/foyer service install --listen :8080")
 	if yes := d.button("Change and restart"); !yes.Disabled() {
 		t.Error("the address that it has can be changed to itself")
 	}
@@ -113,7 +109,7 @@ func TestUpkeepListen(t *testing.T) {
 	d.tap("Change and restart")
 	d.sees("This is no address to listen at.")
 	entry.SetText(":8090")
-	d.sees("sudo foyer service install --listen :8090")
+	d.sees("sudo /usr/local/bin/foyer service install --listen :8090") // the service's own program: this one is of another version
 	d.picture("upkeep-listen")
 	d.host.err = taken(":8090")
 	d.tap("Change and restart")
@@ -134,7 +130,7 @@ func TestUpkeepListen(t *testing.T) {
 	d.drain()
 	d.sees(":8091")
 	d.seesNot("Where the service listens")
-	if want := []string{"install --listen :8090", "install --listen :8091", "install --listen :8091"}; !slices.Equal(d.host.done, want) || !slices.Equal(d.told, []string{"The service listens at :8091 now"}) {
+	if want := []string{"/usr/local/bin/foyer install --listen :8090", "/usr/local/bin/foyer install --listen :8091", "/usr/local/bin/foyer install --listen :8091"}; !slices.Equal(d.host.done, want) || !slices.Equal(d.told, []string{"The service listens at :8091 now"}) {
 		t.Errorf("done %q, told %q", d.host.done, d.told)
 	}
 }
@@ -155,7 +151,7 @@ func TestListenInSlovak(t *testing.T) {
 	v.show(connection{link: linkFailed, service: ServiceState{Managed: true, Installed: true, Failed: true, Reason: FailedData, Listen: ":8080"}})
 	d.sees("[Obnoviť zálohu…]")
 	d.seesNot("[Iná adresa…]") // it is not the address that it fails by
-	v.show(connection{link: linkFailed, service: ServiceState{Managed: true, Installed: true, Failed: true, Listen: ":8080"}})
+	v.show(connection{link: linkFailed, service: ServiceState{Managed: true, Installed: true, Failed: true, Listen: ":8080", Program: "/usr/bin/foyer"}})
 	d.sees("[Iná adresa…]")
 	d.picture("connect-sk-failed")
 	if got := d.window.Content().MinSize().Width; got > 1000 {

@@ -98,7 +98,7 @@ func newWindow(a fyne.App, c Config, b *background) *window {
 	w.connect.retry = func() { w.live.retry() }
 	w.connect.demo = w.startDemo
 	w.connect.restore = func() { chooseRestore(w.desk) }
-	w.connect.move = func(now string) { askListen(w.desk, now, func() {}) }
+	w.connect.move = func(now ServiceState) { askListen(w.desk, now, func() {}) }
 	w.use(c.Client)
 	return w
 }

@@ -1,6 +1,7 @@
 package gui
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -112,7 +113,7 @@ func (h *testHost) Control(_ context.Context, verb string) error {
 }
 
 func (h *testHost) InstallCommand(o InstallOptions) string {
-	return strings.TrimSpace("sudo foyer service install " + listenFlag(o))
+	return strings.TrimSpace("sudo " + cmp.Or(o.Program, "foyer") + " service install " + listenFlag(o))
 }
 
 func listenFlag(o InstallOptions) string {
@@ -123,7 +124,7 @@ func listenFlag(o InstallOptions) string {
 }
 
 func (h *testHost) Install(_ context.Context, o InstallOptions) error {
-	h.done = append(h.done, strings.TrimSpace("install "+listenFlag(o)))
+	h.done = append(h.done, strings.TrimSpace(o.Program+" install "+listenFlag(o)))
 	return h.err
 }
 

@@ -244,6 +244,34 @@ func TestWizardAddressKept(t *testing.T) {
 	}
 }
 
+// TestWizardAddressKeptLate has the answer to Keep come when it was read already that nothing waits any more.
+func TestWizardAddressKeptLate(t *testing.T) {
+	d, v, _ := openWizard(t)
+	v.goTo(1)
+	d.drain()
+	address, ok := v.steps[1].(*wizardAddress)
+	if !ok {
+		t.Fatal("the second step is not the address")
+	}
+	address.pending.now = addressClock
+	address.form.field(keyPublicURL).set(localapi.Setting{Text: "http://foyer.local"})
+	d.tap("Next")
+	address.pending.decide(address.pending.keep, d.client.KeepAddress, "address.kept")
+	works := d.works
+	d.works = nil
+	for _, w := range works {
+		show := w(t.Context())
+		address.pending.read()
+		d.drain()
+		show()
+	}
+	d.drain()
+	d.sees("How mail leaves")
+	if v.at != 2 {
+		t.Errorf("kept: step %d, want the next one", v.at)
+	}
+}
+
 func TestWizardOffered(t *testing.T) {
 	w, settle := newTestWindow(t)
 	client, ok := w.desk.client.(*windowClient)

@@ -31,7 +31,12 @@ func TestClockWatch(t *testing.T) {
 				looks++
 				return answer
 			},
-			told: func() { told++ }, log: slog.New(slog.DiscardHandler),
+			told: func() {
+				mu.Lock()
+				defer mu.Unlock()
+				told++
+			},
+			log: slog.New(slog.DiscardHandler),
 		}
 		set := func(by time.Duration, checks ...app.Check) {
 			mu.Lock()
@@ -52,6 +57,8 @@ func TestClockWatch(t *testing.T) {
 			for _, c := range w.concerns() {
 				got += c.Code + " " + c.Text
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			if looks != wantLooks || told != looks || want == "" && got != "" || !strings.Contains(got, want) {
 				t.Errorf("%d looks, %d told, %q; want %d looks and %q", looks, told, got, wantLooks, want)
 			}

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // controlGroup bounds what processes may take, and can freeze them. It is one directory for each controller where the machine has
@@ -41,9 +43,23 @@ func newControlGroup(tb testing.TB, controllers ...string) *controlGroup {
 	return g
 }
 
+// remove removes it. The kernel takes a process that has ended out of its group some time after whoever waited for it was told.
 func (g *controlGroup) remove() {
+	late := time.After(30 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
 	for _, dir := range g.dirs {
-		if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		err := os.Remove(dir)
+		for errors.Is(err, syscall.EBUSY) {
+			select {
+			case <-tick.C:
+				err = os.Remove(dir)
+				continue
+			case <-late:
+			}
+			break
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			g.tb.Errorf("remove the control group: %v", err)
 		}
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os/exec"
 	"runtime"
@@ -55,15 +56,15 @@ func guiState(st serviceStatus, err error) gui.ServiceState {
 }
 
 // Command returns what to type for Control.
-func (h *host) Command(verb string) string { return h.typed(verb) }
+func (h *host) Command(verb string) string { return h.typed(h.executable, verb) }
 
 // InstallCommand returns what to type for Install.
 func (h *host) InstallCommand(o gui.InstallOptions) string {
-	return h.typed("install", installFlags(o)...)
+	return h.typed(cmp.Or(o.Program, h.executable), "install", installFlags(o)...)
 }
 
-func (h *host) typed(verb string, flags ...string) string {
-	words := []string{quoted(h.executable), "service", verb}
+func (h *host) typed(program, verb string, flags ...string) string {
+	words := []string{quoted(program), "service", verb}
 	for _, flag := range flags {
 		words = append(words, quotedFlag(flag))
 	}
@@ -87,7 +88,7 @@ func installFlags(o gui.InstallOptions) []string {
 
 // Install runs foyer service install with the rights to, for which the desktop asks the person.
 func (h *host) Install(ctx context.Context, o gui.InstallOptions) error {
-	_, err := hostRun{args: append([]string{"service", "install", "--json"}, installFlags(o)...), elevate: true}.run(ctx, h.executable)
+	_, err := hostRun{args: append([]string{"service", "install", "--json"}, installFlags(o)...), elevate: true}.run(ctx, cmp.Or(o.Program, h.executable))
 	return err
 }
 

@@ -51,7 +51,7 @@ func placeProgram(path string, data []byte, later func(path string) error, undo 
 	}
 	undo.add(func() error { return ignoreMissing(os.Remove(fresh)) })
 	if there {
-		aside, err := putAside(path)
+		aside, err := putAside(path, ".old")
 		if err != nil {
 			return false, fmt.Errorf("keep %s: %w", path, err)
 		}
@@ -68,11 +68,11 @@ func placeProgram(path string, data []byte, later func(path string) error, undo 
 // mostAside bounds how many programs that were replaced may still run.
 const mostAside = 9
 
-// putAside renames a program to NAME.old and returns that name; to NAME.old2 and so on while one of that name cannot be removed,
-// because it runs since before an earlier update.
-func putAside(path string) (string, error) {
+// putAside renames a program to NAME.old, with .old as its end, and returns that name; to NAME.old2 and so on while one of that name
+// cannot be removed, because it runs since before an earlier update.
+func putAside(path, end string) (string, error) {
 	for n := 1; ; n++ {
-		aside := path + ".old"
+		aside := path + end
 		if n > 1 {
 			aside += strconv.Itoa(n)
 		}
@@ -87,12 +87,12 @@ func putAside(path string) (string, error) {
 }
 
 // vacate removes a program. One that runs goes aside first, so that its name is free, and later what is done then does not meet the next one
-// of that name.
+// of that name. It does not go where the program is that may have to come back.
 func vacate(path string, later func(path string) error) error {
 	if ignoreMissing(os.Remove(path)) == nil {
 		return nil
 	}
-	aside, err := putAside(path)
+	aside, err := putAside(path, ".gone")
 	if err != nil {
 		return err
 	}

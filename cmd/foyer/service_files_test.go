@@ -154,8 +154,9 @@ func TestVacate(t *testing.T) {
 	}{
 		{map[string]string{}, map[string]string{}, nil},
 		{map[string]string{"p": "text"}, map[string]string{}, nil},
-		{map[string]string{"p": runs}, map[string]string{"p.old": runs}, []string{"p.old"}},
-		{map[string]string{"p": runs, "p.old": runs}, map[string]string{"p.old": runs, "p.old2": runs}, []string{"p.old2"}},
+		{map[string]string{"p": runs}, map[string]string{"p.gone": runs}, []string{"p.gone"}},
+		{map[string]string{"p": runs, "p.gone": runs}, map[string]string{"p.gone": runs, "p.gone2": runs}, []string{"p.gone2"}},
+		{map[string]string{"p": runs, "p.old": "that comes back"}, map[string]string{"p.gone": runs, "p.old": "that comes back"}, []string{"p.gone"}},
 	} {
 		d := newProgramDir(t, tt.before)
 		if err := vacate(d.at("p"), d.later); err != nil || !slices.Equal(d.late, tt.late) {

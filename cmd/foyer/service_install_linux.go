@@ -159,7 +159,7 @@ func (m *systemd) apply(ctx context.Context, pl plan, undo *undoing) (changed bo
 		if step.text == "" {
 			continue
 		}
-		did, err := replaceFile(step.path, strings.NewReader(step.text), step.mode, undo)
+		did, err := replaceFile(step.path, strings.NewReader(step.text), step.mode, nil, undo)
 		if err != nil {
 			return false, err
 		}
@@ -199,16 +199,13 @@ func (m *systemd) writeConfig(text string, undo *undoing) (changed bool, err err
 	}
 	info, err := os.Lstat(m.config)
 	if errors.Is(err, os.ErrNotExist) {
-		return replaceFile(m.config, strings.NewReader(text), 0o644, undo)
+		return replaceFile(m.config, strings.NewReader(text), 0o644, nil, undo)
 	}
 	if err != nil {
 		return false, fmt.Errorf("look at the configuration file: %w", err)
 	}
-	changed, err = replaceFile(m.config, strings.NewReader(text), info.Mode().Perm(), undo)
-	if stat, ok := info.Sys().(*syscall.Stat_t); err == nil && ok {
-		err = os.Lchown(m.config, int(stat.Uid), int(stat.Gid))
-	}
-	return changed, err
+	stat, _ := info.Sys().(*syscall.Stat_t)
+	return replaceFile(m.config, strings.NewReader(text), info.Mode().Perm(), stat, undo)
 }
 
 // removeEarlier takes away what stands before the files of a package, and lets the unit of the package start with the machine if
@@ -347,7 +344,7 @@ func serviceIDs() (uid, gid int, err error) {
 
 // replaceFile makes path hold what from gives: under another name first, durably, then by a rename, so that there is never
 // half a file, and a program may run. A file that holds it already is left alone, if nobody else can write it.
-func replaceFile(path string, from io.Reader, mode os.FileMode, undo *undoing) (changed bool, err error) {
+func replaceFile(path string, from io.Reader, mode os.FileMode, owner *syscall.Stat_t, undo *undoing) (changed bool, err error) {
 	data, err := io.ReadAll(from)
 	if err != nil {
 		return false, fmt.Errorf("read what becomes %s: %w", path, err)
@@ -365,7 +362,11 @@ func replaceFile(path string, from io.Reader, mode os.FileMode, undo *undoing) (
 	if err := keep(path, err == nil, undo); err != nil {
 		return false, err
 	}
-	if err := writeDurably(path+".new", data, mode); err != nil {
+	err = writeDurably(path+".new", data, mode)
+	if err == nil && owner != nil { // before anybody could have to read it
+		err = os.Lchown(path+".new", int(owner.Uid), int(owner.Gid))
+	}
+	if err != nil {
 		return false, errors.Join(fmt.Errorf("write %s: %w", path, err), ignoreMissing(os.Remove(path+".new")))
 	}
 	if err := os.Rename(path+".new", path); err != nil {
@@ -410,7 +411,7 @@ func copyProgram(from, to string, undo *undoing) (changed bool, err error) {
 		return false, fmt.Errorf("read this program: %w", err)
 	}
 	defer f.Close()
-	return replaceFile(to, f, 0o755, undo)
+	return replaceFile(to, f, 0o755, nil, undo)
 }
 
 func exists(path string) bool {

@@ -40,6 +40,12 @@ func (m systemService) install(ctx context.Context, want installation) (installR
 	if err := checkPlaces(); err != nil {
 		return installResult{}, err
 	}
+	// The configuration says who may administer. Where an administrator has made the directory, others may have put one there.
+	if !before.Installed {
+		if err := checkPath(server.DefaultConfigFile, false); err != nil {
+			return installResult{}, err
+		}
+	}
 	config, text, err := planConfig(want)
 	if err != nil {
 		return installResult{}, err
@@ -221,7 +227,7 @@ func placeDir(path, sddl string, undo *undoing) error {
 	case !errors.Is(err, os.ErrExist):
 		return fmt.Errorf("make the directory %s: %w", path, err)
 	}
-	if err := checkDir(path); err != nil {
+	if err := checkPath(path, true); err != nil {
 		return err
 	}
 	return protect(path, sddl)
@@ -249,15 +255,15 @@ func protect(path, sddl string) error {
 // checkPlaces returns an error unless the directories of the service, if they are there, are the machine's own.
 func checkPlaces() error {
 	for _, dir := range []string{filepath.Dir(server.DefaultConfigFile), dataDir()} {
-		if err := checkDir(dir); err != nil {
+		if err := checkPath(dir, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkDir does so for one directory.
-func checkDir(path string) error {
+// checkPath does so for one directory, or file.
+func checkPath(path string, isDir bool) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -277,5 +283,5 @@ func checkDir(path string) error {
 	if account, domain, _, err := owner.LookupAccount(""); err == nil {
 		name = domain + `\` + account
 	}
-	return checkPlace(path, info.Mode(), owner.String(), name)
+	return checkPlace(path, isDir, info.Mode(), owner.String(), name)
 }

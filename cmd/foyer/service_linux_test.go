@@ -172,7 +172,7 @@ func TestReplaceFile(t *testing.T) {
 	path := filepath.Join(dir, "sub", "file")
 	put := func(text string, undo *undoing) bool {
 		t.Helper()
-		changed, err := replaceFile(path, strings.NewReader(text), 0o755, undo)
+		changed, err := replaceFile(path, strings.NewReader(text), 0o755, nil, undo)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +239,7 @@ func TestReplaceFileOfOthers(t *testing.T) {
 			if err := errors.Join(os.WriteFile(other, []byte("one"), 0o755), prepare(path, other)); err != nil {
 				t.Fatal(err)
 			}
-			if changed, err := replaceFile(path, strings.NewReader("one"), 0o755, &undoing{}); err != nil || !changed {
+			if changed, err := replaceFile(path, strings.NewReader("one"), 0o755, nil, &undoing{}); err != nil || !changed {
 				t.Errorf("changed: got %v, %v", changed, err)
 			}
 			if !isOurs(path, 0o755) {
@@ -378,7 +378,7 @@ func TestChangedConfig(t *testing.T) {
 func TestWriteConfig(t *testing.T) {
 	dir := t.TempDir()
 	m := &systemd{config: filepath.Join(dir, "foyer.toml")}
-	if err := os.WriteFile(m.config, []byte("old"), 0o640); err != nil {
+	if err := errors.Join(os.WriteFile(m.config, []byte("old"), 0o600), os.Chmod(m.config, 0o640)); err != nil { // whatever the mask is
 		t.Fatal(err)
 	}
 	var undo undoing

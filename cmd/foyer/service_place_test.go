@@ -13,23 +13,28 @@ func TestCheckPlace(t *testing.T) {
 	const trustedInstaller = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464" // sc showsid TrustedInstaller
 	const place = `C:\ProgramData\Foyer`
 	tests := []struct {
+		file   bool
 		mode   fs.FileMode
 		owner  string
 		reason string
 	}{
-		{fs.ModeDir | 0o777, sidSystem, ""},
-		{fs.ModeDir | 0o777, sidAdministrators, ""},
-		{fs.ModeDir | 0o777, trustedInstaller, ""},
-		{fs.ModeDir | 0o777, "S-1-5-21-1-2-3-1001", "place_foreign"},
-		{fs.ModeDir | 0o777, "S-1-5-32-545", "place_foreign"},
-		{fs.ModeDir | 0o777, "", "place_foreign"},
-		{fs.ModeSymlink | 0o777, sidSystem, "place_link"},
-		{fs.ModeDir | fs.ModeIrregular | 0o777, sidSystem, "place_link"}, // a junction
-		{fs.ModeIrregular, sidSystem, "place_link"},
-		{0o666, sidSystem, "place_link"},
+		{false, fs.ModeDir | 0o777, sidSystem, ""},
+		{false, fs.ModeDir | 0o777, sidAdministrators, ""},
+		{false, fs.ModeDir | 0o777, trustedInstaller, ""},
+		{false, fs.ModeDir | 0o777, "S-1-5-21-1-2-3-1001", "place_foreign"},
+		{false, fs.ModeDir | 0o777, "S-1-5-32-545", "place_foreign"},
+		{false, fs.ModeDir | 0o777, "", "place_foreign"},
+		{false, fs.ModeSymlink | 0o777, sidSystem, "place_link"},
+		{false, fs.ModeDir | fs.ModeIrregular | 0o777, sidSystem, "place_link"}, // a junction
+		{false, fs.ModeIrregular, sidSystem, "place_link"},
+		{false, 0o666, sidSystem, "place_link"},
+		{true, 0o666, sidAdministrators, ""},
+		{true, 0o666, "S-1-5-21-1-2-3-1001", "place_foreign"},
+		{true, fs.ModeSymlink | 0o666, sidSystem, "place_link"},
+		{true, fs.ModeDir | 0o777, sidSystem, "place_link"},
 	}
 	for _, tt := range tests {
-		err := checkPlace(place, tt.mode, tt.owner, `OFFICE\mallory`)
+		err := checkPlace(place, !tt.file, tt.mode, tt.owner, `OFFICE\mallory`)
 		if got := app.ReasonOf(err); got != tt.reason {
 			t.Errorf("%v of %q: got %v, want %q", tt.mode, tt.owner, err, tt.reason)
 		}

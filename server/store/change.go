@@ -119,7 +119,7 @@ func (s *Store) openWriter(ctx context.Context) error {
 		return conn, nil
 	}
 	s.writer = newWriter(conn, s.disk, s.audit, seen, &s.changes)
-	s.writer.reopen, s.writer.told = reopen, s.audited
+	s.writer.reopen, s.writer.told, s.writer.note = reopen, s.audited, s.note
 	return nil
 }
 

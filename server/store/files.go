@@ -81,7 +81,7 @@ func inspect(dir, path string, log *slog.Logger) (marker, error) {
 	if err := checkHeader(dir, path); err != nil {
 		return marker{}, err
 	}
-	if err := mark.checkLog(dir, path); err != nil {
+	if mark.logless, err = mark.missesLog(dir, path); err != nil {
 		return marker{}, err
 	}
 	mark.fresh = markErr != nil

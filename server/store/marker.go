@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -19,12 +20,14 @@ import (
 const markerFile = "instance.json"
 
 type marker struct {
-	ID     string `json:"id"`
-	Starts int64  `json:"starts"`          // how often the service has started; the database knows it too
-	State  string `json:"state,omitempty"` // one of those below; "" is stateClosed
+	ID      string `json:"id"`
+	Starts  int64  `json:"starts"`            // how often the service has started; the database knows it too
+	Commits int64  `json:"commits,omitempty"` // how often something was committed, up to noteEvery ago; the database knows it too
+	State   string `json:"state,omitempty"`   // one of those below; "" is stateClosed
 
 	fresh   bool // there is no marker file yet
 	missing bool // and no database either
+	logless bool // the write-ahead log is not there although it should be
 }
 
 // What the marker says of the write-ahead log. What was acknowledged may be in it alone, and SQLite opens a database without it, and
@@ -34,6 +37,9 @@ const (
 	stateOpen    = "open"    // it is there, and not empty
 	stateClosed  = "closed"  // all of it is in the database too
 )
+
+// noteEvery is how long the marker may be behind the commits of the database.
+const noteEvery = time.Second
 
 func readMarker(dir string) (marker, error) {
 	data, err := os.ReadFile(filepath.Join(dir, markerFile))
@@ -59,21 +65,43 @@ func (m marker) save(dir string) error {
 	return nil
 }
 
-// checkLog refuses a database whose write-ahead log is not there although it was not closed in order.
-func (m marker) checkLog(dir, path string) error {
+// missesLog reports whether the write-ahead log is not there although the database was not closed in order. That is so, too, when another
+// program has had the database open since: SQLite brings the log into the database then, and deletes it. It deletes the file that is
+// shared by those who have it open before that, so where that one is left, somebody else has deleted the log: an error.
+func (m marker) missesLog(dir, path string) (bool, error) {
 	if m.State != stateOpening && m.State != stateOpen {
-		return nil
+		return false, nil
 	}
 	info, err := os.Stat(path + "-wal")
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return dataErrorf(dir, err, "%s-wal cannot be read", databaseFile)
-	case err == nil && (m.State == stateOpening || info.Size() > 0):
-		return nil
+		return false, dataErrorf(dir, err, "%s-wal cannot be read", databaseFile)
+	case err == nil:
+		return info.Size() == 0 && m.State == stateOpen, nil
 	}
+	if _, err := os.Lstat(path + "-shm"); err == nil {
+		return true, m.logMissing(dir)
+	}
+	return true, nil
+}
+
+func (m marker) logMissing(dir string) error {
 	return dataErrorf(dir, nil, `the service did not end in order, and %s-wal is missing or empty, in which its last changes are; nothing was changed: put it back, `+
 		`or restore the newest backup (foyer backup restore), or write "%s" for "%s" into %s to go on without those changes`,
 		databaseFile, stateClosed, m.State, markerFile)
+}
+
+// note has the marker know how often something was committed.
+func (s *Store) note(commits int64) {
+	s.noting.Lock()
+	defer s.noting.Unlock()
+	if s.marker.ID == "" || s.marker.Commits >= commits {
+		return
+	}
+	s.marker.Commits = commits
+	if err := s.marker.save(s.dir); err != nil {
+		s.log.Debug("the commits are not noted", "err", err) // the disk tells by itself what is the matter with it
+	}
 }
 
 // opening has the marker say, before anything is written, that the write-ahead log is needed from now on. A first start has nothing
@@ -82,11 +110,12 @@ func (s *Store) opening(ctx context.Context) error {
 	if s.marker.ID == "" {
 		return nil
 	}
-	// Reading makes the write-ahead log. Its name is durable with that of the marker, which comes after it.
+	// Reading makes the write-ahead log, or takes up the one that is there. Its name is durable with that of the marker, which comes
+	// after it.
+	s.opened = true
 	if _, err := schemaOf(ctx, s.writes); err != nil {
 		return dataErrorf(s.dir, err, "the database cannot be read")
 	}
-	s.opened = true
 	if s.marker.State == stateOpen {
 		return nil
 	}
@@ -97,22 +126,27 @@ func (s *Store) opening(ctx context.Context) error {
 // begin records this start in the database and then in the marker file: a database that knows of fewer starts than
 // the marker has lost its write-ahead log.
 func (s *Store) begin(ctx context.Context) error {
-	fresh := s.marker.ID == ""
+	id := s.marker.ID
+	fresh := id == ""
 	if fresh {
-		s.marker.ID = string(app.NewToken())
+		id = string(app.NewToken())
 	}
+	var starts int64
 	err := s.write(ctx, "record the start", func(tx *handle) error {
 		if fresh {
-			if _, err := tx.exec("INSERT INTO instance (id, starts) VALUES ($1, 0)", s.marker.ID); err != nil {
+			if _, err := tx.exec("INSERT INTO instance (id, starts) VALUES ($1, 0)", id); err != nil {
 				return err
 			}
 		}
-		return tx.one("UPDATE instance SET starts = starts + 1 RETURNING starts", nil, &s.marker.Starts)
+		return tx.one("UPDATE instance SET starts = starts + 1 RETURNING starts", nil, &starts)
 	})
 	if err != nil {
 		return dataErrorf(s.dir, err, "the database cannot be written")
 	}
-	s.opened, s.marker.State = true, stateOpen
+	s.noting.Lock()
+	defer s.noting.Unlock()
+	s.opened = true
+	s.marker.ID, s.marker.Starts, s.marker.State = id, starts, stateOpen // not before it is durable
 	return s.marker.save(s.dir)
 }
 

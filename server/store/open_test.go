@@ -341,6 +341,7 @@ func TestMigrationsAreFrozen(t *testing.T) {
 		"0006_mail_tls.sql":    "8a209f2d9ef081fc3452c8673b90eaf04d6a6e3f55301dbcda9299ddd2520183",
 		"0007_programs.sql":    "36cd4d31af4aae983929003f41ce8ec2b1e3e272da19650cc7cebc9927afd75e",
 		"0008_people.sql":      "2c986c908dfa6a4d75348fed5cc4217b37cef1df6f7f9dce7a012233f9541685",
+		"0009_commits.sql":     "cde68bc1ff834feec3e2c7fd648834f26175d3426ab62607a5902f5a5e808602",
 	}
 	files, err := os.ReadDir("migrations")
 	if err != nil || len(files) != len(shipped) {

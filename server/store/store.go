@@ -55,6 +55,7 @@ type Store struct {
 	writes *sql.DB // of the writer, once there is one
 	reads  *sql.DB
 	read   *handle
+	noting sync.Mutex // guards marker once the writer runs
 	marker marker
 	opened bool // the marker says that the write-ahead log is needed
 	ids    map[string]*atomic.Int64
@@ -143,7 +144,7 @@ func (s *Store) open(ctx context.Context, path string, c Config) error {
 // database is opened as immutable, which makes none.
 func (s *Store) check(ctx context.Context, path string) (err error) {
 	params := readerParams()
-	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || s.marker.logless {
 		params.Set("immutable", "1")
 	}
 	db := openPool(dsn(path, params), checkReader, 1)
@@ -164,8 +165,11 @@ func (s *Store) check(ctx context.Context, path string) (err error) {
 		return dataErrorf(s.dir, nil, "the database is newer than this program (version %d, this program knows %d); install the newer foyer", have, newest)
 	}
 	var id string
-	var starts int64
+	var starts, commits int64
 	err = db.QueryRowContext(ctx, "SELECT id, starts FROM instance").Scan(&id, &starts)
+	if err == nil && have >= schemaCommits {
+		err = db.QueryRowContext(ctx, "SELECT commits FROM instance").Scan(&commits)
+	}
 	if s.marker.fresh {
 		// A first start that was cut off before it wrote the marker has at most this one start behind it.
 		if starts > 1 {
@@ -181,9 +185,16 @@ func (s *Store) check(ctx context.Context, path string) (err error) {
 		return damaged(s.dir, nil, "it is not the database that "+markerFile+" beside it was written for")
 	case starts < s.marker.Starts:
 		return damaged(s.dir, nil, "changes that were durable are missing; has "+databaseFile+"-wal been deleted?")
+	case s.marker.logless && commits < s.marker.Commits:
+		return s.marker.logMissing(s.dir)
+	case s.marker.logless:
+		s.log.Warn("the write-ahead log was gone after an end that was not in order; the database has everything that was noted", "commits", commits)
 	}
 	return nil
 }
+
+// schemaCommits is the version of the database from which on it knows how often something was committed.
+const schemaCommits = 9
 
 // migrate brings the database up to date, each step in a transaction of its own that ends with its number: one that was cut
 // off goes on where it was.

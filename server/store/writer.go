@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -116,6 +118,7 @@ const maxBatch = 64
 // job is one unit of work that waits for the writer.
 type job struct {
 	work func(tx *handle) error
+	asks bool // it changes nothing
 	err  error
 	done chan struct{}
 }
@@ -130,8 +133,9 @@ type writer struct {
 	reopen func() (*sql.Conn, error) // opens a new connection and gives the present one up
 	audit  func(tx *handle, ev app.Event) error
 	seen   *changed
-	tell   *app.Changes       // what was changed, after the commit
-	told   func(ev app.Event) // of what the audit has, after the commit; or nil
+	tell   *app.Changes        // what was changed, after the commit
+	told   func(ev app.Event)  // of what the audit has, after the commit; or nil
+	note   func(commits int64) // is told how often something was committed, every noteEvery at most
 	jobs   chan *job
 	quit   chan struct{}
 	done   chan struct{}
@@ -139,6 +143,7 @@ type writer struct {
 	waiting atomic.Bool // it is about to begin, which takes time only while another program has the database for itself
 	stale   bool        // the connection has seen a fault of the disk
 	events  []app.Event // of the transaction under way
+	commits int64       // so far
 }
 
 func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error, seen *changed, tell *app.Changes) *writer {
@@ -153,7 +158,7 @@ func newWriter(conn *sql.Conn, d *disk, audit func(*handle, app.Event) error, se
 // do runs one unit of work and returns after its commit. When ctx ends while the unit waits for its turn, do still
 // waits: what was handed over is done or not done, never unknown.
 func (w *writer) do(ctx context.Context, work func(tx *handle) error) error {
-	j, err := w.handOver(ctx, work)
+	j, err := w.handOver(ctx, &job{work: work})
 	if err != nil {
 		return err
 	}
@@ -162,7 +167,7 @@ func (w *writer) do(ctx context.Context, work func(tx *handle) error) error {
 
 // ask is do of work that changes nothing: it returns when ctx ends, whatever becomes of the work.
 func (w *writer) ask(ctx context.Context, work func(tx *handle) error) error {
-	j, err := w.handOver(ctx, work)
+	j, err := w.handOver(ctx, &job{work: work, asks: true})
 	if err == nil {
 		err = w.await(ctx, j)
 	}
@@ -172,11 +177,11 @@ func (w *writer) ask(ctx context.Context, work func(tx *handle) error) error {
 	return err
 }
 
-func (w *writer) handOver(ctx context.Context, work func(tx *handle) error) (*job, error) {
+func (w *writer) handOver(ctx context.Context, j *job) (*job, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	j := &job{work: work, done: make(chan struct{})}
+	j.done = make(chan struct{})
 	select {
 	case w.jobs <- j:
 		return j, nil
@@ -208,10 +213,18 @@ var errClosed = errors.New("the store is closed")
 
 func (w *writer) run() {
 	defer close(w.done)
+	noted := w.commits
+	var note <-chan time.Time // nil while all commits are noted
 	for {
 		select {
 		case j := <-w.jobs:
 			w.batch(j)
+			if note == nil && w.commits > noted {
+				note = time.After(noteEvery)
+			}
+		case <-note:
+			note, noted = nil, w.commits
+			w.note(noted)
 		case <-w.quit:
 			for {
 				select {
@@ -257,6 +270,10 @@ func (w *writer) batch(first *job) {
 			taken, _ = w.next(taken)
 		}
 	}
+	commits := w.commits
+	if broken == nil {
+		commits, broken = w.count(taken)
+	}
 	if broken == nil {
 		broken = w.control("COMMIT")
 	}
@@ -264,6 +281,7 @@ func (w *writer) batch(first *job) {
 	topics, events := w.seen.take(), w.events // also of a transaction that is lost
 	w.events = nil
 	if broken == nil {
+		w.commits = commits
 		w.tell.Tell(topics...)
 		for _, ev := range events {
 			w.told(ev)
@@ -280,6 +298,18 @@ func (w *writer) batch(first *job) {
 			j.err = broken
 		}
 	}
+}
+
+// count counts the transaction under way, if there is anybody in it who changes something, and returns how many there were with it.
+func (w *writer) count(taken []*job) (commits int64, err error) {
+	if !slices.ContainsFunc(taken, func(j *job) bool { return !j.asks }) {
+		return w.commits, nil
+	}
+	err = w.tx.one("UPDATE instance SET commits = commits + 1 RETURNING commits", nil, &commits)
+	if errors.Is(err, sql.ErrNoRows) { // it is not known yet whose the database is
+		return w.commits, nil
+	}
+	return commits, err
 }
 
 // begin begins a transaction. After a fault of the disk it does so on a new connection, with its files opened anew: what the old one

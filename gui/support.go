@@ -160,8 +160,8 @@ func gatherSupport(ctx context.Context, d *desk) []supportPart {
 	c := d.client
 	state := d.host.Service()
 	version, err := c.Version(ctx)
-	about := fmt.Sprintf("Program: %s\nService: %s\nSystem: %s %s\nGo: %s\nSQLite: %s\nCaller: %s\n", d.version, orDash(version.Version), runtime.GOOS, runtime.GOARCH,
-		orDash(version.Go), orDash(version.SQLite), orDash(version.Caller))
+	about := fmt.Sprintf("Program: %s\nService: %s\nSystem: %s %s\nGo: %s\nSQLite: %s\nMay administer: %t\n", d.version, orDash(version.Version), runtime.GOOS, runtime.GOARCH,
+		orDash(version.Go), orDash(version.SQLite), version.Permitted)
 	if err != nil {
 		about += "The service does not answer: " + app.MessageOf(err) + "\n"
 	}
@@ -181,8 +181,12 @@ func gatherSupport(ctx context.Context, d *desk) []supportPart {
 		lines = notHad(err)
 	}
 	parts = append(parts, supportPart{"log.txt", lines})
+	home, err := os.UserHomeDir()
 	for i := range parts {
 		parts[i].text = withoutSecrets(parts[i].text)
+		if err == nil && len(home) > 1 {
+			parts[i].text = strings.ReplaceAll(parts[i].text, home, "~") // it has the name of who is here
+		}
 	}
 	return parts
 }

@@ -48,6 +48,8 @@ func (s *supportService) MailStatus(context.Context) (localapi.MailStatus, error
 func TestSupport(t *testing.T) {
 	d := newTestDesk(t, &supportService{})
 	d.host.state = runningService()
+	t.Setenv("HOME", "/home/anna")
+	d.host.state.Program = "/home/anna/foyer"
 	f := &supportForm{desk: d.desk, at: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)}
 	f.open()
 	d.sees("it is sent nowhere by itself.", "One moment.")
@@ -79,7 +81,7 @@ func TestSupport(t *testing.T) {
 	var names []string
 	for _, file := range files {
 		names = append(names, file.name)
-		for _, secret := range []string{"hunter2", "jane@", "bob@", "office@"} {
+		for _, secret := range []string{"hunter2", "jane@", "bob@", "office@", "anna"} {
 			if strings.Contains(file.text, secret) {
 				t.Errorf("%s says %s: %s", file.name, secret, file.text)
 			}

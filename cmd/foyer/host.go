@@ -103,7 +103,7 @@ func (h *host) Log(ctx context.Context, lines int) (string, error) {
 	if runtime.GOOS != "linux" || h.elsewhere {
 		return "", app.Errorf(app.Unavailable, "no_log", "the log of this service is not read from here")
 	}
-	out, err := exec.CommandContext(ctx, "journalctl", "--unit="+serviceName, "--no-pager", "--quiet", "--output=short-iso", "--lines="+strconv.Itoa(lines)).Output() //nolint:gosec // a number
+	out, err := exec.CommandContext(ctx, "journalctl", "--unit="+serviceName, "--no-pager", "--quiet", "--output=short-iso", "--no-hostname", "--lines="+strconv.Itoa(lines)).Output() //nolint:gosec // a number
 	if err != nil || strings.TrimSpace(string(out)) == "" {
 		return "", &app.Error{Code: app.Unavailable, Reason: "no_log", Message: "this user may not read the log, or there is none: an administrator sees it with journalctl -u " + serviceName, Err: err}
 	}

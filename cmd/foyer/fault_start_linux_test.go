@@ -2,8 +2,10 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,7 +40,9 @@ func refused(t *testing.T, dir string, uid uint32) refusal {
 		t.Fatal(err)
 	}
 	defer manager.Close()
-	cmd := exec.CommandContext(t.Context(), path, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // one that is not refused goes on
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "serve", "--data", dir, "--listen", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), "FOYER_DATA=", "FOYER_SOCKET=", "NOTIFY_SOCKET="+manager.LocalAddr().String())
 	if uid != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
@@ -189,6 +193,7 @@ func TestWALTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.run("company", "add", "Later", "later.example")
+	eventually(t, "the marker knows of all commits", func() bool { return markedAll(t, dir) })
 	p.stop(syscall.SIGKILL)
 	wal := filepath.Join(dir, "foyer.db-wal")
 	if err := errors.Join(os.Rename(wal, wal+".away"), os.Remove(filepath.Join(dir, "foyer.db-shm"))); err != nil {
@@ -213,6 +218,23 @@ func TestWALTakenAway(t *testing.T) {
 		t.Errorf("the log after an orderly end: %v, want none", err)
 	}
 	serve(t, dir).run("company", "list")
+}
+
+// markedAll reports whether the marker beside a database knows of all its commits.
+func markedAll(t *testing.T, dir string) bool {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(dir, "foyer.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var commits int64
+	var mark struct{ Commits int64 }
+	data, err := os.ReadFile(filepath.Join(dir, "instance.json"))
+	if err := errors.Join(err, json.Unmarshal(data, &mark), db.QueryRow("SELECT commits FROM instance").Scan(&commits)); err != nil {
+		t.Fatal(err)
+	}
+	return commits > 0 && mark.Commits == commits
 }
 
 // onDisk mounts a small file system and puts a data directory there.

@@ -302,6 +302,7 @@ func TestStartAsAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := serve(t, dir)
+	eventually(t, "the marker knows of all commits", func() bool { return markedAll(t, dir) }) // it is written then
 	before := sums(t, dir)
 	if got := refused(t, dir, 65534); got.status != 78 || !strings.Contains(got.line, "may not be written by uid 65534") {
 		t.Errorf("got %+v, want 78 and who may not", got)
@@ -348,6 +349,7 @@ func TestStartMendsRights(t *testing.T) {
 func TestSecondInstance(t *testing.T) {
 	dir := madeOffice(t)
 	first := serve(t, dir)
+	eventually(t, "the marker knows of all commits", func() bool { return markedAll(t, dir) }) // it is written then
 	before := sums(t, dir)
 	for range 2 {
 		got := refused(t, dir, 0)

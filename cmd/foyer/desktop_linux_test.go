@@ -176,7 +176,8 @@ func TestDesktop(t *testing.T) {
 	}
 
 	display.xdotool("windowsize", "--sync", gui.window, "1100", "700")
-	gui.press("ctrl+5") // a window takes a size over with a frame
+	gui.picture() // a window takes a size over with a frame
+	gui.press("ctrl+5")
 	gui.sees(`msg="page shown" page=mail`)
 	gui.press("ctrl+6")
 	gui.sees(`msg="page shown" page=log`)

@@ -137,14 +137,21 @@ func TestWizard(t *testing.T) {
 	}
 }
 
-func TestWizardRefusal(t *testing.T) {
-	d, v, s := openWizard(t)
+// goToAddress goes to the second step.
+func goToAddress(d *testDesk, v *wizardView) *wizardAddress {
+	d.tb.Helper()
 	v.goTo(1)
 	d.drain()
 	address, ok := v.steps[1].(*wizardAddress)
 	if !ok {
-		t.Fatal("the second step is not the address")
+		d.tb.Fatal("the second step is not the address")
 	}
+	return address
+}
+
+func TestWizardRefusal(t *testing.T) {
+	d, v, s := openWizard(t)
+	address := goToAddress(d, v)
 	address.form.field(keyPublicURL).set(localapi.Setting{Text: "office"})
 	s.settings.err = app.Fieldf("public_url", "setting_invalid", "public_url cannot be set so: write https:// first").With("Why", "write https:// first")
 	d.tap("Next")
@@ -164,10 +171,8 @@ func TestWizardRefusal(t *testing.T) {
 // it is kept.
 func TestWizardAddress(t *testing.T) {
 	d, v, s := openWizard(t)
-	v.goTo(1)
-	d.drain()
-	address, ok := v.steps[1].(*wizardAddress)
-	if !ok || d.window.Canvas().Focused() != address.form.field(keyPublicURL).focus {
+	address := goToAddress(d, v)
+	if d.window.Canvas().Focused() != address.form.field(keyPublicURL).focus {
 		t.Fatalf("the keyboard begins at %T", d.window.Canvas().Focused())
 	}
 	address.pending.now = addressClock
@@ -215,12 +220,7 @@ func TestWizardAddress(t *testing.T) {
 // TestWizardAddressKept goes on when the address is kept, and stays when the time has run out.
 func TestWizardAddressKept(t *testing.T) {
 	d, v, s := openWizard(t)
-	v.goTo(1)
-	d.drain()
-	address, ok := v.steps[1].(*wizardAddress)
-	if !ok {
-		t.Fatal("the second step is not the address")
-	}
+	address := goToAddress(d, v)
 	now := addressClock()
 	address.pending.now = func() time.Time { return now }
 	address.form.field(keyPublicURL).set(localapi.Setting{Text: "http://foyer.local"})
@@ -247,12 +247,7 @@ func TestWizardAddressKept(t *testing.T) {
 // TestWizardAddressKeptLate has the answer to Keep come when it was read already that nothing waits any more.
 func TestWizardAddressKeptLate(t *testing.T) {
 	d, v, _ := openWizard(t)
-	v.goTo(1)
-	d.drain()
-	address, ok := v.steps[1].(*wizardAddress)
-	if !ok {
-		t.Fatal("the second step is not the address")
-	}
+	address := goToAddress(d, v)
 	address.pending.now = addressClock
 	address.form.field(keyPublicURL).set(localapi.Setting{Text: "http://foyer.local"})
 	d.tap("Next")

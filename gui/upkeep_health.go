@@ -287,21 +287,13 @@ func checkCommand(c localapi.Check, goos string) string {
 			return "sudo timedatectl set-ntp true"
 		}
 	case "permissions_open":
-		return "sudo chmod go-rwx " + shellWord(c.Subject)
+		return "sudo chmod go-rwx " + app.ShellWord(c.Subject)
 	case "permissions_owner":
 		if c.Args["Want"] != "" {
-			return "sudo chown " + shellWord(c.Args["Want"]) + " " + shellWord(c.Subject)
+			return "sudo chown " + app.ShellWord(c.Args["Want"]) + " " + app.ShellWord(c.Subject)
 		}
 	}
 	return ""
-}
-
-// shellWord returns a text as one word of a shell.
-func shellWord(text string) string {
-	if text != "" && text[0] != '-' && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/@") == "" {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // newIconText places an icon before a text that may take several lines.

@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -366,9 +365,6 @@ func (h *handler) missing(p Peer) string {
 		"(usermod -aG %s %s) and sign in anew", p, h.Group, h.Group, name)
 }
 
-// plainName matches names that a shell takes as they are.
-var plainName = regexp.MustCompile(`^[A-Za-z0-9_.@][A-Za-z0-9_.@-]*$`)
-
 // join returns the command by which an administrator lets a peer in, "" for one whose name is not known.
 func (h *handler) join(p Peer) string {
 	name := p.name()
@@ -378,9 +374,7 @@ func (h *handler) join(p Peer) string {
 	case p.SID != "":
 		return fmt.Sprintf(`net localgroup %s "%s" /add`, h.Group, name)
 	}
-	if !plainName.MatchString(name) {
-		name = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-	}
+	name = app.ShellWord(name)
 	if runtime.GOOS == "darwin" {
 		return fmt.Sprintf("sudo dseditgroup -o edit -a %s -t user %s", name, h.Group)
 	}

@@ -171,10 +171,7 @@ func quoted(name string) string {
 	if runtime.GOOS == "windows" {
 		return windowsWord(safe(name))
 	}
-	if name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/@") == "" && name[0] != '-' {
-		return name
-	}
-	return "'" + strings.ReplaceAll(safe(name), "'", `'\''`) + "'"
+	return app.ShellWord(safe(name))
 }
 
 func (p *program) companyAdd() *cobra.Command {
